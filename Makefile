@@ -1,0 +1,60 @@
+# Two commands matter: `make run` and `make test`. Each installs what it needs, once.
+
+PYTHON ?= python3
+VENV ?= .venv
+UV ?= uv
+BIN := $(VENV)/bin
+# Checks read the settings, and settings without a secret are refused; this one signs nothing.
+CHECK := DEBUG=true $(BIN)/python manage.py
+
+.DEFAULT_GOAL := help
+.PHONY: help run manage test check lock bench bench-live clean install install-dev python
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+
+run: install ## the whole site on http://127.0.0.1:8000 until Ctrl-C (PORT=… SCOREBOARD_HOME=… DEMO=0)
+	@$(BIN)/python -m config.run
+
+manage: install ## a Django command beside `make run`: make manage COMMAND="reconcile_leaderboard --check"
+	@$(BIN)/python -m config.local $(COMMAND)
+
+test: install-dev ## the whole suite on servers of its own, or on DATABASE_URL and REDIS_URL (ARGS="-k ties")
+	@$(BIN)/python -m config.embedded exec -- $(BIN)/python -m pytest $(ARGS)
+
+check: install-dev ## format, lint, types, layers, migrations, OpenAPI, settings
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy --strict .
+	$(BIN)/python -m tests.types
+	$(BIN)/lint-imports
+	$(CHECK) makemigrations --check --dry-run
+	$(CHECK) check --fail-level WARNING
+	$(CHECK) spectacular --validate --fail-on-warn | diff -u docs/openapi.yaml -
+
+lock: ## write both requirement files anew from pyproject.toml (needs uv)
+	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml \
+		-o requirements.txt
+	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml \
+		--group dev -c requirements.txt -o requirements-dev.txt
+
+bench: install-dev ## the figures of docs/performance.md
+	@$(BIN)/python -m benchmarks
+
+bench-live: install-dev ## what pushing costs, against a raw writer
+	@$(BIN)/python -m benchmarks.live $(ARGS)
+
+clean: ## remove the virtual environment and caches; data in .local stay
+	rm -rf $(VENV) $(VENV).lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+install: python
+	@$(PYTHON) config/install.py $(VENV) requirements.txt
+
+install-dev: python
+	@$(PYTHON) config/install.py $(VENV) requirements-dev.txt
+
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
+			"Name another: make PYTHON=python3.12 …" >&2; exit 1; }

@@ -1,0 +1,1 @@
+"""Proof of action: the catalogue, signed one-time tokens and their redemption."""

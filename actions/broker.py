@@ -1,0 +1,83 @@
+"""The broker as a request sees it: told something if it listens at once, left alone for a while if it does not.
+
+Nothing is lost by that: what is handed over is only the id of a row, and `queue.resend` sends late ones again.
+"""
+
+import threading
+from contextlib import suppress
+from typing import Any
+
+from amqp.exceptions import MessageNacked
+from celery import Task, current_app
+from kombu import Connection
+from kombu.exceptions import OperationalError
+
+from actions import dead_letters
+from api.redis_client import Breaker
+
+PATIENCE_SECONDS = 0.5  # for the connection, and for the confirmation
+LEFT_ALONE_SECONDS = 5.0
+# RabbitMQ refuses a message by MessageNacked; kombu wraps what else the transports raise, but not time-outs.
+FAILURES = (OperationalError, MessageNacked, OSError)
+
+breaker = Breaker(LEFT_ALONE_SECONDS)
+
+
+class BrokerAway(Exception):
+    """The message was not handed over, or nobody confirmed that it was."""
+
+
+class Line(threading.local):
+    """Each thread's own connection: Celery's pool waits for seconds, and gives a broken one to the next request."""
+
+    connection: Connection | None = None
+
+    def hang_up(self) -> None:
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            with suppress(*FAILURES):
+                connection.collect(socket_timeout=PATIENCE_SECONDS)
+
+
+line = Line()
+
+
+def hand_over(task: "Task[Any, Any]", *arguments: str) -> None:
+    """Publishes a call of `task`; raises BrokerAway, within about two seconds, if the broker does not take it."""
+    if breaker.is_open:
+        raise BrokerAway("left alone after a failure")
+    try:
+        if line.connection is not None:
+            with suppress(*FAILURES):
+                # Kept from an earlier message: a broker restarted since then has closed it.
+                return publish(task, arguments, line.connection)
+            line.hang_up()
+        line.connection = connect()
+        publish(task, arguments, line.connection)
+    except FAILURES as error:
+        breaker.trip()
+        line.hang_up()
+        raise BrokerAway(str(error)) from error
+
+
+def connect() -> Connection:
+    """A connection that tries once and does not wait long; opened by its first message."""
+    options = {
+        **current_app.conf.broker_transport_options,
+        "max_retries": 0,
+        "socket_timeout": PATIENCE_SECONDS,
+        "socket_connect_timeout": PATIENCE_SECONDS,
+    }
+    # No heartbeat: nobody would answer it between two messages.
+    return current_app.connection_for_write(connect_timeout=PATIENCE_SECONDS, heartbeat=0, transport_options=options)
+
+
+def publish(task: "Task[Any, Any]", arguments: tuple[str, ...], connection: Connection) -> None:
+    options: dict[str, Any] = {
+        "connection": connection,
+        "declare": dead_letters.needed(connection),
+        "retry": False,
+        "timeout": PATIENCE_SECONDS,
+        "confirm_timeout": PATIENCE_SECONDS,
+    }
+    task.apply_async(arguments, **options)

@@ -1,0 +1,22 @@
+from typing import Any
+
+from django.db import migrations
+
+# A catalogue to start from; admins change it. Present means present: a later run does not restore what was edited.
+CATALOGUE = [
+    {"slug": "COMPLETE_TASK", "title": "Complete a task", "points": 10},
+    {"slug": "WIN_MATCH", "title": "Win a match", "points": 50},
+    {"slug": "DAILY_LOGIN", "title": "Come back today", "points": 5},
+]
+
+
+def create(apps: Any, schema_editor: Any) -> None:
+    action_type = apps.get_model("actions", "ActionType")
+    for entry in CATALOGUE:
+        action_type.objects.get_or_create(slug=entry["slug"], defaults=entry)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("actions", "0002_redeem")]
+
+    operations = [migrations.RunPython(create, migrations.RunPython.noop)]

@@ -1,0 +1,139 @@
+"""What can be done for points, and the one-time tokens that prove it was done."""
+
+import uuid
+
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import F, Q
+
+from actions.watch.flags import Flag, FlaggedEntry, Watermark
+from scoreboard.models import User
+
+MAX_POINTS = 1_000_000
+MAX_LIFETIME = 24 * 3600
+
+
+class ActionType(models.Model):
+    """One entry of the catalogue. Points are decided here, by the server, and nowhere else."""
+
+    slug = models.CharField(
+        max_length=50,
+        primary_key=True,
+        validators=[RegexValidator(r"^[A-Z][A-Z0-9_]*\Z", "Use capitals, digits and underscores.")],
+    )
+    title = models.CharField(max_length=100)
+    points = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(MAX_POINTS)])
+    token_lifetime = models.PositiveIntegerField(
+        default=300,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_LIFETIME)],
+        help_text="Seconds a token can be redeemed.",
+    )
+    min_seconds = models.PositiveIntegerField(
+        default=0, help_text="Seconds an honest player needs at least between minting and redeeming."
+    )
+    max_per_hour = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Tokens a player can mint of this type in an hour; empty: the site's LIMIT_ACTIONS alone.",
+    )
+    cooldown = models.PositiveIntegerField(
+        default=0, help_text="Seconds a player waits between two tokens of this type."
+    )
+    min_points = models.PositiveIntegerField(
+        null=True, blank=True, help_text="The least a trusted back end or signer may award; empty: exactly `points`."
+    )
+    max_points = models.PositiveIntegerField(
+        null=True, blank=True, help_text="The most a trusted back end or signer may award; empty: exactly `points`."
+    )
+    enabled = models.BooleanField(default=True)
+
+    class Meta:
+        db_table = "action_types"
+        ordering = ["slug"]
+        constraints = [
+            models.CheckConstraint(condition=Q(points__range=(1, MAX_POINTS)), name="action_types_points"),
+            models.CheckConstraint(
+                condition=Q(min_points__isnull=True) | Q(min_points__range=(1, F("points"))),
+                name="action_types_min_points",
+                violation_error_message="The least must be between 1 and the points.",
+            ),
+            models.CheckConstraint(
+                condition=Q(max_points__isnull=True) | Q(max_points__range=(F("points"), MAX_POINTS)),
+                name="action_types_max_points",
+                violation_error_message="The most must be between the points and 1000000.",
+            ),
+            models.CheckConstraint(
+                condition=Q(min_seconds__lt=F("token_lifetime")),
+                name="action_types_redeemable",
+                violation_error_message="A token must live longer than the action takes.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class ActionToken(models.Model):
+    """What is spent: a signature alone never scores. Deleted some time after it has expired.
+
+    The points and the type are those of the moment of minting; a later change of the catalogue does not touch them.
+    Neither user nor type is a foreign key in SQL: the mint statement reads both rows, and a key-share lock on
+    the type's one row by every mint would be the hottest spot of the database.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    user = models.ForeignKey(User, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    action_type = models.CharField(max_length=50)
+    points = models.PositiveIntegerField()
+    issued_at = models.DateTimeField()
+    not_before = models.DateTimeField(help_text="Sooner than this no honest player is done.")
+    expires_at = models.DateTimeField()
+    redeemed_at = models.DateTimeField(null=True)
+    issued_by = models.UUIDField(null=True, help_text="The API key that asked for it; empty: the player.")
+
+    class Meta:
+        db_table = "action_tokens"
+        indexes = [models.Index(fields=["expires_at"], name="action_tokens_expires")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class QueuedWork(models.Model):
+    """Submissions accepted with 202. This row is the durable promise; the broker only carries its id.
+
+    A worker spends the tokens and finishes the row in one transaction, so that a redelivery finds it done.
+    """
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        DONE = "done"
+        DEAD = "dead"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    user = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="+")
+    # [{"action_id", "claims": {…}} | {"action_id", "refusal": {…}}]: what could be refused at once was.
+    submissions = models.JSONField()
+    request_id = models.CharField(max_length=64, blank=True)
+    accepted_at = models.DateTimeField()
+    sent_at = models.DateTimeField(help_text="When the broker was last handed the id.")
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    attempts = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True, help_text="What the last failed attempt said.")
+    results = models.JSONField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "queued_work"
+        verbose_name_plural = "queued work"
+        indexes = [
+            models.Index(fields=["sent_at"], condition=Q(state="queued"), name="queued_work_waiting"),
+            models.Index(fields=["finished_at"], name="queued_work_finished"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.id} ({self.state})"
+
+
+__all__ = ["ActionToken", "ActionType", "Flag", "FlaggedEntry", "QueuedWork", "Watermark"]

@@ -1,0 +1,155 @@
+"""Queued redemption (`Prefer: respond-async`): accepted now, judged by a worker as of now, paid exactly once.
+
+The row in `queued_work` is the promise. The broker carries its id: RabbitMQ by CELERY_BROKER_URL, else Redis. A message
+that is lost is sent again by `resend`; one that arrives twice finds the row finished, or waits for its lock.
+"""
+
+import json
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+from rest_framework.renderers import JSONRenderer
+
+from actions import batch, broker, redemption
+from actions.admission import Admitted
+from actions.models import QueuedWork
+from actions.tokens import Claims
+from api.metrics import QUEUE_DEAD, QUEUE_SENDS
+from api.request_ids import current_request_id
+from scoreboard.models import User
+
+log = structlog.get_logger(__name__)
+
+RESEND_AFTER = timedelta(seconds=60)  # longer than three quick retries take
+KEPT = timedelta(days=7)  # how long a finished row answers at its status URL
+RESEND_AT_ONCE = 500
+
+
+def accept(user_id: uuid.UUID, admitted: Sequence[Admitted], ids: Sequence[str | None]) -> QueuedWork:
+    """Writes the promise and hands it to the broker. The promise holds even if the broker is away.
+
+    `ids`: what the client calls each submission. Raises OperationalError when PostgreSQL is away; then nothing was
+    accepted.
+    """
+    now = timezone.now()
+    work = QueuedWork.objects.create(
+        user_id=user_id,
+        submissions=[stored(one, name) for one, name in zip(admitted, ids, strict=True)],
+        request_id=current_request_id(),
+        accepted_at=now,
+        sent_at=now,
+    )
+    send(work.pk)
+    return work
+
+
+def stored(one: Admitted, name: str | None) -> dict[str, Any]:
+    """A submission as kept in the row: the claims of a token that was found good, or the refusal of any other.
+
+    The token itself is not kept: its key may be rotated out while the work waits.
+    """
+    if not isinstance(one, Claims):
+        return {"action_id": name, "refusal": batch.problem_data(one)}
+    claims = {field: getattr(one, field) for field in ("action_type", "points", "issued_at", "expires_at", "separate")}
+    return {"action_id": name, "claims": {"action_id": str(one.action_id), **claims}}
+
+
+def waiting(work: QueuedWork) -> list[Claims]:
+    """What the worker has to settle."""
+    return [
+        Claims(**{**item["claims"], "action_id": uuid.UUID(item["claims"]["action_id"]), "user_id": work.user_id})
+        for item in work.submissions
+        if "claims" in item
+    ]
+
+
+def send(work_id: uuid.UUID) -> None:
+    """Hands one id to the broker; a broker that is away is logged, counted, and tried again by `resend`."""
+    from actions.tasks import redeem_queued
+
+    try:
+        broker.hand_over(redeem_queued, str(work_id))
+        QUEUE_SENDS.labels("sent").inc()
+    except broker.BrokerAway as error:
+        QUEUE_SENDS.labels("failed").inc()
+        log.warning("queue_send_failed", work=str(work_id), error=str(error))
+
+
+def process(work_id: uuid.UUID) -> None:
+    """Judges the submissions as of their acceptance and finishes the row, in one transaction, then tells the board.
+
+    Does nothing to work that is finished. Whatever it raises leaves everything as it was.
+    """
+    with transaction.atomic():
+        work = QueuedWork.objects.select_for_update().filter(pk=work_id, state=QueuedWork.State.QUEUED).first()
+        if work is None:
+            return
+        settled = redemption.settle(waiting(work), as_of=work.accepted_at)
+        finish(work, redemption.answers(settled, {}))
+    # Announced after the commit, like every score; the ranks are added to the stored answer as a courtesy.
+    if placements := redemption.announce(settled):
+        finish(work, redemption.answers(settled, placements))
+
+
+def finish(work: QueuedWork, judged: list[redemption.Result]) -> None:
+    """Stores the results in the order of the request."""
+    following = iter(judged)
+    results = [
+        {"action_id": item["action_id"], **item["refusal"]}
+        if "refusal" in item
+        else batch.result_data(item["action_id"], next(following))
+        for item in work.submissions
+    ]
+    QueuedWork.objects.filter(pk=work.pk).update(
+        results=json.loads(JSONRenderer().render(results)),  # the same text as in an answer given at once
+        state=QueuedWork.State.DONE,
+        finished_at=timezone.now(),
+        error="",
+    )
+
+
+def failed(work_id: uuid.UUID, error: str, *, final: bool) -> None:
+    """Notes a failed attempt; the final one makes the work dead, for an admin to look at and replay."""
+    changes: dict[str, Any] = {"error": error[:2000]}
+    if final:
+        changes |= {"state": QueuedWork.State.DEAD, "finished_at": timezone.now()}
+        QUEUE_DEAD.inc()
+    QueuedWork.objects.filter(pk=work_id, state=QueuedWork.State.QUEUED).update(attempts=F("attempts") + 1, **changes)
+
+
+def replay(work: QueuedWork) -> bool:
+    """Sends dead work once more, judged as of its first acceptance. Returns whether it was dead."""
+    revived = QueuedWork.objects.filter(pk=work.pk, state=QueuedWork.State.DEAD).update(
+        state=QueuedWork.State.QUEUED, attempts=0, finished_at=None, sent_at=timezone.now()
+    )
+    if revived:
+        transaction.on_commit(lambda: send(work.pk))
+    return bool(revived)
+
+
+def resend(now: datetime | None = None) -> int:
+    """Sends again what was accepted long ago and is still waiting: its message was lost, or the broker was away."""
+    now = now or timezone.now()
+    late = QueuedWork.objects.filter(state=QueuedWork.State.QUEUED, sent_at__lt=now - RESEND_AFTER)
+    ids = list(late.order_by("sent_at").values_list("pk", flat=True)[:RESEND_AT_ONCE])
+    QueuedWork.objects.filter(pk__in=ids).update(sent_at=now)
+    for work_id in ids:
+        send(work_id)
+    return len(ids)
+
+
+def purge(now: datetime | None = None) -> int:
+    """Forgets answers that nobody fetched for KEPT. Dead work stays until someone decides."""
+    done = QueuedWork.objects.filter(state=QueuedWork.State.DONE, finished_at__lt=(now or timezone.now()) - KEPT)
+    return done.delete()[0]
+
+
+def status(work_id: uuid.UUID, user: User) -> QueuedWork | None:
+    """The user's own queued work, or None."""
+    return QueuedWork.objects.filter(pk=work_id, user_id=user.pk).first()

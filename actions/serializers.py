@@ -1,0 +1,92 @@
+"""Bodies of the action calls."""
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from actions.models import MAX_POINTS
+from api.fields import StrictInteger, StrictSerializer, StrictText, StrictUUID, UnixTime
+
+
+class MintSerializer(StrictSerializer):
+    action_type = StrictText(max_length=50)
+
+
+class BackEndMintSerializer(MintSerializer):
+    """What a trusted back end sends: for whom, and how many points inside the type's bounds."""
+
+    user_id = StrictUUID()
+    points = StrictInteger(required=False, min_value=1, max_value=MAX_POINTS, help_text="Default: the catalogue's.")
+
+
+class SubmissionSerializer(StrictSerializer):
+    action_id = StrictUUID()
+    action_type = StrictText(max_length=50)
+    action_token = StrictText(max_length=2048)
+    timestamp = UnixTime(help_text="Unix seconds; within 300 s of the server's clock.")
+
+
+class ActionTypeSerializer(serializers.Serializer[object]):
+    action_type = serializers.CharField(source="slug")
+    title = serializers.CharField()
+    points = serializers.IntegerField()
+    token_lifetime = serializers.IntegerField(help_text="Seconds.")
+    min_seconds = serializers.IntegerField(help_text="Seconds between minting and redeeming, at least.")
+    max_per_hour = serializers.IntegerField(allow_null=True, help_text="Null: only the site's own limit applies.")
+
+
+class MintedSerializer(serializers.Serializer[object]):
+    action_id = serializers.UUIDField()
+    action_type = serializers.CharField()
+    points = serializers.IntegerField()
+    action_token = serializers.CharField(help_text="Compact JWS; hand it in unchanged.")
+    issued_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+
+
+class RedeemedSerializer(serializers.Serializer[object]):
+    action_id = serializers.UUIDField()
+    new_score = serializers.IntegerField()
+    rank = serializers.IntegerField(allow_null=True, help_text="Null while the board cannot be reached.")
+    score_delta = serializers.IntegerField()
+
+
+class BatchSerializer(StrictSerializer):
+    """For the schema; `batch.parse` reads the body, because each action is judged alone."""
+
+    actions = serializers.ListField(child=SubmissionSerializer(), min_length=1, max_length=100)
+
+
+class BatchResultSerializer(serializers.Serializer[object]):
+    action_id = serializers.CharField(allow_null=True)
+    status = serializers.IntegerField(help_text="The HTTP status this action would have had alone.")
+    new_score = serializers.IntegerField(required=False)
+    rank = serializers.IntegerField(required=False, allow_null=True)
+    score_delta = serializers.IntegerField(required=False)
+    type = serializers.CharField(required=False)
+    title = serializers.CharField(required=False)
+    detail = serializers.CharField(required=False)
+    errors = serializers.DictField(required=False, help_text="By field, for 400.")  # type: ignore[assignment]
+    original = serializers.DictField(required=False)
+
+
+class BatchResultsSerializer(serializers.Serializer[object]):
+    results = BatchResultSerializer(many=True)
+
+
+class QueuedSerializer(serializers.Serializer[object]):
+    work_id = serializers.UUIDField()
+    state = serializers.CharField()
+    status_url = serializers.CharField()
+
+
+@extend_schema_field(BatchResultSerializer(many=True, allow_null=True))
+class StoredResults(serializers.JSONField):
+    """Given out as they are kept: a serializer would leave members out and add empty ones."""
+
+
+class QueuedStatusSerializer(serializers.Serializer[object]):
+    work_id = serializers.UUIDField(source="id")
+    state = serializers.ChoiceField(choices=["queued", "done", "dead"])
+    accepted_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+    results = StoredResults(allow_null=True)

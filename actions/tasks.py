@@ -1,0 +1,79 @@
+"""Celery tasks of actions."""
+
+import uuid
+from typing import Any
+
+import structlog
+from celery import Task, shared_task
+from celery.exceptions import Reject
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
+
+from actions import queue
+from actions.watch import tasks as watch_tasks
+
+log = structlog.get_logger(__name__)
+
+# Kept a day after expiry: a late repeat still meets its row. After that the history answers for it.
+PURGE = """
+DELETE FROM action_tokens
+ WHERE id IN (SELECT id FROM action_tokens WHERE expires_at < now() - interval '1 day'
+               ORDER BY expires_at LIMIT %s FOR UPDATE SKIP LOCKED)
+"""
+
+
+@shared_task(name="actions.tasks.purge_tokens")
+def purge_tokens(chunk: int = 5000) -> int:
+    """Deletes tokens that expired more than a day ago, in short transactions; returns how many."""
+    purged, last = 0, chunk
+    while last == chunk:
+        with connection.cursor() as cursor:
+            cursor.execute(PURGE, [chunk])
+            last = int(cursor.rowcount)
+        purged += last
+    log.info("tokens_purged", count=purged)
+    return purged
+
+
+@shared_task(
+    name="actions.tasks.redeem_queued",
+    bind=True,
+    max_retries=None,
+    acks_late=True,
+    reject_on_worker_lost=True,
+)
+def redeem_queued(self: "Task[Any, Any]", work_id: str) -> None:
+    """Redeems queued work; QUEUE_RETRY_SECONDS says when it is tried again, then comes the dead-letter queue."""
+    try:
+        queue.process(uuid.UUID(work_id))
+    except Exception as error:
+        retries, pauses = self.request.retries, settings.QUEUE_RETRY_SECONDS
+        final = retries >= len(pauses)
+        log.warning("queued_work_failed", work=work_id, attempt=retries + 1, final=final, error=repr(error))
+        noted = note_failure(uuid.UUID(work_id), error, final=final)
+        if not final:
+            raise self.retry(exc=error, countdown=pauses[retries]) from error
+        if noted:
+            raise Reject(str(error), requeue=False) from error
+
+
+def note_failure(work_id: uuid.UUID, error: Exception, *, final: bool) -> bool:
+    """False while PostgreSQL is away: the row then still says "queued", and `resend` starts over with it."""
+    try:
+        queue.failed(work_id, repr(error), final=final)
+    except (InterfaceError, OperationalError) as away:
+        log.warning("queued_work_not_noted", work=str(work_id), error=str(away).strip())
+        return False
+    return True
+
+
+@shared_task(name="actions.tasks.resend_queued")
+def resend_queued() -> None:
+    """Every half minute: queued work whose message was lost goes to the broker again; old answers are forgotten."""
+    resent = queue.resend()
+    if resent:
+        log.warning("queued_work_resent", count=resent)
+    queue.purge()
+
+
+__all__ = ["purge_tokens", "redeem_queued", "resend_queued", "watch_tasks"]

@@ -1,0 +1,202 @@
+"""The REST shell of actions: parse, call, answer."""
+
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, cast
+
+from django.urls import reverse
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from actions import batch, queue, redemption, tokens
+from actions.admission import Admitted, Submission, admit
+from actions.models import ActionType
+from actions.serializers import (
+    ActionTypeSerializer,
+    BackEndMintSerializer,
+    BatchResultsSerializer,
+    BatchSerializer,
+    MintedSerializer,
+    MintSerializer,
+    QueuedSerializer,
+    QueuedStatusSerializer,
+    RedeemedSerializer,
+    SubmissionSerializer,
+)
+from api.metrics import UPDATE_LATENCY
+from api.openapi import envelope, problems
+from api.parsers import BatchJSONParser
+from api.problems import Problem
+from api.responses import ok
+from api.views import ApiView
+from scoreboard.api_keys import ApiKey
+from scoreboard.authentication import (
+    AccountSessionAuthentication,
+    ApiKeyAuthentication,
+    BackEnd,
+    StatelessJWTAuthentication,
+    StatelessUser,
+)
+from scoreboard.models import User
+
+# Said, not discovered: the schema knows one Bearer scheme, whichever of our classes reads it.
+AUTH: Any = [{"bearer": []}, {"session": []}]
+
+
+PREFER = OpenApiParameter("Prefer", str, OpenApiParameter.HEADER, description="respond-async (RFC 7240)")
+
+
+class PlayerView(ApiView):
+    """For the two calls of the hot path: the JWT is believed without SQL, the statement itself checks the user."""
+
+    authentication_classes: Sequence[type[BaseAuthentication]] = (
+        StatelessJWTAuthentication,
+        AccountSessionAuthentication,
+    )
+
+    @staticmethod
+    def caller(request: Request) -> User | StatelessUser:
+        return cast(User | StatelessUser, request.user)
+
+
+class ActionTypesView(ApiView):
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    @extend_schema(
+        operation_id="action_types",
+        summary="What can be done for points",
+        tags=["actions"],
+        responses={200: envelope(ActionTypeSerializer(many=True)), **problems(429, 503)},
+    )
+    def get(self, request: Request) -> Response:
+        return ok(ActionTypeSerializer(ActionType.objects.filter(enabled=True), many=True).data)
+
+
+class MintView(PlayerView):
+    authentication_classes = (ApiKeyAuthentication, *PlayerView.authentication_classes)
+    accepts_api_keys = True
+
+    @extend_schema(
+        operation_id="mint_action_token",
+        auth=cast(Any, [*AUTH, {"apiKey": []}]),
+        summary="Get a signed one-time token for an action",
+        description="Players send `action_type`; back ends with an API key also `user_id` and, if they like, `points`.",
+        tags=["actions"],
+        request=PolymorphicProxySerializer(
+            "MintRequest", [MintSerializer, BackEndMintSerializer], resource_type_field_name=None
+        ),
+        responses={201: envelope(MintedSerializer()), **problems(400, 401, 403, 404, 413, 415, 429, 503)},
+    )
+    def post(self, request: Request) -> Response:
+        if isinstance(request.user, BackEnd):
+            return ok(asdict(self.mint_for_back_end(request, request.user.key)), status=201)
+        body = MintSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        minted = tokens.mint(self.caller(request).id, body.validated_data["action_type"])
+        return ok(asdict(minted), status=201)
+
+    @staticmethod
+    def mint_for_back_end(request: Request, key: ApiKey) -> tokens.Minted:
+        if ApiKey.Scope.MINT not in key.scopes:
+            raise Problem("forbidden", "This API key may not mint.")
+        body = BackEndMintSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        asked = body.validated_data
+        return tokens.mint(asked["user_id"], asked["action_type"], points=asked.get("points"), issued_by=key.pk)
+
+
+class UpdateView(PlayerView):
+    @extend_schema(
+        operation_id="redeem_action_token",
+        auth=AUTH,
+        summary="Redeem a token: the score goes up, once",
+        description="With `Prefer: respond-async` the answer is 202 with a status URL, and a worker redeems.",
+        tags=["actions"],
+        parameters=[PREFER],
+        request=SubmissionSerializer,
+        responses={
+            200: envelope(RedeemedSerializer()),
+            202: envelope(QueuedSerializer()),
+            **problems(400, 401, 403, 409, 410, 413, 415, 425, 429, 503),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        started = time.perf_counter()
+        body = SubmissionSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        submission = Submission(**body.validated_data)
+        if wants_async(request):
+            [admitted] = admit(self.caller(request).id, [submission])
+            if isinstance(admitted, Exception):
+                raise admitted
+            return accepted(self.caller(request).id, [admitted], [str(submission.action_id)])
+        result = redemption.redeem(self.caller(request).id, submission)
+        UPDATE_LATENCY.observe((time.perf_counter() - started) * 1000)
+        return ok(asdict(result))
+
+
+class BatchView(PlayerView):
+    parser_classes = (BatchJSONParser,)
+
+    @extend_schema(
+        operation_id="redeem_batch",
+        auth=AUTH,
+        summary="Redeem up to 100 tokens, each judged alone",
+        description=(
+            "Each result has the `status` the action would have had alone, with `new_score`, `rank` and `score_delta` "
+            "or the members of its problem. With `Prefer: respond-async` the answer is 202 with a status URL."
+        ),
+        tags=["actions"],
+        parameters=[PREFER],
+        request=BatchSerializer,
+        responses={
+            200: envelope(BatchResultsSerializer()),
+            202: envelope(QueuedSerializer()),
+            **problems(400, 401, 413, 415, 429, 503),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        parsed = batch.parse(request.data)
+        ids = batch.action_ids(request.data)
+        user_id = self.caller(request).id
+        submissions = [one for one in parsed if isinstance(one, Submission)]
+        if wants_async(request):
+            return accepted(user_id, batch.merge(parsed, admit(user_id, submissions)), ids)
+        results = batch.merge(parsed, redemption.redeem_all(user_id, submissions))
+        return ok({"results": [batch.result_data(name, one) for name, one in zip(ids, results, strict=True)]})
+
+
+class QueuedWorkView(ApiView):
+    @extend_schema(
+        operation_id="queued_work",
+        summary="What became of queued submissions",
+        tags=["actions"],
+        responses={200: envelope(QueuedStatusSerializer()), **problems(401, 404, 429, 503)},
+    )
+    def get(self, request: Request, work_id: uuid.UUID) -> Response:
+        work = queue.status(work_id, cast(User, request.user))
+        if work is None:
+            raise Problem("not-found", "You have no such queued work.")
+        return ok(QueuedStatusSerializer(work).data, headers={"Cache-Control": "private, no-store"})
+
+
+def wants_async(request: Request) -> bool:
+    """RFC 7240: does `Prefer` list respond-async?"""
+    preferences = request.headers.get("Prefer", "").split(",")
+    return any(preference.partition(";")[0].strip().lower() == "respond-async" for preference in preferences)
+
+
+def accepted(user_id: uuid.UUID, admitted: Sequence[Admitted], ids: Sequence[str | None]) -> Response:
+    """202 with the status URL."""
+    if not User.objects.filter(pk=user_id, is_active=True).exists():
+        raise Problem("not-authenticated", "The user is disabled or gone.")
+    work = queue.accept(user_id, admitted, ids)
+    url = reverse("queued-work", args=[work.pk])
+    data = {"work_id": work.pk, "state": work.state, "status_url": url}
+    return ok(data, status=202, headers={"Location": url, "Preference-Applied": "respond-async"})

@@ -1,0 +1,1 @@
+"""The HTTP conventions every app shares: problem+json errors, strict JSON, request ids, logs, metrics."""

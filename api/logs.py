@@ -1,0 +1,68 @@
+"""Structured logs: one JSON object a line (or coloured text with LOG_FORMAT=console), request ids bound."""
+
+import logging
+import logging.config
+import sys
+from typing import Any
+
+import structlog
+from structlog.tracebacks import ExceptionDictTransformer
+
+# Without the frames' local variables, which structlog would add: they hold tokens, passwords and keys.
+TRACEBACKS = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
+
+
+def configure(options: dict[str, Any]) -> None:
+    """Django's LOGGING_CONFIG. `options`: `level` a logging level's name, `format` json or console."""
+    shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer: list[structlog.types.Processor] = (
+        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)]
+        if options["format"] == "console"
+        else [TRACEBACKS, structlog.processors.JSONRenderer()]
+    )
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {
+                "structured": {
+                    "()": structlog.stdlib.ProcessorFormatter,
+                    "foreign_pre_chain": shared,
+                    "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+                },
+            },
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
+            "root": {"handlers": ["stderr"], "level": options["level"]},
+            "loggers": {
+                # Django repeats at warning level what the request line already says.
+                "django.request": {"level": "ERROR"},
+                "django.server": {"level": "WARNING"},
+                # A Host header that is not ours: the request line has its 400; a traceback for each would be a gift to
+                # whoever wants to fill the disk.
+                "django.security.DisallowedHost": {"level": "CRITICAL"},
+                "asyncio": {"level": "WARNING"},
+                # A traceback every second while Redis is away; the live side says so itself, once.
+                "channels_redis": {"level": "CRITICAL"},
+                # It logs each failure of a receiver with a traceback; ledger.send tells defects from an absent Redis.
+                "django.dispatch": {"level": "CRITICAL"},
+            },
+        }
+    )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.processors.format_exc_info
+            if options["format"] == "console"
+            else structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )

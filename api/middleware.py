@@ -1,0 +1,64 @@
+"""Middleware of every response: the request id, its log line, and 503 instead of 500 when PostgreSQL is away."""
+
+import time
+from collections.abc import Callable
+
+import structlog
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+
+from api.problems import UNAVAILABLE_RETRY_SECONDS, unavailable_response
+from api.request_ids import accept_or_make
+
+log = structlog.get_logger("api.request")
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class RequestIdMiddleware:
+    """Takes X-Request-ID from the request if it is sane, binds it to the log, returns it on the response."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request_id = accept_or_make(request.headers.get("X-Request-ID"))
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        started = time.perf_counter()
+        response = self.get_response(request)
+        response["X-Request-ID"] = request_id
+        # Reads of the board are the bulk of all traffic and say nothing: they are logged at debug only.
+        routine = request.method in ("GET", "HEAD") and response.status_code < 400
+        emit = log.debug if routine else log.info
+        emit(
+            "request",
+            method=request.method,
+            path=request.path,
+            status=response.status_code,
+            ms=round((time.perf_counter() - started) * 1000, 1),
+        )
+        return response
+
+
+class UnavailableMiddleware:
+    """Turns a lost or overloaded database into 503 with Retry-After, for pages as DRF's handler does for the API."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, OperationalError | InterfaceError):
+            log.error("database_unavailable", error=str(exception).strip())
+            return unavailable_response() if request.path.startswith("/api/") else unavailable_page()
+        return None
+
+
+def unavailable_page() -> HttpResponse:
+    """The same for a person. Rendered without the request, whose session would ask the database again."""
+    headers = {"Retry-After": str(UNAVAILABLE_RETRY_SECONDS)}
+    return HttpResponse(render_to_string("503.html"), status=503, headers=headers)

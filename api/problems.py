@@ -1,0 +1,213 @@
+"""Errors as RFC 9457 problem documents: one class to raise, one handler that answers."""
+
+import json
+import math
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from rest_framework import exceptions
+from rest_framework.renderers import JSONRenderer
+from rest_framework.response import Response
+
+from api.request_ids import current_request_id
+
+log = structlog.get_logger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
+UNAVAILABLE_RETRY_SECONDS = 2
+MALFORMED = "The request is malformed, or has more parts than any honest one."
+
+# slug → status, title. The slugs are the contract (docs/openapi.yaml); titles never change for a slug.
+KINDS: dict[str, tuple[int, str]] = {
+    "invalid-request": (400, "The request is not valid"),
+    "not-authenticated": (401, "Authentication is needed"),
+    "token-invalid": (403, "The action token is not valid"),
+    "forbidden": (403, "Not allowed"),
+    "not-found": (404, "Not found"),
+    "method-not-allowed": (405, "Method not allowed"),
+    "already-redeemed": (409, "The action token is already redeemed"),
+    "score-out-of-range": (409, "The total would leave its range"),
+    "idempotency-conflict": (409, "The idempotency key was used for another request"),
+    "token-expired": (410, "The action token has expired"),
+    "payload-too-large": (413, "The body is too large"),
+    "unsupported-media-type": (415, "The media type is not supported"),
+    "too-early": (425, "Redeemed too early"),
+    "rate-limited": (429, "Too many requests"),
+    "internal-error": (500, "Something broke on this side"),
+    "unavailable": (503, "The service is unavailable"),
+}
+
+
+class Problem(exceptions.APIException):
+    """A failure with a contract slug.
+
+    `kind` is a key of KINDS; `detail` a sentence for a person; `extra` further members of the document
+    (such as `original`); `headers` further response headers (such as Retry-After).
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        detail: str,
+        *,
+        extra: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.status_code = KINDS[kind][0]
+        self.sentence = detail
+        self.extra = dict(extra or {})
+        self.headers = dict(headers or {})
+
+
+def document(
+    kind: str, detail: str, *, status: int | None = None, extra: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The members of one problem document, RFC 9457 section 3.1."""
+    default_status, title = KINDS[kind]
+    return {
+        "type": f"/problems/{kind}",
+        "title": title,
+        "status": status or default_status,
+        "detail": detail,
+        "request_id": current_request_id(),
+        **(extra or {}),
+    }
+
+
+def problem_response(
+    kind: str,
+    detail: str,
+    *,
+    extra: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> HttpResponse:
+    """A problem outside DRF: middleware, handler404 and plain views."""
+    body = json.dumps(document(kind, detail, extra=extra))
+    response = HttpResponse(body, content_type=CONTENT_TYPE, status=KINDS[kind][0])
+    for name, value in (headers or {}).items():
+        response[name] = value
+    return response
+
+
+def unavailable_response() -> HttpResponse:
+    """503 with Retry-After: PostgreSQL is away or too slow; nothing was written."""
+    return problem_response(
+        "unavailable",
+        "The database cannot be reached right now. Nothing was changed; try again.",
+        headers={"Retry-After": str(UNAVAILABLE_RETRY_SECONDS)},
+    )
+
+
+def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | HttpResponse | None:
+    """DRF's EXCEPTION_HANDLER: every failure a view raises becomes a problem document."""
+    if isinstance(exc, OperationalError | InterfaceError):
+        log.error("database_unavailable", error=str(exc).strip())
+        return unavailable_response()
+    problem = as_problem(exc)
+    if problem is None:
+        return None  # a defect: Django answers 500 and logs the traceback
+    response = Response(
+        document(problem.kind, problem.sentence, status=problem.status_code, extra=problem.extra),
+        status=problem.status_code,
+        headers=problem.headers,
+        content_type=CONTENT_TYPE,
+    )
+    # Also where the view itself answers in YAML: the schema.
+    context["request"].accepted_renderer, context["request"].accepted_media_type = JSONRenderer(), CONTENT_TYPE
+    if problem.status_code == HTTPStatus.UNAUTHORIZED:
+        response.headers.setdefault("WWW-Authenticate", 'Bearer realm="api"')
+    return response
+
+
+def as_problem(exc: Exception) -> Problem | None:
+    """The Problem that says what `exc` says, or None when `exc` is a defect of ours."""
+    match exc:
+        case Problem():
+            return exc
+        case exceptions.ValidationError():
+            return Problem("invalid-request", "See `errors`.", extra={"errors": by_field(exc.detail)})
+        case exceptions.ParseError():
+            return Problem("invalid-request", str(exc.detail))
+        case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
+            return Problem("not-authenticated", sentence(exc.detail))
+        case exceptions.PermissionDenied() | PermissionDenied():
+            return Problem("forbidden", str(exc) or "You do not have permission to do this.")
+        case exceptions.NotFound() | Http404():
+            return Problem("not-found", str(exc) or "There is nothing here.")
+        case exceptions.MethodNotAllowed():
+            return Problem("method-not-allowed", str(exc.detail))
+        case exceptions.UnsupportedMediaType():
+            return Problem("unsupported-media-type", "Send the body as application/json.")
+        case exceptions.Throttled():
+            seconds = str(math.ceil(getattr(exc, "wait", None) or 1))
+            return Problem(
+                "rate-limited",
+                f"Too many requests; try again in {seconds} s.",
+                headers={"Retry-After": seconds, **getattr(exc, "headers", {})},
+            )
+        case RequestDataTooBig():
+            return Problem("payload-too-large", "The body is too large.")
+        case SuspiciousOperation():
+            return Problem("invalid-request", MALFORMED)
+        case _:
+            return None
+
+
+def sentence(detail: Any) -> str:
+    """The readable part of DRF's detail, which simplejwt makes a dict."""
+    if isinstance(detail, Mapping):
+        return str(detail.get("detail", "The credentials are not valid."))
+    return str(detail)
+
+
+def by_field(detail: Any) -> dict[str, list[str]]:
+    """DRF's nested error detail, flattened to field path → sentences."""
+    flat: dict[str, list[str]] = {}
+
+    def walk(node: Any, path: str) -> None:
+        if isinstance(node, Mapping):
+            for key, value in node.items():
+                walk(value, f"{path}.{key}" if path else str(key))
+        elif isinstance(node, list) and any(isinstance(item, Mapping | list) for item in node):
+            for index, item in enumerate(node):
+                walk(item, f"{path}[{index}]")
+        else:
+            sentences = node if isinstance(node, list) else [node]
+            flat.setdefault(path or "body", []).extend(str(item) for item in sentences)
+
+    walk(detail, "")
+    return flat
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler400: what Django itself refuses, such as a Host header that is not ours."""
+    if request.path.startswith("/api/"):
+        return problem_response("invalid-request", MALFORMED)
+    from django.views.defaults import bad_request as page
+
+    return page(request, exception)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler404: a problem under /api/, Django's page elsewhere."""
+    if request.path.startswith("/api/"):
+        return problem_response("not-found", "There is no such resource.")
+    from django.views.defaults import page_not_found
+
+    return page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """handler500: the traceback is in the log under the request id, never in the answer."""
+    if request.path.startswith("/api/"):
+        return problem_response("internal-error", "The failure is logged under this request_id.")
+    from django.views.defaults import server_error as page
+
+    return page(request)

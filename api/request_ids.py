@@ -1,0 +1,21 @@
+"""The request id: one value that ties a response, its log lines and the rows it wrote together."""
+
+import re
+import uuid
+
+import structlog
+
+# What a proxy or client may hand in: enough for UUIDs and trace ids, nothing that could forge a log line.
+SANE = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+def accept_or_make(value: str | None) -> str:
+    """`value` if it is a sane id, else a fresh one."""
+    if value and SANE.fullmatch(value):
+        return value
+    return uuid.uuid4().hex
+
+
+def current_request_id() -> str:
+    """The id of the request this thread or task is serving; "" outside one."""
+    return str(structlog.contextvars.get_contextvars().get("request_id", ""))

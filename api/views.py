@@ -1,0 +1,26 @@
+"""The base of every API view: the order in which a request is let in."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from api.throttles import charge_address
+
+
+class ApiView(APIView):
+    """Counts the address before looking at credentials: a wrong token costs its sender like any other request.
+
+    `limits` names further policies counted per address, such as ("sign-in",). Signed-in users are counted against their
+    own allowance afterwards, by LimitThrottle.
+    """
+
+    limits: Sequence[str] = ()
+    # A back end speaks for many players from one address: its key is charged instead, by the authentication.
+    accepts_api_keys = False
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if not (self.accepts_api_keys and "X-API-Key" in request.headers):
+            charge_address(request._request, self.limits)
+        super().initial(request, *args, **kwargs)

@@ -1,0 +1,10 @@
+"""The composition root as a Django app, so that its system checks are registered."""
+
+from django.apps import AppConfig
+
+
+class ConfigConfig(AppConfig):
+    name = "config"
+
+    def ready(self) -> None:
+        from config import checks  # noqa: F401  (registers)

@@ -1,0 +1,56 @@
+"""`worker` and `beat`: what heals, compares and purges, outside every request."""
+
+import os
+from datetime import timedelta
+
+from celery import Celery
+from celery.schedules import crontab
+from celery.signals import setup_logging
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+from actions import dead_letters  # after the line above: it reads the settings
+
+app = Celery("scoreboard")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+app.conf.task_queues = dead_letters.QUEUES
+app.conf.task_routes = {"actions.tasks.redeem_queued": {"queue": dead_letters.REDEMPTIONS}}
+app.conf.beat_schedule = {
+    # `expires`: a worker that was away runs each once on its return, not once for every beat it missed.
+    "sweep": {
+        "task": "leaderboard.tasks.sweep",
+        "schedule": timedelta(seconds=10),
+        "options": {"expires": 10},
+    },
+    "reconcile": {
+        "task": "leaderboard.tasks.reconcile",
+        "schedule": crontab(hour=3, minute=17),
+        "options": {"expires": 3600},
+    },
+    "resend-queued": {
+        "task": "actions.tasks.resend_queued",
+        "schedule": timedelta(seconds=30),
+        "options": {"expires": 30},
+    },
+    "purge-tokens": {
+        "task": "actions.tasks.purge_tokens",
+        "schedule": timedelta(minutes=10),
+        "options": {"expires": 600},
+    },
+    "watch": {
+        "task": "actions.watch.patrol",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
+    },
+    "purge-addresses": {
+        "task": "actions.watch.purge_addresses",
+        "schedule": crontab(hour=4, minute=41),
+        "options": {"expires": 3600},
+    },
+}
+
+
+@setup_logging.connect
+def keep_django_logging(**_: object) -> None:
+    """Celery configures logging itself unless this signal has a receiver; ours is already set up."""

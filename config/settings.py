@@ -1,0 +1,350 @@
+"""Every setting of the site, read from the environment once, typed; `config.checks` validates them.
+
+The names and meanings are listed for operators in `.env.example` and docs/operations.md.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import environ
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError
+from redis.retry import Retry
+
+env = environ.Env()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+# All local state (embedded servers' data, the generated secret, logs) lives below this folder.
+SCOREBOARD_HOME = Path(env.str("SCOREBOARD_HOME", str(BASE_DIR / ".local")))
+
+DEBUG = env.bool("DEBUG", False)
+DEVELOPMENT_SECRET = "development-only-secret-never-use-it-where-scores-matter"  # noqa: S105
+SECRET_KEY = env.str("SECRET_KEY", DEVELOPMENT_SECRET)
+# Local addresses only until the operator says under which names the site is reached.
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# How many reverse proxies in front append to X-Forwarded-For; 0 means none is believed.
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
+
+INSTALLED_APPS = [
+    "daphne",  # first: it takes over `runserver`
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "channels",
+    "corsheaders",
+    "csp",
+    "rest_framework",
+    "rest_framework_simplejwt",
+    "rest_framework_simplejwt.token_blacklist",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "config.apps.ConfigConfig",
+    "api.apps.ApiConfig",
+    "scoreboard.apps.ScoreboardConfig",
+    "actions.apps.ActionsConfig",
+    "leaderboard.apps.LeaderboardConfig",
+]
+
+MIDDLEWARE = [
+    "api.middleware.RequestIdMiddleware",
+    "api.middleware.UnavailableMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "corsheaders.middleware.CorsMiddleware",  # above WhiteNoise: the element is loaded by pages of other origins
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+ASGI_APPLICATION = "config.asgi.application"
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- PostgreSQL: the truth -------------------------------------------------------------------------
+
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": env.db_url("DATABASE_URL", "postgres://scoreboard@127.0.0.1:5432/scoreboard"),
+}
+DATABASES["default"].update(
+    ENGINE="django.db.backends.postgresql",
+    # One connection a worker thread, kept: opening one costs more than any statement here.
+    CONN_MAX_AGE=env.int("DATABASE_CONN_MAX_AGE", 600),
+)
+DATABASES["default"].setdefault("OPTIONS", {}).update(
+    connect_timeout=3,
+    application_name="scoreboard",
+    # A request never waits longer than this for SQL; reconcile raises it for itself.
+    options="-c statement_timeout=10s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s",
+)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Redis: the read side, thrown away and rebuilt at will -----------------------------------------
+
+REDIS_URL = env.str("REDIS_URL", "redis://127.0.0.1:6379/0")
+# Put before every key and channel, so that several sites (or test runs) can share one Redis.
+REDIS_KEY_PREFIX = env.str("REDIS_KEY_PREFIX", "")
+# Seconds. Scoring must not hang because Redis does: a write without a rank beats a write that waits.
+REDIS_TIMEOUT = env.float("REDIS_TIMEOUT", 0.5)
+
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": f"{REDIS_KEY_PREFIX}cache",
+        "OPTIONS": {
+            "CLIENT_CLASS": "django_redis.client.DefaultClient",
+            "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT,
+            "SOCKET_TIMEOUT": REDIS_TIMEOUT,
+            # One more try for a pooled connection that a restarted server closed; never a wait, never after a time-out.
+            "CONNECTION_POOL_KWARGS": {
+                "retry": Retry(NoBackoff(), 1, supported_errors=(ConnectionError,)),
+                "retry_on_timeout": False,
+            },
+        },
+    },
+}
+
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL], "prefix": f"{REDIS_KEY_PREFIX}channels"},
+    },
+}
+
+# --- Celery: never on the way of a score -----------------------------------------------------------
+
+
+def celery_url(url: str) -> str:
+    """kombu's spelling of a Redis URL: `unix:///run/r.sock?db=1` → `redis+socket:///run/r.sock?virtual_host=1`."""
+    if not url.startswith("unix://"):
+        return url
+    return "redis+socket://" + url.removeprefix("unix://").replace("?db=", "?virtual_host=")
+
+
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or celery_url(REDIS_URL)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {"global_keyprefix": f"{REDIS_KEY_PREFIX}celery:", "socket_timeout": 10, "visibility_timeout": 3600}
+    if "redis" in CELERY_BROKER_URL.partition(":")[0]
+    else {"confirm_publish": True}
+)
+# Before the names of queues, so that several sites (or test runs) can share one broker.
+QUEUE_PREFIX = env.str("QUEUE_PREFIX", REDIS_KEY_PREFIX)
+CELERY_TASK_DEFAULT_QUEUE = f"{QUEUE_PREFIX}celery"
+# Seconds before each retry of a queued redemption that failed; after the last one it is dead.
+QUEUE_RETRY_SECONDS = env.list("QUEUE_RETRY_SECONDS", cast=float, default=[1, 4, 9])
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_TIME_LIMIT = 3600
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+
+# --- Identity --------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "scoreboard.User"
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = "play"
+LOGOUT_REDIRECT_URL = "board"
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "scoreboard.roles.RoleBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.int("JWT_ACCESS_MINUTES", 10)),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=env.int("JWT_REFRESH_DAYS", 14)),
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
+    "UPDATE_LAST_LOGIN": False,
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": env.str("JWT_SIGNING_KEY", "") or SECRET_KEY,
+    "AUDIENCE": "scoreboard:api",
+    "USER_ID_CLAIM": "sub",
+    "AUTH_HEADER_TYPES": ("Bearer", "bearer"),
+}
+
+# --- Actions ---------------------------------------------------------------------------------------
+
+# "kid:algorithm:base64 key" items; the first one signs, all verify. Empty: one key derived from SECRET_KEY.
+ACTION_TOKEN_KEYS = env.list("ACTION_TOKEN_KEYS", default=[])
+ACTION_TOKEN_AUDIENCE = env.str("ACTION_TOKEN_AUDIENCE", "scoreboard:action")
+# Redeem what several request threads want at one moment by one statement (actions/committer.py).
+ACTION_GROUP_COMMIT = env.bool("ACTION_GROUP_COMMIT", True)
+# Seconds the `timestamp` of a redemption may differ from the server's clock.
+ACTION_TIMESTAMP_WINDOW = env.int("ACTION_TIMESTAMP_WINDOW", 300)
+
+# --- Limits: "<number>/<period>", or "off"; all that concern a request apply together ---------------
+
+LIMITS = {
+    "ip": env.str("LIMIT_IP", "600/minute"),  # API requests per address
+    "user": env.str("LIMIT_USER", "100/minute"),  # API requests per signed-in user
+    "sign-in": env.str("LIMIT_SIGN_IN", "10/minute"),  # per address, API and pages
+    "sign-up": env.str("LIMIT_SIGN_UP", "10/minute"),  # per address, API and pages
+    "actions": env.str("LIMIT_ACTIONS", "100/hour"),  # tokens per user and action type
+}
+
+# --- Watching: from where on play is flagged for review (docs/security.md); 0 turns a detector off -----
+
+WATCH = {
+    "actions_per_minute": env.int("WATCH_ACTIONS_PER_MINUTE", 30),  # of one type
+    # "TYPE=points" items: the most in a minute for types that the number above does not suit.
+    "points_per_minute": {
+        name: int(points)
+        for name, _, points in (item.partition("=") for item in env.list("WATCH_POINTS_PER_MINUTE", default=[]))
+    },
+    "regular_run": env.int("WATCH_REGULAR_RUN", 30),  # intervals in a row …
+    "regular_cv": env.float("WATCH_REGULAR_CV", 0.12),  # … whose coefficient of variation is at most this
+    "regular_long_run": env.int("WATCH_REGULAR_LONG_RUN", 150),  # the same of a longer run, over which people …
+    "regular_long_cv": env.float("WATCH_REGULAR_LONG_CV", 0.22),  # … vary more surely
+    "instant_run": env.int("WATCH_INSTANT_RUN", 12),  # redemptions of a type in a row …
+    "instant_seconds": env.float("WATCH_INSTANT_SECONDS", 1.0),  # … this soon after the first possible instant
+    "tireless_hours": env.int("WATCH_TIRELESS_HOURS", 22),  # of 24
+    "outlier_z": env.float("WATCH_OUTLIER_Z", 4.0),  # robust standard deviations above the median, log scale
+    "outlier_players": env.int("WATCH_OUTLIER_PLAYERS", 30),  # fewer active in an hour are no population
+    "address_accounts": env.int("WATCH_ADDRESS_ACCOUNTS", 5),  # of one address, with alike totals
+    "address_crowd": env.int("WATCH_ADDRESS_CROWD", 30),  # of one address, however different
+    "address_days": env.int("WATCH_ADDRESS_DAYS", 7),  # between their sign-ups
+    "address_retention_days": env.int("WATCH_ADDRESS_RETENTION_DAYS", 30),  # then the address's hash is forgotten
+    "hours": env.int("WATCH_HOURS", 24),  # looked back
+    "players_per_run": env.int("WATCH_PLAYERS_PER_RUN", 2000),  # a minute
+}
+
+# --- The live board --------------------------------------------------------------------------------
+
+LEADERBOARD_PUBLIC = env.bool("LEADERBOARD_PUBLIC", True)
+LEADERBOARD_PUSH_INTERVAL_MS = env.int("LEADERBOARD_PUSH_INTERVAL_MS", 500)
+# Seconds after which a viewer that accepts no bytes is closed and its memory freed.
+LEADERBOARD_EVICT_SECONDS = env.float("LEADERBOARD_EVICT_SECONDS", 30.0)
+# Live connections one process takes: in all (some 20 KB of memory each), and from one address (0: as many).
+LEADERBOARD_MAX_VIEWERS = env.int("LEADERBOARD_MAX_VIEWERS", 10_000)
+LEADERBOARD_MAX_VIEWERS_PER_ADDRESS = env.int("LEADERBOARD_MAX_VIEWERS_PER_ADDRESS", 0)
+# Origins other than the site's own whose pages may open the live connection; "*" while the board is public.
+LEADERBOARD_ORIGINS = env.list("LEADERBOARD_ORIGINS", default=["*"])
+# CSP frame-ancestors of /embed/<board>: which sites may show it in an iframe.
+LEADERBOARD_FRAME_ANCESTORS = env.list("LEADERBOARD_FRAME_ANCESTORS", default=["*"])
+
+# --- HTTP ------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "scoreboard.authentication.AccountJWTAuthentication",
+        "scoreboard.authentication.AccountSessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["api.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.negotiation.JSONOnly",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["api.throttles.LimitThrottle"],
+    "EXCEPTION_HANDLER": "api.problems.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,
+    "UNICODE_JSON": True,
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Live scoreboard",
+    "DESCRIPTION": "Signed one-time actions in, a ranked live board out.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+}
+
+CORS_ALLOW_ALL_ORIGINS = env.bool("CORS_ALLOW_ALL_ORIGINS", LEADERBOARD_PUBLIC)
+CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
+CORS_URLS_REGEX = r"^/(api/v1/|static/leaderboard/).*$"
+CORS_EXPOSE_HEADERS = [
+    "ETag",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "X-Request-ID",
+]
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "https:", "data:"],
+        "connect-src": ["'self'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+        "object-src": ["'none'"],
+    },
+}
+
+HTTPS = env.bool("HTTPS", False)
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+if TRUSTED_PROXIES > 0:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+STATIC_URL = "/static/"
+STATIC_ROOT = SCOREBOARD_HOME / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+# Served straight from the apps: no collectstatic step between a clone and a running site.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_ALLOW_ALL_ORIGINS = False
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+
+# --- Logs ------------------------------------------------------------------------------------------
+
+LOG_LEVEL = env.str("LOG_LEVEL", "INFO")
+LOG_FORMAT = env.str("LOG_FORMAT", "json")  # or "console"
+LOGGING_CONFIG = "api.logs.configure"
+LOGGING: dict[str, Any] = {"level": LOG_LEVEL, "format": LOG_FORMAT}
+
+TEST_RUNNER = "django.test.runner.DiscoverRunner"
+SILENCED_SYSTEM_CHECKS = [
+    "auth.W004",  # the username is unique by an expression index (any capitals), which this check cannot see
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]

@@ -1,0 +1,16 @@
+"""`web`: REST, pages and admin. Granian serves this with blocking threads; why, docs/architecture.md tells."""
+
+import os
+from importlib import import_module
+
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+application = get_wsgi_application()
+
+checks = import_module("config.checks")  # after the set-up above: it imports models
+checks.enforce()
+if settings.ACTION_GROUP_COMMIT:
+    import_module("actions.redemption").start_committer()

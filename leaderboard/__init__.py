@@ -1,0 +1,1 @@
+"""The READ side: ranking in Redis, its projection from SQL, live push, reconciliation, pages."""

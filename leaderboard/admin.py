@@ -1,0 +1,61 @@
+"""The user admin of the write side, with what only the read side knows: the rank."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.http import HttpRequest
+
+from leaderboard import boards, ranking
+from leaderboard.projection import PRIMARY
+from scoreboard.admin.users import UserAdmin
+from scoreboard.models import User
+
+UNKNOWN = "?"  # while Redis is away: the list itself is SQL's
+
+
+class RankedChangeList(ChangeList):
+    """Looks up the ranks of one page in one call."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        ranks = ranks_of([user.pk for user in self.result_list])
+        for user in self.result_list:
+            user.rank = ranks.get(user.pk, UNKNOWN)
+
+
+class RankedUserAdmin(UserAdmin):
+    list_display = ["rank", *UserAdmin.list_display]
+    list_display_links = ["username"]
+    fieldsets = [
+        (title, {**options, "fields": ["rank", *options["fields"]]} if title == "Board" else options)
+        for title, options in UserAdmin.fieldsets
+    ]
+    readonly_fields = ["rank", *UserAdmin.readonly_fields]
+
+    def get_changelist(self, request: HttpRequest, **_: Any) -> type[ChangeList]:
+        return RankedChangeList
+
+    def rank(self, user: User) -> Any:
+        rank = user.rank if hasattr(user, "rank") else ranks_of([user.pk]).get(user.pk, UNKNOWN)
+        return "not on the board" if rank is None else rank
+
+
+def ranks_of(user_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int | None]:
+    """The place of each, from 1, None for one who is not on the board; {} while Redis cannot say."""
+    board = boards.get(PRIMARY)
+    try:
+        reply = ranking.run("places", boards.keys(board).all(), [str(pk) for pk in user_ids])
+    except ranking.Unavailable:
+        return {}
+    if not reply:
+        return {}
+    ranks = reply[2::2]
+    return {pk: None if rank is None else rank + 1 for pk, rank in zip(user_ids, ranks, strict=True)}
+
+
+admin.site.unregister(User)
+admin.site.register(User, RankedUserAdmin)

@@ -1,0 +1,58 @@
+"""Which boards exist, and the names of their keys in Redis."""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from api.problems import Problem
+from scoreboard.signals import Standing
+
+VISIBLE_TOP = 100  # ranks a page can show; a change inside raises seq and is announced, one below is not
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """One ranking. Which players are on it is `shows`; later boards (regional, weekly) are further instances."""
+
+    slug: str
+    title: str
+
+    def shows(self, standing: Standing) -> bool:
+        """Whether this player has a rank here: visible, and with points to show."""
+        return standing.visible and standing.total > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """A board's keys. All share the hash tag, so that a board lives on one Redis Cluster slot."""
+
+    rank: str  # ZSET  total by member (see ranking.member)
+    player: str  # HASH  user id → "<version>:<member>", the member empty for one who is not shown
+    profile: str  # HASH  user id → JSON {"username", "avatar"}
+    meta: str  # HASH  epoch, seq, updated, swept, run, building
+    lock: str  # STRING the holder of the rebuild lock
+
+    def all(self) -> list[str]:
+        """The four keys of the board's content, in the order every script takes them."""
+        return [self.rank, self.player, self.profile, self.meta]
+
+
+BOARDS = {"global": Board("global", "All players")}
+
+
+def get(slug: str) -> Board:
+    """The board with this slug; raises Problem not-found."""
+    try:
+        return BOARDS[slug]
+    except KeyError:
+        raise Problem("not-found", "There is no such board.") from None
+
+
+def keys(board: Board) -> Keys:
+    base = f"{settings.REDIS_KEY_PREFIX}lb:{{{board.slug}}}:"
+    return Keys(f"{base}rank", f"{base}player", f"{base}profile", f"{base}meta", f"{base}lock")
+
+
+def channel() -> str:
+    """The Pub/Sub channel on which the write script announces that a board's visible top changed."""
+    return f"{settings.REDIS_KEY_PREFIX}scoreboard.updates"

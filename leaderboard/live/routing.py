@@ -1,0 +1,70 @@
+"""Routes of the push side."""
+
+from typing import Any
+
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.http import HttpRequest
+from django.urls import path, re_path
+
+from api.metrics import metrics_view
+from leaderboard.live.hub import hub, stop
+from leaderboard.live.stream import stream
+from leaderboard.live.websocket import live
+from leaderboard.live.wires import Receive, Scope, Send
+
+
+async def no_such_socket(scope: Scope, receive: Receive, send: Send) -> None:
+    """Refuses the handshake: 403."""
+    await receive()
+    await send({"type": "websocket.close"})
+
+
+def view(application: Any) -> Any:
+    """Django's types expect a view where Channels' router takes an ASGI application."""
+    return application
+
+
+async def not_here(scope: Scope, receive: Receive, send: Send) -> None:
+    await answer(send, 404, b"There is nothing here but the live board.\n", "text/plain; charset=utf-8")
+
+
+async def healthz(scope: Scope, receive: Receive, send: Send) -> None:
+    """Whether this process's loop turns; in the words of `config.health`."""
+    await answer(send, 200, b'{"status": "ok"}', "application/json")
+
+
+async def metrics(scope: Scope, receive: Receive, send: Send) -> None:
+    page = metrics_view(HttpRequest())
+    await answer(send, 200, page.content, page["Content-Type"])
+
+
+async def answer(send: Send, status: int, body: bytes, content_type: str) -> None:
+    headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
+    """The hub is subscribed before the first viewer comes, and gone before the loop is."""
+    while (await receive())["type"] == "lifespan.startup":
+        hub()
+        await send({"type": "lifespan.startup.complete"})
+    await stop()
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+def application(otherwise: Any = not_here) -> Any:
+    """The live side as an ASGI application; `otherwise` answers every HTTP request that is not its own."""
+    http = {"api/v1/scoreboard/stream": stream, "healthz": healthz, "metrics": metrics}
+    websocket = {"scoreboard/live": live}
+    return ProtocolTypeRouter(
+        {
+            "http": URLRouter([*routes(http), re_path(r"", view(otherwise))]),
+            "websocket": URLRouter([*routes(websocket), re_path(r"", view(no_such_socket))]),
+            "lifespan": lifespan,
+        }
+    )
+
+
+def routes(applications: dict[str, Any]) -> list[Any]:
+    return [path(route, view(application)) for route, application in applications.items()]

@@ -1,0 +1,59 @@
+"""`manage.py reconcile_leaderboard [--check] [--board global]`"""
+
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from leaderboard import boards, ranking, reconcile, truth
+from leaderboard.boards import Board
+
+
+class Command(BaseCommand):
+    help = (
+        "Compares history sums, totals and Redis; repairs Redis beside live traffic. "
+        "Exit codes: 0 all agree, or all drift was repaired; "
+        "1 drift with --check, or a total that is not the sum of its history."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--check", action="store_true", help="change nothing; exit 1 on drift")
+        parser.add_argument("--board", choices=sorted(boards.BOARDS), help="one board; default all")
+
+    def handle(self, *, check: bool, board: str | None, **options: Any) -> None:
+        chosen = [boards.BOARDS[board]] if board else list(boards.BOARDS.values())
+        failed = False
+        for one in chosen:
+            report = self.run(one, check)
+            self.show(report, check)
+            failed |= bool(report.drift if check else report.found["ledger"])
+        if failed:
+            sys.exit(1)
+
+    def run(self, board: Board, check: bool) -> reconcile.Report:
+        """One board, under a progress bar when a person is watching."""
+        watched = sys.stderr.isatty()
+        with tqdm(total=truth.size() if watched else None, unit="player", disable=not watched) as bar:
+            try:
+                return reconcile.reconcile(board, check=check, progress=bar.update)  # type: ignore[arg-type]
+            except ranking.Unavailable as error:
+                raise CommandError(f"Redis is out of reach: {error}") from error
+
+    def show(self, report: reconcile.Report, check: bool) -> None:
+        found = ", ".join(f"{kind} {number}" for kind, number in report.found.items())
+        self.stdout.write(f"board {report.board}: compared {report.compared} players: {found}")
+        if report.lost:
+            self.stdout.write("  the board was lost" + ("" if check else "; rebuilt from SQL"))
+        for kind, players in report.players.items():
+            for user_id in players:
+                self.stdout.write(f"  {kind}: {user_id}")
+            if report.found[kind] > len(players):
+                self.stdout.write(f"  {kind}: … and {report.found[kind] - len(players)} more")
+        if not check and report.repaired:
+            self.stdout.write(f"  repaired {report.repaired}")
+        if report.found["ledger"]:
+            self.stdout.write(
+                "  totals that differ from their history are never repaired automatically; see docs/operations.md"
+            )

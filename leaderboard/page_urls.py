@@ -1,0 +1,11 @@
+"""Pages of the read side."""
+
+from django.urls import path
+
+from leaderboard import pages
+
+urlpatterns = [
+    path("", pages.board_page, name="board"),
+    path("embed", pages.embedding, name="docs-embed"),
+    path("embed/<slug:board>", pages.embed, name="embed"),
+]

@@ -1,0 +1,98 @@
+"""The pages that show a board: the site's own, the one for iframes, and how to put a board on another site's page."""
+
+from typing import Any
+
+import structlog
+from csp.decorators import csp_replace
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.views.decorators.cache import cache_control
+from django.views.decorators.clickjacking import xframe_options_exempt
+from django.views.decorators.http import require_safe
+
+from leaderboard import boards, snapshots
+from leaderboard.boards import Board
+from leaderboard.ranking import Page
+from scoreboard.pages import signed_in
+
+log = structlog.get_logger(__name__)
+
+THEMES = ("auto", "light", "dark")
+DEFAULT_LIMIT = 10
+
+
+def element(
+    request: HttpRequest | None, board: Board, limit: int = DEFAULT_LIMIT, theme: str = "auto"
+) -> dict[str, Any]:
+    """What leaderboard/element.html needs: the element's attributes, and its first rows for those without script.
+
+    `page` is None when the rows are not this visitor's to see, and while neither Redis nor PostgreSQL can be read.
+    """
+    public = settings.LEADERBOARD_PUBLIC or (request is not None and signed_in(request) is not None)
+    page = first_page(board) if public else None
+    return {
+        "board": board,
+        "limit": limit,
+        "theme": theme,
+        "page": page,
+        "rows": page.rows[:limit] if page else [],
+        "allowed": public,
+    }
+
+
+def first_page(board: Board) -> Page | None:
+    try:
+        return snapshots.get(board).page
+    except (OperationalError, InterfaceError) as error:
+        log.warning("board_unavailable", board=board.slug, error=str(error).strip())
+        return None
+
+
+@require_safe
+@cache_control(private=True, no_cache=True)
+def board_page(request: HttpRequest) -> HttpResponse:
+    board = boards.BOARDS["global"]
+    return render(request, "leaderboard/board.html", {"account": signed_in(request), **element(request, board)})
+
+
+@require_safe
+@xframe_options_exempt
+def embed(request: HttpRequest, board: str) -> HttpResponseBase:
+    """One board and nothing else, for an iframe on the sites of LEADERBOARD_FRAME_ANCESTORS.
+
+    Query: `limit` 1 to 100, `theme` auto, light or dark. A value that is neither becomes the default: an error page
+    in somebody else's iframe helps nobody.
+    """
+    if board not in boards.BOARDS:
+        raise Http404("There is no such board.")
+    theme = request.GET.get("theme", "auto")
+    context = element(
+        request,
+        boards.BOARDS[board],
+        limit_of(request.GET.get("limit", "")),
+        theme if theme in THEMES else "auto",
+    )
+    framed = csp_replace({"frame-ancestors": list(settings.LEADERBOARD_FRAME_ANCESTORS)})
+    return framed(lambda request: render(request, "leaderboard/embed.html", context))(request)
+
+
+def limit_of(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 3):
+        return DEFAULT_LIMIT
+    return min(boards.VISIBLE_TOP, max(1, int(text)))
+
+
+@require_safe
+def embedding(request: HttpRequest) -> HttpResponse:
+    """How to put a board on another page, with this site's address filled in."""
+    origin = f"{request.scheme}://{request.get_host()}"
+    context = {
+        "account": signed_in(request),
+        "origin": origin,
+        "socket_origin": "ws" + origin.removeprefix("http"),
+        "board": boards.BOARDS["global"],
+        "limit": DEFAULT_LIMIT,
+    }
+    return render(request, "leaderboard/embedding.html", context)

@@ -1,0 +1,92 @@
+"""Rebuilding a lost board from SQL, under a lock, beside live writes.
+
+From `begin_build` on, live writes go into the board being built. Whatever was committed before that is in the snapshot
+read afterwards; whatever is committed later is projected by whoever committed it, or swept. Nothing falls in between.
+"""
+
+import secrets
+import threading
+import time
+
+import structlog
+from django.db import InterfaceError, OperationalError
+from django.db import connection as database
+
+from leaderboard import boards, ranking, truth
+from leaderboard.boards import Board
+
+log = structlog.get_logger(__name__)
+
+LOCK_SECONDS = 10  # renewed with every chunk, which takes well under a second; a builder that dies frees the board
+
+_building = threading.Lock()
+
+
+def rebuild(board: Board) -> bool:
+    """Rebuilds the board if it is lost and nobody else is at it. Returns whether this call rebuilt it.
+
+    Raises ranking.Unavailable when Redis is away.
+    """
+    token = secrets.token_hex(8)
+    if not acquire(board, token):
+        return False
+    try:
+        keys = boards.keys(board).all()
+        if not ranking.run("begin_build", keys, [token]):
+            return False
+        mark = truth.watermark()
+        players = 0
+        for standings in truth.everyone():
+            ranking.write(board, standings, builder=token)
+            players += len(standings)
+            renew(board)
+        epoch = secrets.token_hex(8)
+        arguments = [token, epoch, str(mark), f"{time.time():.3f}", boards.channel(), board.slug, ranking.run_id()]
+        if not ranking.run("finish_build", keys, arguments):
+            return False
+        log.info("board_rebuilt", board=board.slug, epoch=epoch, players=players)
+        return True
+    except ranking.Superseded:
+        return False
+    finally:
+        release(board, token)
+
+
+def in_background(board: Board) -> None:
+    """Starts a rebuild in a thread of this process, unless one is running. Never waits, never raises.
+
+    Not a daemon thread: a command that ends while its rebuild runs waits for it rather than leave the board half built.
+    """
+    if _building.acquire(blocking=False):
+        threading.Thread(target=_rebuild_once, args=(board,), name="rebuild").start()
+
+
+def _rebuild_once(board: Board) -> None:
+    try:
+        rebuild(board)
+    except ranking.Unavailable as error:
+        log.warning("rebuild_postponed", board=board.slug, error=str(error))
+    except (OperationalError, InterfaceError) as error:
+        log.warning("rebuild_postponed", board=board.slug, error=str(error).strip())
+    except Exception:
+        log.exception("rebuild_failed", board=board.slug)
+    finally:
+        database.close()
+        _building.release()
+
+
+def acquire(board: Board, token: str) -> bool:
+    """Takes the board's rebuild lock (SET NX EX); raises ranking.Unavailable."""
+    return bool(ranking.command("set", boards.keys(board).lock, token, nx=True, ex=LOCK_SECONDS))
+
+
+def renew(board: Board) -> None:
+    """Extends the lock. If it was lost meanwhile, the next write is refused as superseded, so no check is needed."""
+    ranking.command("expire", boards.keys(board).lock, LOCK_SECONDS)
+
+
+def release(board: Board, token: str) -> None:
+    try:
+        ranking.run("release_lock", [boards.keys(board).lock], [token])
+    except ranking.Unavailable as error:
+        log.warning("rebuild_lock_left", board=board.slug, error=str(error))

@@ -1,0 +1,43 @@
+"""Query parameters of the board calls, and the shapes they answer with."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from api.fields import QueryInteger, StrictText
+from leaderboard import boards
+
+MAX_OFFSET = 1_000_000
+
+
+class BoardQuery(serializers.Serializer[Any]):
+    board = StrictText(default="global", max_length=50)
+
+
+class TopQuery(BoardQuery):
+    limit = QueryInteger(default=10, min_value=1, max_value=boards.VISIBLE_TOP)
+    offset = QueryInteger(default=0, min_value=0, max_value=MAX_OFFSET)
+
+
+class AroundQuery(BoardQuery):
+    radius = QueryInteger(default=5, min_value=0, max_value=50)
+
+
+class RowSerializer(serializers.Serializer[Any]):
+    rank = serializers.IntegerField()
+    user_id = serializers.UUIDField()
+    username = serializers.CharField()
+    score = serializers.IntegerField()
+    avatar = serializers.URLField(allow_null=True)
+
+
+class PlayerStandingSerializer(serializers.Serializer[Any]):
+    user_id = serializers.UUIDField()
+    username = serializers.CharField()
+    score = serializers.IntegerField()
+    rank = serializers.IntegerField(allow_null=True, help_text="Null for a player without points or hidden.")
+    players = serializers.IntegerField()
+    percentile = serializers.FloatField(
+        allow_null=True, help_text="Share of the other players who rank below, in percent."
+    )
+    updated_at = serializers.DateTimeField(allow_null=True, help_text="When this score was reached.")

@@ -1,0 +1,67 @@
+"""The sweep: every 10 s it projects again what changed since its last visit, so that what a crash between commit and
+Redis left behind (a score, a hide, a rename) is on the board within seconds.
+
+Its watermark is a transaction number, kept in Redis beside the board it speaks of: a Redis that comes back from an
+old snapshot brings the old watermark with it, and the sweep repeats exactly what the snapshot lacks.
+"""
+
+import secrets
+import time
+from dataclasses import dataclass
+
+import structlog
+
+from leaderboard import boards, ranking, rebuild, reconcile, truth
+from leaderboard.boards import Board
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """`seen`: standings looked at; `healed`: those Redis did not have yet; `rebuilt`: the whole board was lost."""
+
+    seen: int = 0
+    healed: int = 0
+    rebuilt: bool = False
+
+
+def sweep(board: Board) -> Swept:
+    """Projects all that changed since the last sweep. Raises ranking.Unavailable when Redis is away."""
+    adopt(board)
+    epoch, [swept] = ranking.epoch(board), ranking.meta(board, "swept")
+    if epoch is None:
+        return Swept(rebuilt=rebuild.rebuild(board))
+    now = truth.watermark()
+    if swept is None or not now.covers(swept):
+        # Another database than the one this board was made from: a restored backup, say. Compare everything.
+        report = reconcile.reconcile(board)
+        result = Swept(report.compared, report.repaired, report.lost)
+    else:
+        result = project_changes(board, int(swept.rpartition(":")[2]))
+    ranking.run("mark_swept", boards.keys(board).all(), [epoch, str(now)])
+    if result.healed:
+        log.info("sweep_healed", board=board.slug, healed=result.healed, seen=result.seen)
+    return result
+
+
+def adopt(board: Board) -> None:
+    """Gives the board a new epoch if Redis was restarted, or replaced by its replica, since it was last looked at.
+
+    Such a Redis may lack its last seconds, and viewers must not take what follows for old news.
+    """
+    new = secrets.token_hex(8)
+    arguments = [ranking.run_id(), new, f"{time.time():.3f}", boards.channel(), board.slug, ""]
+    if ranking.run("adopt", boards.keys(board).all(), arguments):
+        log.info("epoch_renewed", board=board.slug, epoch=new)
+
+
+def project_changes(board: Board, since: int) -> Swept:
+    seen = healed = 0
+    try:
+        for standings in truth.changed_since(since):
+            seen += len(standings)
+            healed += sum(ranking.write(board, standings).applied)
+    except ranking.Lost:
+        return Swept(seen, healed, rebuilt=rebuild.rebuild(board))
+    return Swept(seen, healed)

@@ -1,0 +1,29 @@
+"""Celery tasks of the read side. All are idempotent; running one twice, or two at once, does no harm."""
+
+import structlog
+from celery import shared_task
+
+from leaderboard import boards, ranking
+from leaderboard import reconcile as reconciliation
+from leaderboard import sweep as sweeping
+
+log = structlog.get_logger(__name__)
+
+
+@shared_task(name="leaderboard.tasks.sweep")
+def sweep() -> None:
+    """Every 10 s: what a crash left behind, healed."""
+    for board in boards.BOARDS.values():
+        try:
+            sweeping.sweep(board)
+        except ranking.Unavailable as error:
+            log.warning("sweep_postponed", board=board.slug, error=str(error))
+
+
+@shared_task(name="leaderboard.tasks.reconcile")
+def reconcile() -> None:
+    """Nightly: everything compared, drift repaired. Drift is logged as an error: it should not happen."""
+    for board in boards.BOARDS.values():
+        report = reconciliation.reconcile(board)
+        if report.drift:
+            log.error("drift_found", board=board.slug, repaired=report.repaired, **report.found)

@@ -1,0 +1,27 @@
+"""`{% live_leaderboard board="global" limit=10 theme="auto" %}`: the live board in any template of the site."""
+
+from typing import Any
+
+from django import template
+from django.template import TemplateSyntaxError
+
+from leaderboard import boards, pages
+
+register = template.Library()
+
+
+@register.inclusion_tag("leaderboard/element.html", takes_context=True)
+def live_leaderboard(
+    context: template.Context, board: str = "global", limit: int = pages.DEFAULT_LIMIT, theme: str = "auto"
+) -> dict[str, Any]:
+    """The element, its script, and the first rows for visitors without script.
+
+    Raises TemplateSyntaxError for a board, limit or theme that does not exist: the template is wrong, not the visitor.
+    """
+    if board not in boards.BOARDS:
+        raise TemplateSyntaxError(f"live_leaderboard: board is {board!r}; expected one of {list(boards.BOARDS)}")
+    if not (isinstance(limit, int) and 1 <= limit <= boards.VISIBLE_TOP):
+        raise TemplateSyntaxError(f"live_leaderboard: limit is {limit!r}; expected 1 to {boards.VISIBLE_TOP}")
+    if theme not in pages.THEMES:
+        raise TemplateSyntaxError(f"live_leaderboard: theme is {theme!r}; expected one of {pages.THEMES}")
+    return pages.element(context.get("request"), boards.BOARDS[board], limit, theme)

@@ -1,0 +1,12 @@
+"""Routes of the read side, below /api/v1/."""
+
+from django.urls import path
+
+from leaderboard import views
+
+urlpatterns = [
+    path("scoreboard/top", views.TopView.as_view(), name="top"),
+    path("score/me", views.MyScoreView.as_view(), name="my-score"),
+    path("score/<uuid:user_id>", views.PlayerScoreView.as_view(), name="player-score"),
+    path("score/<uuid:user_id>/around", views.AroundView.as_view(), name="around"),
+]

@@ -1,0 +1,145 @@
+"""The REST shell of the boards: parse, read, answer. Pages are in pages.py."""
+
+import uuid
+from dataclasses import asdict
+from typing import Any, cast
+
+from django.conf import settings
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
+
+from api.openapi import envelope, problems
+from api.problems import Problem
+from api.responses import ok
+from api.views import ApiView
+from leaderboard import boards, reads, snapshots
+from leaderboard.permissions import BoardIsPublicOrSignedIn
+from leaderboard.ranking import Page
+from leaderboard.serializers import AroundQuery, BoardQuery, PlayerStandingSerializer, RowSerializer, TopQuery
+from scoreboard.models import User
+
+PAGE_MEMBERS: dict[str, serializers.Field[Any, Any, Any, Any]] = {
+    "last_updated": serializers.DateTimeField(),
+    "epoch": serializers.CharField(allow_null=True, help_text="Null while SQL stands in for Redis."),
+    "seq": serializers.IntegerField(allow_null=True),
+    "players": serializers.IntegerField(),
+}
+
+
+def query(serializer: type[BoardQuery], request: Request) -> dict[str, Any]:
+    """The validated query parameters; raises ValidationError. A repeated parameter is refused, not guessed at."""
+    repeated = [name for name in request.query_params if len(request.query_params.getlist(name)) > 1]
+    if repeated:
+        raise serializers.ValidationError({name: ["Given more than once."] for name in repeated})
+    filled = serializer(data=request.query_params.dict())
+    filled.is_valid(raise_exception=True)
+    return dict(filled.validated_data)
+
+
+class BoardView(ApiView):
+    permission_classes = (BoardIsPublicOrSignedIn,)
+
+    def perform_authentication(self, request: Request) -> None:
+        """Only when it matters: on a public board an expired token must not cost anyone the view of it."""
+        if not settings.LEADERBOARD_PUBLIC:
+            super().perform_authentication(request)
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        """Nobody is signed in where nobody needs to be; the address is counted all the same."""
+        return [] if settings.LEADERBOARD_PUBLIC else super().get_throttles()
+
+
+class TopView(BoardView):
+    @extend_schema(
+        operation_id="top",
+        summary="The board, from the top",
+        tags=["board"],
+        parameters=[TopQuery],
+        responses={200: envelope(RowSerializer(many=True), **PAGE_MEMBERS), **problems(400, 401, 404, 429, 503)},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        asked = query(TopQuery, request)
+        board = boards.get(asked["board"])
+        limit, offset = asked["limit"], asked["offset"]
+        if offset + limit <= boards.VISIBLE_TOP:
+            snapshot = snapshots.get(board)
+            return page_response(request, snapshot.page, snapshot.body(limit, offset))
+        page = reads.top(board, limit, offset)
+        # No ETag: seq moves only when the visible top does, and this page reaches below it.
+        return HttpResponse(snapshots.encode_page(page, page.rows), content_type="application/json", headers=caching())
+
+
+def page_response(request: Request, page: Page, body: bytes) -> HttpResponse:
+    """200 with an ETag, or 304 when the client has this (epoch, seq). SQL's pages have neither, so no ETag."""
+    if page.epoch is None:
+        return HttpResponse(body, content_type="application/json", headers=caching())
+    etag = f'"{page.epoch}:{page.seq}"'
+    headers = {"ETag": etag, **caching()}
+    if matches(request.META.get("HTTP_IF_NONE_MATCH", ""), etag):
+        return HttpResponse(status=304, headers=headers)
+    return HttpResponse(body, content_type="application/json", headers=headers)
+
+
+def matches(if_none_match: str, etag: str) -> bool:
+    """RFC 9110 section 13.1.2: weak comparison with each listed tag, or `*`."""
+    listed = (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))
+    return any(tag in (etag, "*") for tag in listed)
+
+
+def caching() -> dict[str, str]:
+    if settings.LEADERBOARD_PUBLIC:
+        return {"Cache-Control": "public, max-age=1, stale-while-revalidate=5"}
+    return {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
+
+
+class MyScoreView(ApiView):
+    @extend_schema(
+        operation_id="my_score",
+        summary="My score and rank",
+        tags=["board"],
+        parameters=[BoardQuery],
+        responses={200: envelope(PlayerStandingSerializer()), **problems(400, 401, 404, 429, 503)},
+    )
+    def get(self, request: Request) -> Response:
+        board = boards.get(query(BoardQuery, request)["board"])
+        standing = reads.player(board, cast(User, request.user).pk, hidden_too=True)
+        if standing is None:
+            raise Problem("not-authenticated", "The user is disabled or gone.")
+        return ok(asdict(standing), headers={"Cache-Control": "private, no-store"})
+
+
+class PlayerScoreView(BoardView):
+    @extend_schema(
+        operation_id="player_score",
+        summary="A player's score and rank",
+        tags=["board"],
+        parameters=[BoardQuery],
+        responses={200: envelope(PlayerStandingSerializer()), **problems(400, 401, 404, 429, 503)},
+    )
+    def get(self, request: Request, user_id: uuid.UUID) -> Response:
+        board = boards.get(query(BoardQuery, request)["board"])
+        standing = reads.player(board, user_id)
+        if standing is None:
+            raise Problem("not-found", "There is no such player.")
+        return ok(asdict(standing), headers=caching())
+
+
+class AroundView(BoardView):
+    @extend_schema(
+        operation_id="around",
+        summary="A player and the neighbours, in rank order",
+        tags=["board"],
+        parameters=[AroundQuery],
+        responses={200: envelope(RowSerializer(many=True), **PAGE_MEMBERS), **problems(400, 401, 404, 429, 503)},
+    )
+    def get(self, request: Request, user_id: uuid.UUID) -> HttpResponse:
+        asked = query(AroundQuery, request)
+        board = boards.get(asked["board"])
+        page = reads.around(board, user_id, asked["radius"])
+        if not page.rows and reads.player(board, user_id) is None:
+            raise Problem("not-found", "There is no such player.")
+        return HttpResponse(snapshots.encode_page(page, page.rows), content_type="application/json", headers=caching())

@@ -1,0 +1,132 @@
+"""Sign-up, sign-in, refresh with rotation, verify, logout: the serializers. The views are in account_views."""
+
+import uuid
+from contextlib import suppress
+from typing import Any, cast
+
+from django.contrib.auth import authenticate, password_validation
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import IntegrityError, transaction
+from rest_framework import serializers
+from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, UntypedToken
+
+from api.fields import StrictSerializer, StrictText
+from api.problems import Problem
+from scoreboard import addresses
+from scoreboard.authentication import MALFORMED
+from scoreboard.models import User
+from scoreboard.names import MAX_LENGTH, validate_username
+
+MAX_PASSWORD = 128  # characters: hashing is slow on purpose, and slower the longer the text
+
+
+class StrictEmail(serializers.EmailField, StrictText):
+    """A JSON string that is an e-mail address."""
+
+
+class RegisterSerializer(StrictSerializer):
+    username = StrictText(max_length=MAX_LENGTH, validators=[validate_username])
+    email = StrictEmail(max_length=254)
+    password = StrictText(max_length=MAX_PASSWORD)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        candidate = User(username=attrs["username"], email=attrs["email"])
+        try:
+            password_validation.validate_password(attrs["password"], candidate)
+        except DjangoValidationError as error:
+            raise serializers.ValidationError({"password": error.messages}) from error
+        return attrs
+
+
+def register(username: str, email: str, password: str, address: str | None = None) -> User:
+    """Creates a player; raises ValidationError when the name or the e-mail address is taken, in any capitals.
+
+    `address`: `addresses.address_digest` of where the sign-up comes from, kept for a while.
+
+    The unique indexes decide, not a look beforehand: two sign-ups for one name at one moment leave one player.
+    """
+    try:
+        with transaction.atomic():
+            user = User.objects.create_user(username, email, password)
+            addresses.remember(user.pk, address)
+            return user
+    except IntegrityError as error:
+        constraint = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
+        taken = {"users_username_key": "username", "users_email_key": "email"}.get(constraint or "")
+        if taken is None:
+            raise
+        raise serializers.ValidationError({taken: ["Already in use."]}) from error
+
+
+class SignInSerializer(StrictSerializer):
+    username = StrictText(max_length=MAX_LENGTH)
+    password = StrictText(max_length=MAX_PASSWORD)
+
+
+class RefreshSerializer(StrictSerializer):
+    refresh = StrictText(max_length=4096)
+
+
+class VerifySerializer(StrictSerializer):
+    token = StrictText(max_length=4096)
+
+
+def sign_in(username: str, password: str) -> dict[str, str]:
+    """A new token pair; raises 401 for a wrong name, a wrong password and a disabled user alike."""
+    user = authenticate(username=username, password=password)
+    if user is None:
+        raise Problem("not-authenticated", "No active account has these credentials.")
+    return pair(RefreshToken.for_user(user))
+
+
+def rotate(raw: str) -> dict[str, str]:
+    """Spends a refresh token and returns a new pair; raises 401 if it is bad, expired, spent or its user disabled.
+
+    The blacklist's unique row decides: of two rotations of one token at the same moment one gets a pair.
+    """
+    old = refresh_token(raw)
+    user = User.objects.filter(pk=old["sub"], is_active=True).first()
+    if user is None:
+        raise Problem("not-authenticated", "The user is disabled or gone.")
+    _, spent_now = cast(tuple[Any, bool], old.blacklist())
+    if not spent_now:
+        raise Problem("not-authenticated", "The refresh token is already used.")
+    return pair(RefreshToken.for_user(user))
+
+
+def sign_out(raw: str) -> None:
+    """Blacklists a refresh token; a second time is no error. Raises 401 if it is no valid refresh token."""
+    with suppress(AlreadySpent):
+        refresh_token(raw).blacklist()
+
+
+def verify(raw: str) -> None:
+    """Raises 401 unless `raw` is a valid access token or an unspent refresh token of this site."""
+    try:
+        kind = UntypedToken(raw)["token_type"]  # type: ignore[arg-type]
+        if kind == "refresh":
+            refresh_token(raw)  # looks into the blacklist
+        else:
+            uuid.UUID(str(AccessToken(raw)["sub"]))  # type: ignore[arg-type]
+    except (TokenError, *MALFORMED) as error:
+        raise Problem("not-authenticated", "The token is bad, expired or blacklisted.") from error
+
+
+class AlreadySpent(Problem):
+    """401 for a refresh token on the blacklist."""
+
+
+def refresh_token(raw: str) -> RefreshToken:
+    """The valid, unspent refresh token; raises 401, AlreadySpent for one that was good once."""
+    try:
+        token = RefreshToken(raw)  # type: ignore[arg-type]
+        uuid.UUID(str(token["sub"]))
+        return token
+    except (TokenError, *MALFORMED) as error:
+        refusal = AlreadySpent if "blacklisted" in str(error) else Problem
+        raise refusal("not-authenticated", "The refresh token is bad, expired or already used.") from error
+
+
+def pair(refresh: RefreshToken) -> dict[str, str]:
+    return {"access": str(refresh.access_token), "refresh": str(refresh)}

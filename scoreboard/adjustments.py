@@ -1,0 +1,102 @@
+"""Adjusting totals by hand: planned, shown, confirmed, and recorded once however often it is confirmed."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from scoreboard import ledger
+from scoreboard.ledger import Entry, Outcome
+from scoreboard.models import MAX_TOTAL, ScoreHistory, User
+
+MAX_PLAYERS = 1000  # of one adjustment: a person should be able to look through the preview
+MAX_REASON = 500
+
+
+class Moved(Exception):
+    """A total is no longer what the plan showed, and the plan was for a new total."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is asked for: `delta` points or a new total `target`, exactly one of them, and why."""
+
+    reason: str
+    delta: int | None = None
+    target: int | None = None
+
+    def after(self, total: int) -> int:
+        return total + self.delta if self.delta is not None else self.target or 0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What the change does to one player."""
+
+    user_id: uuid.UUID
+    old: int
+    new: int
+
+    @property
+    def in_range(self) -> bool:
+        return 0 <= self.new <= MAX_TOTAL
+
+    @property
+    def change(self) -> str:
+        """With its sign."""
+        return f"{self.new - self.old:+d}"
+
+    @property
+    def counts(self) -> bool:
+        """Whether there is anything to record."""
+        return self.in_range and self.new != self.old
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An adjustment as shown to the one who is to confirm it. `action_id` makes a second confirmation harmless."""
+
+    action_id: uuid.UUID
+    change: Change
+    lines: list[Line]
+
+    @property
+    def entries(self) -> list[Line]:
+        return [line for line in self.lines if line.counts]
+
+
+def plan(user_ids: Sequence[uuid.UUID], change: Change) -> Plan:
+    """What the change would do now, player by player in the order asked for; unknown players are left out."""
+    totals = dict(User.objects.filter(pk__in=user_ids).values_list("pk", "score__total"))
+    known = [user_id for user_id in dict.fromkeys(user_ids) if user_id in totals]
+    lines = [Line(user_id, total, change.after(total)) for user_id in known for total in [totals[user_id] or 0]]
+    return Plan(uuid.uuid4(), change, lines)
+
+
+def carry_out(confirmed: Plan, actor_id: uuid.UUID) -> list[Outcome]:
+    """Records what the plan showed, each player alone, and announces it; the outcomes are those of `plan.entries`.
+
+    A delta applies to the total of now, and is refused alone where that would leave the range. A new total was
+    confirmed against an old one: raises Moved, and records nothing, if any of them is another by now.
+    """
+    entries = [
+        Entry(
+            user_id=line.user_id,
+            action_id=confirmed.action_id,
+            source=ScoreHistory.Source.ADJUSTMENT,
+            delta=confirmed.change.delta or 0,
+            target=confirmed.change.target,
+            actor_id=actor_id,
+            reason=confirmed.change.reason,
+        )
+        for line in confirmed.entries
+    ]
+    with transaction.atomic():
+        outcomes = ledger.record(entries)
+        if confirmed.change.target is not None:
+            for line, outcome in zip(confirmed.entries, outcomes, strict=True):
+                if outcome.old_total != line.old:
+                    raise Moved
+        ledger.announce(outcome.standing for outcome in outcomes if outcome.outcome == "recorded")
+    return outcomes

@@ -1,0 +1,94 @@
+"""Who is asking: a Bearer JWT, for the site's own pages the Django session with CSRF, or a back end's X-API-Key.
+
+`Account…` classes load the user. `StatelessJWTAuthentication` believes the token's claims without SQL; the views that
+use it (mint, redeem) check `is_active` inside the statement they run anyway.
+"""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.request import Request
+from rest_framework_simplejwt.authentication import JWTAuthentication
+from rest_framework_simplejwt.exceptions import InvalidToken
+from rest_framework_simplejwt.models import TokenUser
+from rest_framework_simplejwt.tokens import Token
+
+from api.problems import Problem
+from api.throttles import Charge, charge_address, hit, parse
+from scoreboard import api_keys
+
+# What simplejwt raises for claims of the wrong kind under a good signature: whoever shares the key may sign anything.
+MALFORMED = (KeyError, ValueError, TypeError, OverflowError, OSError)
+
+
+class UUIDSubject:
+    """Refuses tokens whose subject is not a UUID before SQL sees it."""
+
+    def get_validated_token(self, raw_token: bytes) -> Token:
+        try:
+            token: Token = super().get_validated_token(raw_token)  # type: ignore[misc]
+            uuid.UUID(str(token["sub"]))
+        except MALFORMED as error:
+            raise InvalidToken("The token names no user, or has a claim of the wrong kind.") from error
+        return token
+
+
+class AccountJWTAuthentication(UUIDSubject, JWTAuthentication):
+    """Bearer JWT → User; a disabled or deleted user is refused with 401."""
+
+
+class AccountSessionAuthentication(SessionAuthentication):
+    """The site's own pages; CSRF is enforced by the base class."""
+
+
+class StatelessUser(TokenUser):
+    """A user known by claims alone: `id` is a UUID; nothing else is to be trusted for permissions."""
+
+    @property
+    def id(self) -> uuid.UUID:  # type: ignore[override]
+        return uuid.UUID(str(self.token["sub"]))
+
+    @property
+    def pk(self) -> uuid.UUID:  # type: ignore[override]
+        return self.id
+
+
+class StatelessJWTAuthentication(UUIDSubject, JWTAuthentication):
+    """Bearer JWT → StatelessUser, without a query."""
+
+    def get_user(self, validated_token: Token) -> Any:
+        return StatelessUser(validated_token)
+
+    def authenticate(self, request: Request) -> tuple[Any, Token] | None:
+        return super().authenticate(request)
+
+
+@dataclass(frozen=True, slots=True)
+class BackEnd:
+    """A trusted back end, known by its API key. Its limit is the key's own."""
+
+    key: api_keys.ApiKey
+    is_authenticated: bool = True
+    has_own_limit: bool = True
+
+    @property
+    def pk(self) -> uuid.UUID:
+        return self.key.pk
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """`X-API-Key` → BackEnd. Guesses are charged to their address; good keys to their own limit instead."""
+
+    def authenticate(self, request: Request) -> tuple[BackEnd, api_keys.ApiKey] | None:
+        text = request.headers.get("X-API-Key")
+        if text is None:
+            return None
+        key = api_keys.find(text)
+        if key is None:
+            charge_address(request._request, ("sign-in",))
+            raise Problem("forbidden", "The API key is unknown, expired or revoked.")
+        item = parse(key.limit)
+        hit(Charge("api-key", item, (str(key.pk),)) if item else None)
+        return BackEnd(key), key

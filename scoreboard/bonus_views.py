@@ -1,0 +1,72 @@
+"""`POST /score/bonus`: parse, call, answer."""
+
+import re
+from dataclasses import asdict
+from typing import Any, cast
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from api.fields import StrictInteger, StrictSerializer, StrictText, StrictUUID
+from api.openapi import envelope, problems
+from api.responses import ok
+from api.views import ApiView
+from scoreboard import bonus
+from scoreboard.models import MAX_BONUS, User
+
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+class BonusSerializer(StrictSerializer):
+    user_id = StrictUUID()
+    points = StrictInteger(min_value=1, max_value=MAX_BONUS)
+    reason = StrictText(max_length=500)
+
+    def validate_reason(self, reason: str) -> str:
+        if not reason.strip():
+            raise serializers.ValidationError("A reason is needed.")
+        return reason
+
+
+class GivenSerializer(serializers.Serializer[Any]):
+    action_id = serializers.UUIDField()
+    new_score = serializers.IntegerField()
+    rank = serializers.IntegerField(allow_null=True)
+    score_delta = serializers.IntegerField()
+
+
+class MayGiveBonus(BasePermission):
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return request.user.is_authenticated and cast(User, request.user).has_perm("scoreboard.give_bonus")
+
+
+class BonusView(ApiView):
+    permission_classes = (MayGiveBonus,)
+
+    @extend_schema(
+        operation_id="give_bonus",
+        summary="Give a player bonus points",
+        description="Needs the permission `scoreboard.give_bonus`. A repeat with the same key pays once.",
+        tags=["moderation"],
+        parameters=[
+            OpenApiParameter(
+                "Idempotency-Key", str, OpenApiParameter.HEADER, required=True, description="1 to 255 visible ASCII."
+            )
+        ],
+        request=BonusSerializer,
+        responses={200: envelope(GivenSerializer()), **problems(400, 401, 403, 404, 409, 413, 415, 429, 503)},
+    )
+    def post(self, request: Request) -> Response:
+        key = request.headers.get("Idempotency-Key", "")
+        if not IDEMPOTENCY_KEY.fullmatch(key):
+            raise serializers.ValidationError(
+                {"Idempotency-Key": ["Send this header: 1 to 255 visible ASCII characters."]}
+            )
+        body = BonusSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        given = bonus.give(cast(User, request.user).pk, key, **body.validated_data)
+        return ok(asdict(given))

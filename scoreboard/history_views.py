@@ -1,0 +1,92 @@
+"""`GET /score/{user_id}/history`: parse, read, answer."""
+
+import uuid
+from typing import Any, cast
+
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.fields import QueryInteger, StrictText
+from api.openapi import envelope, problems
+from api.problems import Problem
+from api.views import ApiView
+from scoreboard.history import MAX_PAGE, HistoryPages
+from scoreboard.models import ScoreHistory, User
+
+VIEW_ANY = "scoreboard.view_any_history"
+
+
+class HistoryQuery(serializers.Serializer[Any]):
+    cursor = StrictText(required=False, max_length=200, help_text="From `next` or `previous`.")
+    page_size = QueryInteger(default=20, min_value=1, max_value=MAX_PAGE)
+
+
+class ActorSerializer(serializers.Serializer[User]):
+    user_id = serializers.UUIDField(source="pk")
+    username = serializers.CharField()
+
+
+class HistoryEntrySerializer(serializers.Serializer[Any]):
+    """`context["actors_shown"]`: players learn why, not who. Moderators are to be argued with, not hunted down."""
+
+    id = serializers.IntegerField()
+    action_id = serializers.UUIDField()
+    source = serializers.ChoiceField(ScoreHistory.Source.choices)  # type: ignore[assignment]  # Field has a `source`
+    action_type = serializers.CharField(help_text="Empty unless the source is an action.")
+    delta = serializers.IntegerField()
+    old_total = serializers.IntegerField()
+    new_total = serializers.IntegerField()
+    reason = serializers.CharField(help_text="Empty for actions.")
+    created_at = serializers.DateTimeField()
+    actor = serializers.SerializerMethodField(
+        help_text="Who acted, if not the player; null to callers who may not read any history."
+    )
+
+    @extend_schema_field(ActorSerializer(allow_null=True))
+    def get_actor(self, entry: ScoreHistory) -> Any:
+        if entry.actor is None or not self.context["actors_shown"]:
+            return None
+        return ActorSerializer(entry.actor).data
+
+
+class HistoryView(ApiView):
+    @extend_schema(
+        operation_id="score_history",
+        summary="What made a player's score, the newest first",
+        description="One's own; anybody's with the permission `scoreboard.view_any_history`.",
+        tags=["board"],
+        parameters=[HistoryQuery],
+        responses={
+            200: envelope(
+                HistoryEntrySerializer(many=True),
+                next=serializers.URLField(allow_null=True),
+                previous=serializers.URLField(allow_null=True),
+            ),
+            **problems(400, 401, 403, 404, 429, 503),
+        },
+    )
+    def get(self, request: Request, user_id: uuid.UUID) -> Response:
+        user = cast(User, request.user)
+        any_history = user.has_perm(VIEW_ANY)
+        if user.pk != user_id and not any_history:
+            raise Problem("forbidden", "Only your own history is open to you.")
+        check_query(request)
+        if user.pk != user_id and not User.objects.filter(pk=user_id).exists():
+            raise Problem("not-found", "There is no such player.")
+        entries = ScoreHistory.objects.filter(user_id=user_id).select_related("actor")
+        pages = HistoryPages()
+        page = pages.paginate_queryset(entries, request, self)
+        shown = HistoryEntrySerializer(page or [], many=True, context={"actors_shown": any_history})
+        return Response(
+            {"success": True, "data": shown.data, **pages.links()}, headers={"Cache-Control": "private, no-store"}
+        )
+
+
+def check_query(request: Request) -> None:
+    """Raises ValidationError for parameters that the paginator would silently ignore."""
+    repeated = [name for name in request.query_params if len(request.query_params.getlist(name)) > 1]
+    if repeated:
+        raise serializers.ValidationError({name: ["Given more than once."] for name in repeated})
+    HistoryQuery(data=request.query_params.dict()).is_valid(raise_exception=True)

@@ -1,0 +1,174 @@
+"""The ledger: every score enters at `record` and is told to the read side by `announce`.
+
+`record` is one statement; callers that do more in the same transaction (redemption claims its tokens) call the SQL
+function `ledger_record` inside their own. Either way: SQL commits first, then, and only then, `announce`.
+"""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.db import connection, transaction
+
+from api.metrics import PROJECTION_FAILURES, SCORE_INCREMENT_FAILURES, SCORE_INCREMENTS
+from api.request_ids import current_request_id
+from scoreboard.models import ScoreHistory
+from scoreboard.signals import Placement, ReadSideAway, Standing, standing_changed
+
+log = structlog.get_logger(__name__)
+
+RECORD = """
+SELECT * FROM ledger_record(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::bigint[], %s::bigint[],
+                            %s::uuid[], %s::text[], %s::text[])
+"""
+
+STANDINGS = """
+SELECT s.user_id, s.total, s.version, s.reached_at, u.is_active AND NOT u.is_hidden, u.username, u.avatar_url, u.region
+  FROM user_scores s JOIN users u ON u.id = s.user_id
+ WHERE s.user_id = ANY (%s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One change asked for: `delta` points, or a new total `target` (then `delta` is ignored).
+
+    `action_id` makes it idempotent: the same (user, action) is recorded once, for ever.
+    """
+
+    user_id: uuid.UUID
+    action_id: uuid.UUID
+    source: ScoreHistory.Source
+    delta: int = 0
+    target: int | None = None
+    action_type: str = ""
+    actor_id: uuid.UUID | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one entry.
+
+    `outcome`: recorded, duplicate, unchanged, score-out-of-range or unknown-user. `delta`, `old_total`, `new_total` and
+    `created_at` are those of the history row: this entry's if recorded, the first one's if duplicate, else None.
+    `standing` is the player's after the whole call; None for an unknown user.
+    """
+
+    outcome: str
+    user_id: uuid.UUID
+    action_id: uuid.UUID
+    delta: int | None
+    old_total: int | None
+    new_total: int | None
+    created_at: datetime | None
+    standing: Standing | None
+
+
+def record(entries: Sequence[Entry]) -> list[Outcome]:
+    """Judges each entry alone and writes the accepted ones, in one statement; outcomes come in the order of `entries`.
+
+    Raises OperationalError when PostgreSQL is away; then nothing was written, or, if the connection broke while
+    committing, a repeat with the same action ids tells.
+    """
+    columns: list[list[Any]] = [
+        [e.user_id for e in entries],
+        [e.action_id for e in entries],
+        [e.source.value for e in entries],
+        [e.action_type for e in entries],
+        [e.delta for e in entries],
+        [e.target for e in entries],
+        [e.actor_id for e in entries],
+        [e.reason for e in entries],
+        [current_request_id()] * len(entries),
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(RECORD, columns)
+        outcomes = first_outcomes([outcome_from_row(row[1:]) for row in cursor.fetchall()])
+    count(outcomes, [entry.source for entry in entries])
+    return outcomes
+
+
+def outcome_from_row(row: Sequence[Any]) -> Outcome:
+    """An Outcome from the columns of `ledger_outcome` after `ord`."""
+    (outcome, user_id, action_id, delta, old_total, new_total, created_at, *standing) = row
+    return Outcome(
+        outcome=outcome,
+        user_id=user_id,
+        action_id=action_id,
+        delta=delta,
+        old_total=old_total,
+        new_total=new_total,
+        created_at=created_at,
+        standing=Standing(user_id, *standing) if standing[0] is not None else None,
+    )
+
+
+def first_outcomes(outcomes: list[Outcome]) -> list[Outcome]:
+    """A repeat within one call answers with what became of the first: SQL marks it duplicate without figures."""
+    first: dict[tuple[uuid.UUID, uuid.UUID], Outcome] = {}
+    for position, outcome in enumerate(outcomes):
+        original = first.setdefault((outcome.user_id, outcome.action_id), outcome)
+        if original is not outcome and outcome.outcome == "duplicate":
+            what = "duplicate" if original.outcome == "recorded" else original.outcome
+            outcomes[position] = replace(original, outcome=what, standing=outcome.standing)
+    return outcomes
+
+
+def count(outcomes: Iterable[Outcome], sources: Iterable[str]) -> None:
+    for outcome, source in zip(outcomes, sources, strict=True):
+        if outcome.outcome == "recorded":
+            SCORE_INCREMENTS.labels(source).inc()
+        else:
+            SCORE_INCREMENT_FAILURES.labels(outcome.outcome).inc()
+
+
+def standings(user_ids: Sequence[uuid.UUID]) -> list[Standing]:
+    """The committed standing of each of these players that has one."""
+    with connection.cursor() as cursor:
+        cursor.execute(STANDINGS, [list(user_ids)])
+        return [Standing(*row) for row in cursor.fetchall()]
+
+
+def announce(changed: Iterable[Standing | None]) -> Mapping[uuid.UUID, Placement]:
+    """Tells the read side, after commit, and returns where it placed each player.
+
+    A receiver that fails is logged and counted, never raised: the score stands, its rank is unknown, and the
+    sweep repairs the board. Inside an outer transaction the telling waits for the commit and nothing is returned.
+    """
+    newest: dict[uuid.UUID, Standing] = {}
+    for standing in changed:
+        if standing and standing.version >= newest.get(standing.user_id, standing).version:
+            newest[standing.user_id] = standing
+    if not newest:
+        return {}
+    if connection.in_atomic_block:
+        transaction.on_commit(lambda: send(list(newest.values())))
+        return {}
+    return send(list(newest.values()))
+
+
+def send(changed: list[Standing]) -> Mapping[uuid.UUID, Placement]:
+    placements: dict[uuid.UUID, Placement] = {}
+    for _receiver, answer in standing_changed.send_robust(sender=None, standings=changed):
+        if isinstance(answer, Exception):
+            PROJECTION_FAILURES.inc(len(changed))
+            if isinstance(answer, ReadSideAway):
+                log.warning("projection_failed", players=len(changed), error=str(answer))
+            else:
+                log.error("projection_failed", players=len(changed), exc_info=answer)
+        else:
+            placements.update(answer)
+    return placements
+
+
+def announce_players(user_ids: Sequence[uuid.UUID]) -> None:
+    """Announces players whose profile or visibility was changed (hide, rename, avatar) by the caller."""
+    if connection.in_atomic_block:
+        # Read after the commit, not now: what is announced must be what was committed.
+        transaction.on_commit(lambda: announce(standings(user_ids)) and None)
+    else:
+        announce(standings(user_ids))

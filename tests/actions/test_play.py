@@ -1,0 +1,254 @@
+"""`manage.py play`: players who call the site over HTTP, and a report that can be believed."""
+
+import http.client
+import http.server
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import settings as site
+from django.core.management import CommandError, call_command
+from django.db.models import Sum
+from pytest_django.fixtures import Settings
+from pytest_django.live_server_helper import LiveServer
+
+from actions.play.tally import Latencies, Tally, total
+from scoreboard.models import ScoreHistory, User
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FAST = 1000  # actions per second asked for: paces are random, and every player should get to act
+Reply = tuple[int, bytes] | None  # None: the connection is cut instead
+
+
+@pytest.fixture
+def home(tmp_path: Path, settings: Settings) -> Path:
+    settings.SCOREBOARD_HOME = tmp_path / "home"
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def server(live_server: LiveServer, redis_of_its_own: None, catalogue: None, unlimited: None, home: Path) -> LiveServer:
+    """The site on a port of its own, without limits, and a home for the players' secret."""
+    return live_server
+
+
+def play(url: str, **options: object) -> str:
+    """Runs the command; what it printed."""
+    printed = StringIO()
+    defaults = {"players": 3, "rate": FAST, "seconds": 1, "processes": 2, "repeat": 0, "patience": 10}
+    call_command("play", url=url, stdout=printed, **{**defaults, **options})
+    return printed.getvalue()
+
+
+def accepted(report: str) -> tuple[int, int]:
+    """Actions and points that the report says were accepted."""
+    found = re.search(r"accepted +(\d+) actions .*, (\d+) points", report)
+    assert found, report
+    return int(found[1]), int(found[2])
+
+
+@contextmanager
+def proxy(server: LiveServer, meddle: Callable[[str, int, bytes], Reply]) -> Iterator[str]:
+    """The site behind a proxy that may change an answer, or lose it after the site has done its work."""
+    upstream = urlsplit(server.url)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+            connection = http.client.HTTPConnection(upstream.hostname or "", upstream.port)
+            connection.request(self.command, self.path, body, dict(self.headers))
+            response = connection.getresponse()
+            reply = meddle(self.path, response.status, response.read())
+            connection.close()
+            if reply is None:
+                self.close_connection = True
+                return
+            self.send_response(reply[0])
+            self.send_header("Content-Length", str(len(reply[1])))
+            self.end_headers()
+            self.wfile.write(reply[1])
+
+        def do_GET(self) -> None:
+            self.do_POST()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    listener = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=listener.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.server_port}"
+    finally:
+        listener.shutdown()
+        thread.join()
+        listener.server_close()
+
+
+def test_what_the_report_says_was_accepted_is_what_the_history_holds(server: LiveServer) -> None:
+    actions, points = accepted(play(server.url, repeat=0.5))
+    assert actions > 0
+    assert ScoreHistory.objects.count() == actions
+    assert ScoreHistory.objects.aggregate(points=Sum("delta"))["points"] == points
+    assert set(User.objects.values_list("username", flat=True)) == {"play-001", "play-002", "play-003"}
+
+
+def test_tokens_handed_in_twice_get_409_and_the_first_outcome(server: LiveServer) -> None:
+    report = play(server.url, repeat=1)
+    kept = re.search(r"repeats +(\d+) tokens .*, 0 got anything else", report)
+    assert kept, report
+    assert int(kept[1]) == accepted(report)[0]
+
+
+def test_a_second_run_signs_the_same_players_in(server: LiveServer) -> None:
+    play(server.url)
+    assert "signed in 3 players" in play(server.url)
+    assert User.objects.count() == 3
+
+
+def test_a_new_database_under_an_old_secret_is_signed_up_to(server: LiveServer, home: Path) -> None:
+    home.mkdir()
+    (home / "play_secret").write_bytes(b"s" * 32)
+    assert "signed in 3 players" in play(server.url)
+
+
+def test_the_secret_is_for_its_owner_alone(server: LiveServer, home: Path) -> None:
+    play(server.url, seconds=0.1)
+    assert stat.S_IMODE((home / "play_secret").stat().st_mode) == 0o600
+    assert [path.name for path in home.iterdir()] == ["play_secret"]
+
+
+def test_a_name_of_somebody_else_is_refused_and_reported(server: LiveServer) -> None:
+    User.objects.create_user("play-001", "somebody@example.org", "a password of their own")
+    report = play(server.url)
+    assert "signed in 2 players" in report
+    assert "sign-in not-authenticated 1" in report
+
+
+def test_limits_are_reported_as_refusals_and_obeyed(server: LiveServer, settings: Settings) -> None:
+    settings.LIMITS = {**settings.LIMITS, "actions": "2/hour"}
+    report = play(server.url, players=1)
+    # One player, three types, two tokens each; then each type rests for the rest of its hour.
+    assert accepted(report)[0] == 6
+    assert "mint rate-limited 3" in report
+
+
+def test_a_lost_answer_is_settled_by_the_409_of_a_repeat(server: LiveServer) -> None:
+    lost: list[str] = []
+
+    def lose_the_first_two(path: str, status: int, body: bytes) -> Reply:
+        if path.endswith("/score/update") and len(lost) < 2:
+            lost.append(path)
+            return None
+        return status, body
+
+    with proxy(server, lose_the_first_two) as url:
+        report = play(url, players=1, processes=1, seconds=3)
+    assert "settled   1 accepted actions" in report
+    assert "network errors 1" in report  # the first loss looks like an idle connection's end, the second does not
+    assert "refused   0" in report
+    assert ScoreHistory.objects.count() == accepted(report)[0]
+
+
+def test_a_server_that_takes_a_repeat_for_good_fails_the_run(server: LiveServer) -> None:
+    def pay_twice(path: str, status: int, body: bytes) -> Reply:
+        return (200 if status == 409 else status), body
+
+    with proxy(server, pay_twice) as url, pytest.raises(CommandError, match="a repeat was not refused"):
+        play(url, repeat=1)
+
+
+def test_a_5xx_fails_the_run(server: LiveServer) -> None:
+    def break_mints(path: str, status: int, body: bytes) -> Reply:
+        return (500, b"oops") if path.endswith("/action/token") and status == 201 else (status, body)
+
+    printed = StringIO()
+    with proxy(server, break_mints) as url, pytest.raises(CommandError):
+        call_command("play", url=url, players=1, rate=FAST, seconds=1, stdout=printed)
+    assert re.search(r"5xx mint http-500 \d+", printed.getvalue())
+
+
+def test_nothing_accepted_fails_the_run(home: Path) -> None:
+    printed = StringIO()
+    with pytest.raises(CommandError, match="Nothing was accepted"):
+        # Port 9 (discard) answers nobody here.
+        call_command("play", url="http://127.0.0.1:9", players=1, seconds=1, patience=0.1, stdout=printed)
+    assert "network errors 1" in printed.getvalue()
+
+
+def test_a_signal_ends_an_endless_run_with_its_report_and_leaves_nobody_behind(server: LiveServer, home: Path) -> None:
+    played = threading.Event()
+
+    def watch(path: str, status: int, body: bytes) -> Reply:
+        if path.endswith("/score/update"):
+            played.set()
+        return status, body
+
+    with proxy(server, watch) as url:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "play", "--players=2", "--rate=10", "--seconds=0", f"--url={url}"],
+            cwd=site.BASE_DIR,
+            env={**os.environ, "SCOREBOARD_HOME": str(home)},
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        try:
+            assert played.wait(60)
+            process.send_signal(signal.SIGTERM)
+            report, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 0
+    assert accepted(report.decode())[0] == ScoreHistory.objects.count() > 0
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["--players=0", "--rate=0", "--rate=nan", "--seconds=-1", "--repeat=2", "--url=ftp://x", "--url=http://x/path"],
+)
+def test_an_option_that_makes_no_sense_is_refused(wrong: str) -> None:
+    with pytest.raises(CommandError, match=wrong.partition("=")[0]):
+        call_command("play", wrong)
+
+
+def test_the_players_know_nothing_of_django() -> None:
+    program = "import sys, actions.play.__main__; sys.exit('django' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=site.BASE_DIR, check=False).returncode == 0
+
+
+def test_percentiles_are_true_to_two_percent() -> None:
+    latencies = Latencies()
+    for value in range(1, 1001):
+        latencies.add(value)
+    assert latencies.percentile(50) == pytest.approx(500, rel=0.02)
+    assert latencies.percentile(99) == pytest.approx(990, rel=0.02)
+    assert Latencies().percentile(50) is None
+
+
+def test_a_tally_survives_its_pipe_and_adds_up() -> None:
+    tally = Tally(accepted=2, points=20, seconds=1.5)
+    tally.mint.add(3)
+    tally.failed("mint", 429, "rate-limited")
+    tally.failed("mint", 503, "unavailable")
+    again = Tally.from_json(tally.to_json().encode())
+    assert again == tally
+    both = total([tally, again])
+    assert (both.accepted, both.points, both.seconds) == (4, 40, 1.5)
+    assert both.refused == {"mint rate-limited": 2}
+    assert both.server_errors == {"mint unavailable": 2}
+    assert both.mint.buckets.total() == 2

@@ -1,0 +1,153 @@
+"""What was accepted is paid as of then, whatever happens while it waits, and never twice."""
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+
+from actions import queue, tasks
+from actions.models import ActionToken, ActionType, QueuedWork
+from leaderboard.boards import Board
+from scoreboard.models import ScoreHistory, User
+from tests.agreement import assert_agreement
+from tests.client import UPDATE, Api, assert_problem
+from tests.queued import BATCH, PREFER, accepted, fresh, queued, results, status, total
+from tests.races import at_once, none_failed
+from tests.signer import Signer
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("board", "unlimited")]
+
+
+def test_a_token_that_expires_while_it_waits_is_paid(api: Api, alice: User) -> None:
+    action = fresh(alice)
+    work = queued(api, alice, action)
+    ActionToken.objects.update(expires_at=work.accepted_at + timedelta(milliseconds=1))
+    assert_problem(api.post(UPDATE, action, alice), "token-expired")
+    assert [result["status"] for result in results(api, alice, work)] == [200]
+    assert total(alice) == 50
+
+
+def test_one_that_had_expired_before_is_not(api: Api, alice: User) -> None:
+    work = queued(api, alice, fresh(alice))
+    ActionToken.objects.update(expires_at=work.accepted_at)
+    assert [result["status"] for result in results(api, alice, work)] == [410]
+
+
+def test_waiting_makes_nothing_less_early(api: Api, alice: User) -> None:
+    ActionType.objects.filter(slug="WIN_MATCH").update(min_seconds=60)
+    work = queued(api, alice, fresh(alice))
+    ActionToken.objects.update(not_before=work.accepted_at + timedelta(milliseconds=1))
+    assert [result["status"] for result in results(api, alice, work)] == [425]
+
+
+def test_a_token_whose_row_is_purged_while_it_waits_is_paid_once(api: Api, alice: User) -> None:
+    paid, waiting = fresh(alice), fresh(alice)
+    assert api.post(UPDATE, paid, alice).status_code == 200
+    work = queued(api, alice, paid, waiting)
+    ActionToken.objects.update(expires_at=timezone.now() - timedelta(days=2))
+    assert tasks.purge_tokens() == 2
+    assert [result["status"] for result in results(api, alice, work)] == [409, 200]
+    assert total(alice) == 100
+    again = queued(api, alice, waiting)
+    assert [result["status"] for result in results(api, alice, again)] == [409]
+
+
+def test_a_key_that_is_rotated_out_while_it_waits_does_not_matter(api: Api, alice: User, settings: Settings) -> None:
+    work = queued(api, alice, fresh(alice))
+    settings.ACTION_TOKEN_KEYS = [Signer().setting]
+    assert [result["status"] for result in results(api, alice, work)] == [200]
+
+
+def test_a_player_disabled_while_it_waits_is_not_paid(api: Api, alice: User) -> None:
+    work = queued(api, alice, fresh(alice))
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    queue.process(work.pk)
+    work.refresh_from_db()
+    assert work.state == "done"
+    assert work.results is not None
+    assert [result["status"] for result in work.results] == [401]
+    assert total(alice) == 0
+
+
+def test_a_separate_signers_token_is_charged_when_it_is_accepted_and_not_again(
+    api: Api, alice: User, settings: Settings, fresh_limits: None
+) -> None:
+    signer = Signer()
+    settings.ACTION_TOKEN_KEYS = [signer.setting]
+    settings.LIMITS = {**settings.LIMITS, "actions": "2/hour"}
+    one, two, three = (signer.body(alice) for _ in range(3))
+    work = queued(api, alice, one, two)
+    assert api.post(UPDATE, three, alice, PREFER).status_code == 429
+    batch = accepted(api.post(BATCH, {"actions": [three]}, alice, PREFER))
+    assert [result["status"] for result in results(api, alice, batch)] == [429]
+    assert [result["status"] for result in results(api, alice, work)] == [200, 200]
+    assert [result["status"] for result in results(api, alice, queued(api, alice, one, two))] == [409, 409]
+
+
+def test_a_message_that_comes_twice_pays_once(api: Api, alice: User, board: Board) -> None:
+    work = queued(api, alice, fresh(alice), fresh(alice))
+    said = results(api, alice, work)
+    finished = status(api, alice, work)["finished_at"]
+    assert results(api, alice, work) == said
+    assert status(api, alice, work)["finished_at"] == finished
+    assert total(alice) == 100
+    assert_agreement(board)
+
+
+def test_sixteen_deliveries_at_one_moment_pay_once(api: Api, alice: User, board: Board) -> None:
+    work = queued(api, alice, *(fresh(alice) for _ in range(20)))
+    none_failed(at_once(16, lambda _: queue.process(work.pk)))
+    assert total(alice) == 20 * 50
+    assert ScoreHistory.objects.count() == 20
+    said = status(api, alice, work)["results"]
+    assert [result["status"] for result in said] == [200] * 20
+    assert {result["rank"] for result in said} == {1}
+    assert_agreement(board)
+
+
+def test_the_same_action_queued_and_handed_in_is_paid_once(api: Api, alice: User) -> None:
+    action = fresh(alice)
+    works = [queued(api, alice, action) for _ in range(4)]
+
+    def either(number: int) -> Any:
+        return queue.process(works[number].pk) if number < 4 else Api().post(UPDATE, action, alice).status_code
+
+    outcomes = none_failed(at_once(8, either))
+    statuses = [status(api, alice, work)["results"][0]["status"] for work in works] + outcomes[4:]
+    assert sorted(statuses) == [200] + [409] * 7
+    assert total(alice) == 50
+
+
+def test_a_message_about_nothing_does_nothing() -> None:
+    queue.process(uuid.uuid4())
+    assert not ScoreHistory.objects.exists()
+
+
+def test_lost_messages_are_sent_again_and_others_are_not(
+    api: Api, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[uuid.UUID] = []
+    monkeypatch.setattr(queue, "send", sent.append)
+    late, early, done = (queued(api, alice, fresh(alice)) for _ in range(3))
+    queue.process(done.pk)
+    old = timezone.now() - queue.RESEND_AFTER - timedelta(seconds=1)
+    QueuedWork.objects.filter(pk__in=[late.pk, done.pk]).update(sent_at=old)
+    sent.clear()
+    assert queue.resend() == 1
+    assert sent == [late.pk]
+    assert queue.resend() == 0, "it has just been sent"
+    assert QueuedWork.objects.get(pk=early.pk).state == "queued"
+
+
+def test_old_answers_are_forgotten_and_promises_are_not(api: Api, alice: User) -> None:
+    done, recent, waiting, dead = (queued(api, alice, fresh(alice)) for _ in range(4))
+    queue.process(done.pk)
+    queue.process(recent.pk)
+    queue.failed(dead.pk, "broken", final=True)
+    long_ago = timezone.now() - queue.KEPT - timedelta(seconds=1)
+    QueuedWork.objects.exclude(pk=recent.pk).update(finished_at=long_ago, accepted_at=long_ago)
+    assert queue.purge() == 1
+    assert set(QueuedWork.objects.values_list("pk", flat=True)) == {recent.pk, waiting.pk, dead.pk}

@@ -1,0 +1,59 @@
+"""The review queue as somebody who is signed in to the admin site uses it."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.utils import timezone
+
+from actions.watch.findings import Detector, Finding, Numbers, Severity
+from actions.watch.flags import Flag
+from actions.watch.record import record
+from scoreboard.models import ScoreHistory, User
+from tests.actions.watch.past import played
+from tests.admin_site import signed_in
+
+QUEUE = "/admin/actions/flag/"
+DECIDE = f"{QUEUE}decide/"
+LABELS = {
+    "hide": "Hide the player",
+    "revert": "Revert the flagged points",
+    "ban": "Ban the player",
+    "dismiss": "Dismiss the flag",
+}
+
+
+def flag(user: User, detector: Detector = Detector.VELOCITY, **fields: Any) -> Flag:
+    """An open flag that rests on three real entries."""
+    now = timezone.now()
+    ids = played(user, [now.timestamp() - 30 + n for n in range(3)])
+    numbers: Numbers = {"action_type": "COMPLETE_TASK", "peak": 400, "ceiling": 300, "hours": 23}
+    finding = Finding(detector, Severity.HIGH, numbers, now.timestamp() - 30, now.timestamp(), tuple(ids))
+    record(user.pk, [finding], now)
+    made = Flag.objects.get(user=user, detector=detector, state=Flag.State.OPEN)
+    if fields:
+        Flag.objects.filter(pk=made.pk).update(**fields)
+        made.refresh_from_db()
+    return made
+
+
+def page(flagged: Flag) -> str:
+    return f"{QUEUE}{flagged.pk}/change/"
+
+
+def decide(by: User, measure: str, flags: Iterable[Flag], *, confirmed: bool = True, note: str = "") -> Any:
+    body = {"measure": measure, "flag": [one.pk for one in flags], "note": note}
+    if confirmed:
+        body["confirmed"] = "yes"
+    return signed_in(by).post(DECIDE, body, follow=True)
+
+
+def buttons(response: Any) -> list[str]:
+    return [measure for measure, label in LABELS.items() if f"{label}…" in response.content.decode()]
+
+
+def untouched(user: User, flagged: Flag) -> bool:
+    user.refresh_from_db()
+    flagged.refresh_from_db()
+    return (user.is_active, user.is_hidden, flagged.state) == (True, False, "open") and not ScoreHistory.objects.filter(
+        source="correction"
+    ).exists()

@@ -1,0 +1,176 @@
+"""No request, however malformed, gets a 500, a stack trace or a point: each is told what is wrong with it."""
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from scoreboard.models import User
+from tests.client import Api, assert_problem, assert_refused
+from tests.nonsense import CALLS, FIELDS, LITERALS, encoded, whole
+from tests.people import PASSWORD
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_of_its_own", "unlimited", "catalogue", "quiet_log")]
+
+WRITTEN = """
+SELECT (SELECT count(*) FROM users), (SELECT max(date_joined) FROM users),
+       (SELECT count(*) FROM user_scores WHERE total > 0), (SELECT count(*) FROM score_history),
+       (SELECT count(*) FROM action_tokens), (SELECT count(*) FROM action_tokens WHERE redeemed_at IS NOT NULL),
+       (SELECT count(*) FROM token_blacklist_outstandingtoken), (SELECT count(*) FROM token_blacklist_blacklistedtoken)
+"""
+
+
+def written() -> tuple[Any, ...]:
+    """What any successful call would change."""
+    with connection.cursor() as cursor:
+        cursor.execute(WRITTEN)
+        return tuple(cursor.fetchone())
+
+
+@pytest.fixture(autouse=True)
+def quick_hashing(settings: Any) -> None:
+    """Hashing is slow on purpose; what is hashed is not the subject here."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def caller() -> User:
+    return User.objects.create_user("caller", "caller@example.org", PASSWORD)
+
+
+class Spoiler:
+    """Sends one call again and again, each time spoiled otherwise, and collects what should not have happened."""
+
+    def __init__(self, name: str, caller: User) -> None:
+        self.call, self.caller, self.api = CALLS[name], caller, Api()
+        self.body = self.call.body(caller)
+        self.good = json.dumps(self.body).encode()
+        self.before = written()
+        self.wrong: dict[str, str] = {}
+
+    def send(self, raw: bytes, method: str = "POST", **options: Any) -> Any:
+        headers = {**self.call.headers, **options.pop("headers", {})}
+        user = self.caller if self.call.signed_in else None
+        return self.api.send(method, self.call.path, raw, user, headers=headers, **options)
+
+    @contextmanager
+    def spoiling(self, how: str, *, writes: bool = False) -> Iterator[None]:
+        """One attempt, undone afterwards; unless `writes`, it must have nothing to undo."""
+        with transaction.atomic():
+            try:
+                yield
+                if not writes:
+                    assert written() == self.before
+            except AssertionError as error:
+                self.wrong[how] = str(error)
+            transaction.set_rollback(True)
+
+
+@pytest.fixture
+def spoiler(request: pytest.FixtureRequest, caller: User) -> Iterator[Spoiler]:
+    """For the call that the test is parametrised with; fails the test with everything that went wrong."""
+    spoiler = Spoiler(request.getfixturevalue("name"), caller)
+    yield spoiler
+    assert spoiler.wrong == {}
+
+
+@pytest.mark.parametrize(("name", "field"), FIELDS)
+def test_a_value_of_the_wrong_kind_is_refused(spoiler: Spoiler, name: str, field: str) -> None:
+    for literal, value in LITERALS.items():
+        fits = literal in spoiler.call.fits.get(field, ())
+        with spoiler.spoiling(literal, writes=fits):
+            answer = spoiler.send(encoded(spoiler.body, field, value))
+            if fits:
+                assert answer.status_code < 500
+            else:
+                assert_refused(answer)
+
+
+@pytest.mark.parametrize(("name", "field"), FIELDS)
+def test_a_missing_field_is_named(spoiler: Spoiler, name: str, field: str) -> None:
+    del spoiler.body[field]
+    with spoiler.spoiling("missing"):
+        document = assert_problem(spoiler.send(json.dumps(spoiler.body).encode()), "invalid-request")
+        assert list(document["errors"]) == [field]
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_body_that_is_none_is_refused(spoiler: Spoiler, name: str) -> None:
+    for shape, raw in whole(spoiler.body).items():
+        with spoiler.spoiling(shape):
+            kind = "payload-too-large" if shape == "too large" else "invalid-request"
+            assert_problem(spoiler.send(raw), kind)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_the_control_the_unspoiled_body_succeeds(spoiler: Spoiler, name: str) -> None:
+    assert spoiler.send(spoiler.good).status_code in (200, 201)
+
+
+MEDIA_TYPES = [
+    "text/plain",
+    "text/html",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data",
+    "multipart/form-data; boundary=x",
+    "application/xml",
+    "application/jsonp",
+    "application/json5",
+    "application/json+x",
+    "application/problem+json",
+    "json",
+    "application/",
+    "/json",
+    "*/*",
+    "application/json, text/plain",
+    "x" * 3000,
+    "application/\xa0json",
+    ";",
+]
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_another_media_type_is_refused(spoiler: Spoiler, name: str) -> None:
+    for media_type in MEDIA_TYPES:
+        with spoiler.spoiling(media_type):
+            assert_problem(spoiler.send(spoiler.good, content_type=media_type), "unsupported-media-type")
+
+
+@pytest.mark.parametrize("name", ["mint"])
+def test_json_is_json_however_it_is_written(spoiler: Spoiler, name: str) -> None:
+    for media_type in ("application/json; charset=utf-8", "Application/JSON", "application/json ; x=y"):
+        with spoiler.spoiling(media_type, writes=True):
+            assert spoiler.send(spoiler.good, content_type=media_type).status_code == 201
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_coded_body_is_not_unpacked(spoiler: Spoiler, name: str) -> None:
+    for coding in ("gzip", "deflate", "br", "compress", "gzip, gzip", "identity, gzip", "x" * 500):
+        for raw in (gzip.compress(spoiler.good), zlib.compress(spoiler.good), spoiler.good):
+            with spoiler.spoiling(coding):
+                answer = spoiler.send(raw, headers={"Content-Encoding": coding})
+                assert_problem(answer, "unsupported-media-type")
+                assert answer["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_another_method_is_refused(spoiler: Spoiler, name: str) -> None:
+    for method in ("GET", "HEAD", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND", "get", "X"):
+        with spoiler.spoiling(method):
+            answer = spoiler.send(spoiler.good, method)
+            assert answer.status_code == 405
+            assert "POST" in answer["Allow"]
+            if method != "HEAD":
+                assert_problem(answer, "method-not-allowed")
+
+
+@pytest.mark.parametrize("name", ["mint", "register"])
+def test_a_content_length_that_is_none_is_no_500(spoiler: Spoiler, name: str) -> None:
+    for length in ("", "x", "-1", "1e1", "0", "3", "\u0661", "+5", " 5", "5,5"):
+        with spoiler.spoiling(length, writes=True):
+            assert spoiler.send(spoiler.good, headers={"Content-Length": length}).status_code < 500

@@ -1,0 +1,202 @@
+"""Query parameters, paths and headers of the reading calls: clear 4xx, never a 500, whatever they hold."""
+
+import uuid
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from leaderboard.boards import Board
+from scoreboard.models import User
+from tests.client import TOP, Api, assert_problem, assert_refused
+from tests.people import give
+
+pytestmark = pytest.mark.usefixtures("board", "unlimited", "quiet_log")
+
+# As they stand in the URL.
+NUMBERS = {
+    "empty": "",
+    "blank": "%20",
+    "text": "ten",
+    "negative": "-1",
+    "-0": "-0",
+    "fraction": "1.5",
+    "whole fraction": "10.0",
+    "exponent": "1e1",
+    "hexadecimal": "0x10",
+    "underscore": "1_0",
+    "plus sign": "%2B5",
+    "blank before": "%205",
+    "blank behind": "5%20",
+    "newline behind": "5%0A",
+    "NUL": "5%00",
+    "Arabic digits": quote("\u0661\u0660"),
+    "full-width digits": quote("\uff15"),
+    "2^31": str(2**31),
+    "2^63": str(2**63),
+    "10^400": "1" + "0" * 400,
+    "5,000 digits": "9" * 5000,
+    "NaN": "NaN",
+    "Infinity": "Infinity",
+    "true": "true",
+    "null": "null",
+    "list": "[10]",
+    "object": "{}",
+    "deep": "[" * 1000,
+    "invalid UTF-8": "%ff%fe",
+    "surrogate in UTF-8": "%ed%a0%80",
+    "half an escape": "%",
+    "SQL": quote("1; DROP TABLE users"),
+    "several": "5,6",
+}
+NAMES = {
+    "empty": "",
+    "blank": "%20",
+    "unknown": "galactic",
+    "capitals": "GLOBAL",
+    "blank behind": "global%20",
+    "newline behind": "global%0A",
+    "NUL": "global%00",
+    "glob": "*",
+    "key of Redis": quote("{global}:rank"),
+    "long": "x" * 5000,
+    "invalid UTF-8": "%ff",
+    "surrogate in UTF-8": "%ed%a0%80",
+    "path": quote("../../etc/passwd", safe=""),
+    "class": "__class__",
+    "SQL": quote("' OR 1=1--"),
+    "full width": quote("\uff47lobal"),
+}
+
+CALLS: dict[str, tuple[str, bool, dict[str, dict[str, str]]]] = {
+    "top": (TOP, False, {"limit": NUMBERS, "offset": NUMBERS, "board": NAMES}),
+    "me": ("/api/v1/score/me", True, {"board": NAMES}),
+    "player": ("/api/v1/score/{0}", False, {"board": NAMES}),
+    "around": ("/api/v1/score/{0}/around", False, {"radius": NUMBERS, "board": NAMES}),
+    "history": ("/api/v1/score/{0}/history", True, {"page_size": NUMBERS, "cursor": NUMBERS | NAMES}),
+}
+PARAMETERS = [(call, parameter) for call, (_, _, values) in CALLS.items() for parameter in values]
+
+
+@pytest.fixture
+def scorer(board: Board, alice: User) -> User:
+    give(alice, 5)
+    return alice
+
+
+def get(api: Api, call: str, scorer: User, query: str) -> Any:
+    path, signed_in, _ = CALLS[call]
+    return api.get(f"{path.format(scorer.pk)}?{query}", scorer if signed_in else None)
+
+
+@pytest.mark.parametrize(("call", "parameter"), PARAMETERS)
+def test_a_parameter_of_the_wrong_kind_is_refused(api: Api, scorer: User, call: str, parameter: str) -> None:
+    wrong: dict[str, str] = {}
+    for fault, value in CALLS[call][2][parameter].items():
+        try:
+            document = assert_refused(get(api, call, scorer, f"{parameter}={value}"))
+            if parameter == "board" and document["status"] == 404:
+                assert document["detail"] == "There is no such board."
+            else:
+                assert list(document["errors"]) == [parameter]
+        except AssertionError as error:
+            wrong[fault] = str(error)
+    assert wrong == {}
+
+
+@pytest.mark.parametrize(("call", "parameter"), PARAMETERS)
+def test_a_parameter_given_twice_is_refused(api: Api, scorer: User, call: str, parameter: str) -> None:
+    document = assert_problem(get(api, call, scorer, f"{parameter}=5&{parameter}=5"), "invalid-request")
+    assert list(document["errors"]) == [parameter]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [("limit=0", "limit"), ("limit=101", "limit"), ("offset=1000001", "offset"), ("limit=0&offset=-1", "limit")],
+)
+def test_the_ends_of_the_ranges(api: Api, scorer: User, query: str, field: str) -> None:
+    assert field in assert_problem(get(api, "top", scorer, query), "invalid-request")["errors"]
+    assert get(api, "top", scorer, "limit=100&offset=1000000").status_code == 200
+    assert get(api, "around", scorer, "radius=50").status_code == 200
+    assert get(api, "around", scorer, "radius=51").status_code == 400
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("&", "=", "&&=&", "?", "%", "=5", ";", "%00=%00", "utm_source=x", "__proto__=1", "x" * 4000),
+        "&".join(f"x{number}=1" for number in range(200)),
+    ],
+)
+def test_what_nobody_asked_for_breaks_nothing(api: Api, scorer: User, call: str, query: str) -> None:
+    assert get(api, call, scorer, query).status_code == 200
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_more_parameters_than_django_counts_are_a_400(api: Api, scorer: User, call: str) -> None:
+    query = "&".join(f"x{number}=1" for number in range(3000))
+    assert_problem(get(api, call, scorer, query), "invalid-request")
+
+
+@pytest.mark.parametrize("rest", ["", "/around", "/history"])
+@pytest.mark.parametrize(
+    "player",
+    [
+        *("0", "-1", "nobody", "me2", "%00", "%20", "%ff", "%ed%a0%80", "..", "....//", "%2e%2e%2f", "*", "x" * 3000),
+        str(uuid.UUID(int=0)).replace("-", ""),
+        f"{{{uuid.UUID(int=0)}}}",
+        f"urn:uuid:{uuid.UUID(int=0)}",
+        f"{uuid.UUID(int=0)}%0A",
+        quote(str(uuid.UUID(int=0)).replace("0", "\u0660")),
+        str(uuid.UUID(int=0)),
+        str(uuid.UUID(int=2**128 - 1)),
+    ],
+)
+def test_a_path_that_names_no_player_is_not_found(api: Api, scorer: User, player: str, rest: str) -> None:
+    answer = api.get(f"/api/v1/score/{player}{rest}", scorer)
+    assert answer.status_code in ((403, 404) if rest == "/history" else (404,))
+    assert_refused(answer)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/", "/api/v1", "/api/v2/scoreboard/top", f"{TOP}/", "/api/v1//score/me"])
+def test_a_path_that_is_none_is_a_problem_document(api: Api, path: str) -> None:
+    assert_problem(api.get(path), "not-found")
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"])
+def test_what_only_reads_takes_no_other_method(api: Api, scorer: User, call: str, method: str) -> None:
+    answer = api.send(method, CALLS[call][0].format(scorer.pk), b'{"score":1000000}', scorer)
+    assert_problem(answer, "method-not-allowed")
+    assert "GET" in answer["Allow"]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_the_body_of_a_get_is_not_looked_at(api: Api, scorer: User, call: str) -> None:
+    for raw in (b"{", b"\xff" * 100, b"x" * 70_000):
+        answer = api.send("GET", CALLS[call][0].format(scorer.pk), raw, scorer)
+        assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_head_is_a_get_without_its_body(api: Api, scorer: User, call: str) -> None:
+    path = CALLS[call][0].format(scorer.pk)
+    answer = api.send("HEAD", path, b"", scorer)
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+HEADERS = ["Accept", "Accept-Language", "Accept-Encoding", "Cookie", "If-None-Match", "If-Modified-Since", "Origin"]
+HEADERS += ["Referer", "Range", "X-Forwarded-For", "X-Forwarded-Host", "X-HTTP-Method-Override", "Prefer", "Expect"]
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_no_header_breaks_a_reading_call(api: Api, scorer: User, header: str) -> None:
+    for value in ("", "\x00", "\xff", "x" * 9000, "text/html", "DELETE", "../..", ",,,", "sessionid=x", "bytes=0-"):
+        assert api.get(TOP, headers={header: value}).status_code in (200, 304, 400)
+
+
+@pytest.mark.parametrize("host", ["", "evil.example", "a b", "x" * 3000, "[::1", "testserver@evil"])
+def test_a_host_that_is_not_ours_is_a_400(api: Api, host: str) -> None:
+    answer = api.get(TOP, headers={"Host": host})
+    assert_problem(answer, "invalid-request")

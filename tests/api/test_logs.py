@@ -1,0 +1,58 @@
+"""What a request leaves in the log: one JSON object a line, a defect's traceback, and no secret of the caller's."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.processes import python
+
+pytestmark = pytest.mark.django_db
+
+ASK = """
+import json, sys
+from django.test import Client
+from scoreboard import accounts
+
+def broken(username, password):
+    raise ZeroDivisionError("a defect")
+
+accounts.sign_in = broken
+client = Client(raise_request_exception=False)
+method, path, body = json.loads(sys.argv[1])
+headers = {"Host": "localhost", "X-Request-ID": "support-4711"}
+answer = client.generic(method, path, body, "application/json", headers=headers)
+print(answer.status_code, answer.content.decode())
+"""
+
+
+def asked(method: str, path: str, body: str = "") -> tuple[str, list[dict[str, Any]]]:
+    """(what the client got, the lines of the log) of a server process that gets one request."""
+    done = python(ASK, json.dumps([method, path, body]), LOG_FORMAT="json")
+    assert done.returncode == 0, done.stderr
+    return done.stdout, [json.loads(line) for line in done.stderr.splitlines()]
+
+
+def test_a_defect_is_a_500_without_a_word_and_a_traceback_without_a_secret() -> None:
+    password = "correct horse battery staple"
+    said, log = asked("POST", "/api/v1/auth/token", json.dumps({"username": "alice", "password": password}))
+    assert said.startswith("500 ")
+    assert json.loads(said.partition(" ")[2])["type"] == "/problems/internal-error"
+    assert "ZeroDivisionError" not in said
+    assert "a defect" not in said
+
+    [error] = [line for line in log if line["level"] == "error"]
+    assert error["request_id"] == "support-4711"
+    assert "ZeroDivisionError" in json.dumps(error["exception"])
+    assert password not in json.dumps(log)
+    assert [line["status"] for line in log if line["event"] == "request"] == [500]
+
+
+@pytest.mark.parametrize(
+    "path", ['/api/v1/a%0A{"level":"error"}', "/api/v1/%1b[31m", "/api/v1/%00%ff%ed%a0%80", "/api/v1/\u2028\u202e"]
+)
+def test_a_line_is_one_json_object_whatever_the_path_holds(path: str) -> None:
+    said, log = asked("GET", path)
+    assert said.startswith("404 ")
+    [line] = log
+    assert (line["event"], line["status"], line["level"]) == ("request", 404, "info")

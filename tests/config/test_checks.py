@@ -1,0 +1,72 @@
+"""What cannot work or is not safe is refused at start, by name, and no secret is shown."""
+
+import base64
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from django.conf import settings as site
+from django.core.exceptions import ImproperlyConfigured
+from pytest_django.fixtures import Settings
+
+from config import checks
+from tests.processes import ROOT, environment
+
+pytestmark = pytest.mark.django_db
+
+SECRET = base64.b64encode(b"topsecret" * 4).decode()
+STARTS = {
+    "web": [sys.executable, "-c", "import config.wsgi"],
+    "live": [sys.executable, "-c", "import config.asgi"],
+    "command": [sys.executable, "manage.py", "check"],
+}
+FAULTS: dict[str, tuple[str, Any, str]] = {
+    "the development secret": ("SECRET_KEY", site.DEVELOPMENT_SECRET, "SECRET_KEY"),
+    "no secret": ("SECRET_KEY", "", "SECRET_KEY"),
+    "a short secret": ("SECRET_KEY", "topsecret", "SECRET_KEY"),
+    "a key without its id": ("ACTION_TOKEN_KEYS", [SECRET], "ACTION_TOKEN_KEYS"),
+    "a key too short": ("ACTION_TOKEN_KEYS", ["k:HS256:dG9wc2VjcmV0"], "ACTION_TOKEN_KEYS: key 'k'"),
+    "a key that is no base64": ("ACTION_TOKEN_KEYS", ["k:HS256:topsecret!"], "ACTION_TOKEN_KEYS: key 'k'"),
+    "an unknown algorithm": ("ACTION_TOKEN_KEYS", [f"k:HS512:{SECRET}"], "ACTION_TOKEN_KEYS: key 'k'"),
+    "one id twice": ("ACTION_TOKEN_KEYS", [f"k:HS256:{SECRET}"] * 2, "ACTION_TOKEN_KEYS: key id 'k'"),
+    "a push interval of nothing": ("LEADERBOARD_PUSH_INTERVAL_MS", 0, "LEADERBOARD_PUSH_INTERVAL_MS is 0"),
+    "a window of nothing": ("ACTION_TIMESTAMP_WINDOW", 0, "ACTION_TIMESTAMP_WINDOW is 0"),
+    "a negative number of proxies": ("TRUSTED_PROXIES", -1, "TRUSTED_PROXIES is -1"),
+    "a limit that is none": ("LIMITS", {"actions": "many"}, "LIMIT_ACTIONS"),
+}
+
+
+def start(how: str, changes: dict[str, str]) -> tuple[int, str]:
+    """(exit code, all that was said) of a start of the site in production."""
+    env = {**environment(), "DEBUG": "0", "LOG_FORMAT": "json", **changes}
+    done = subprocess.run(STARTS[how], env=env, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("how", STARTS)
+def test_the_control_sound_settings_start(how: str) -> None:
+    assert start(how, {})[0] == 0
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_named_and_no_secret_shown(settings: Settings, fault: str) -> None:
+    name, value, said = FAULTS[fault]
+    setattr(settings, name, value)
+    with pytest.raises(ImproperlyConfigured) as refusal:
+        checks.enforce()
+    assert said in str(refusal.value)
+    for leak in ("topsecret", SECRET, "dG9wc2VjcmV0", site.DEVELOPMENT_SECRET):
+        assert leak not in str(refusal.value)
+
+
+@pytest.mark.parametrize("how", STARTS)
+def test_every_way_to_start_refuses_the_secret_that_everyone_knows(how: str) -> None:
+    code, said = start(how, {"SECRET_KEY": site.DEVELOPMENT_SECRET})
+    assert code != 0
+    assert "SECRET_KEY" in said
+    assert site.DEVELOPMENT_SECRET not in said
+
+
+def test_development_may_use_it() -> None:
+    assert start("web", {"SECRET_KEY": site.DEVELOPMENT_SECRET, "DEBUG": "1"})[0] == 0

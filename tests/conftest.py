@@ -1,0 +1,45 @@
+"""Fixtures for every folder of tests, and what a whole run owes: no test left out, nothing left in Redis."""
+
+import os
+
+import pytest
+from _pytest.terminal import TerminalReporter
+from django.conf import settings
+
+from api import redis_client
+
+pytest_plugins = ["tests.fixtures"]
+
+_left_out: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped or hasattr(report, "wasxfail"):
+        _left_out.append(report.nodeid)
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    if report.skipped:
+        _left_out.append(report.nodeid)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A run that left tests out is not green, unless it was asked for (SKIPS_ALLOWED=1)."""
+    if _left_out and os.environ.get("SKIPS_ALLOWED") != "1" and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    if _left_out and os.environ.get("SKIPS_ALLOWED") != "1":
+        terminalreporter.section("left out, which fails the run unless SKIPS_ALLOWED=1", red=True)
+        for name in _left_out:
+            terminalreporter.line(name)
+
+
+def pytest_unconfigure() -> None:
+    """This run's keys, and only these: others may be using the same Redis."""
+    if not (settings.configured and settings.REDIS_KEY_PREFIX):
+        return
+    connection = redis_client.connection()
+    for key in connection.scan_iter(f"{settings.REDIS_KEY_PREFIX}*", count=1000):
+        connection.delete(key)

@@ -1,0 +1,46 @@
+"""The rank beside each user in admin: the board's own."""
+
+import pytest
+
+from api import redis_client
+from leaderboard import boards
+from leaderboard.boards import Board
+from scoreboard.models import User
+from scoreboard.visibility import hide
+from tests.admin_site import USERS, change_page, signed_in, superuser
+from tests.people import give
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def ranks() -> dict[str, object]:
+    page = signed_in(superuser()).get(USERS)
+    return {user.username: user.rank for user in page.context["cl"].result_list}
+
+
+def test_the_list_shows_the_boards_ranks(board: Board, alice: User, bob: User) -> None:
+    give(alice, 5)
+    give(bob, 7)
+    assert ranks() == {"bob": 1, "alice": 2, "root": None}
+
+
+def test_a_hidden_player_has_none(board: Board, alice: User, bob: User) -> None:
+    give(alice, 5)
+    give(bob, 7)
+    hide([bob.pk])
+    assert ranks() == {"bob": None, "alice": 1, "root": None}
+
+
+def test_a_users_page_shows_it_too(board: Board, alice: User, bob: User) -> None:
+    give(alice, 5)
+    give(bob, 7)
+    root = superuser()
+    site = signed_in(root)
+    assert b'<div class="readonly">2</div>' in site.get(change_page(alice)).content
+    assert b"not on the board" in site.get(change_page(root)).content
+
+
+def test_a_lost_board_is_said_to_be_unknown(board: Board, alice: User) -> None:
+    give(alice, 5)
+    redis_client.connection().delete(*boards.keys(board).all())
+    assert ranks() == {"alice": "?", "root": "?"}

@@ -1,0 +1,180 @@
+"""A lost board comes back from SQL, once, beside whoever is writing, and whoever dies at it."""
+
+import threading
+from typing import Any, cast
+
+import pytest
+
+from api import redis_client
+from leaderboard import boards, ranking, reads, rebuild, sweep, truth
+from leaderboard.boards import Board
+from scoreboard import ledger
+from scoreboard.models import User
+from tests.agreement import assert_agreement, dump, sql_rows
+from tests.people import give, player, players
+from tests.processes import eventually, python
+from tests.races import at_once
+
+
+def lose(board: Board) -> None:
+    redis_client.connection().delete(*boards.keys(board).all())
+
+
+def test_a_board_that_is_there_is_left_alone(board: Board) -> None:
+    give(player(), 5)
+    before = dump(board)
+    assert not rebuild.rebuild(board)
+    assert dump(board) == before
+
+
+def test_a_rebuilt_board_is_sql_under_a_new_epoch_and_remembers_the_hidden(board: Board) -> None:
+    shown, hidden = players(2)
+    give(shown, 5)
+    old = give(hidden, 9).standing
+    User.objects.filter(pk=hidden.pk).update(is_hidden=True)
+    ledger.announce_players([hidden.pk])
+    epoch = ranking.epoch(board)
+    lose(board)
+    assert rebuild.rebuild(board)
+    assert ranking.epoch(board) not in (None, epoch)
+    assert_agreement(board)
+    ledger.announce([old])  # news from before the hide, that arrives after the rebuild
+    assert_agreement(board)
+
+
+def test_of_16_processes_that_find_the_board_lost_one_rebuilds_it(board: Board) -> None:
+    for user in players(20):
+        give(user, 5)
+    lose(board)
+    assert at_once(16, lambda _: rebuild.rebuild(board)).count(True) == 1
+    assert_agreement(board)
+
+
+def test_everyone_who_reads_a_lost_board_gets_sql_s_and_one_thread_rebuilds_it(board: Board) -> None:
+    for user in players(20):
+        give(user, 5)
+    expected = sql_rows()
+    lose(board)
+    for page in at_once(16, lambda _: reads.top(board, 100)):
+        assert isinstance(page, ranking.Page)
+        assert page.rows == expected
+    eventually(lambda: ranking.epoch(board), "the board is rebuilt")
+    eventually(lambda: not rebuild._building.locked(), "the thread ends")
+    assert_agreement(board)
+
+
+def test_writes_beside_a_rebuild_are_not_lost(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scores between the builder's reading of SQL and its writing to Redis, for players it has and has not read."""
+    monkeypatch.setattr(truth, "CHUNK", 2)
+    crowd = players(8)
+    for user in crowd:
+        give(user, 5)
+    lose(board)
+    real = ranking.write
+    busy = threading.Lock()
+
+    def everyone_scores(number: int) -> None:
+        for user in (*crowd, player()):
+            give(user, 1 + number)
+        User.objects.filter(pk=crowd[number].pk).update(is_hidden=True)
+        ledger.announce_players([crowd[number].pk])
+
+    def interrupted(board: Board, *arguments: Any, **options: Any) -> ranking.Written:
+        if options.get("builder") and busy.acquire(blocking=False):
+            failed = [gone for gone in at_once(4, everyone_scores) if gone]
+            assert failed == []
+            busy.release()
+        return real(board, *arguments, **options)
+
+    monkeypatch.setattr(ranking, "write", interrupted)
+    assert rebuild.rebuild(board)
+    assert_agreement(board)
+
+
+def test_an_answer_given_while_the_board_is_built_has_no_rank(board: Board, alice: User) -> None:
+    """Half a board would make everyone a winner."""
+    lose(board)
+    assert rebuild.acquire(board, "another")
+    assert ranking.run("begin_build", boards.keys(board).all(), ["another"])
+    outcome = give(alice, 5, announced=False)
+    placement = ledger.announce([outcome.standing]).get(alice.pk)
+    assert placement is None or placement.rank is None
+    assert reads.top(board, 10).rows == sql_rows()
+
+
+def test_a_builder_that_was_overtaken_stops_and_changes_nothing(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    for user in players(3):
+        give(user, 5)
+    lose(board)
+    real, overtaken = ranking.write, threading.Event()
+
+    def overtake(board: Board, *arguments: Any, **options: Any) -> ranking.Written:
+        if not overtaken.is_set():
+            overtaken.set()
+            lose(board)  # flushed in the middle of the build, lock and all
+            redis_client.connection().delete(boards.keys(board).lock)
+            assert rebuild.rebuild(board)
+        return real(board, *arguments, **options)
+
+    monkeypatch.setattr(ranking, "write", overtake)
+    assert not rebuild.rebuild(board)
+    assert_agreement(board)
+
+
+def test_news_of_a_board_flushed_in_the_middle_of_its_build_is_swept(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for user in players(3):
+        give(user, 5)
+    lose(board)
+    real = ranking.write
+
+    def flushed(board: Board, *arguments: Any, **options: Any) -> ranking.Written:
+        redis_client.connection().delete(*boards.keys(board).all(), boards.keys(board).lock)
+        return real(board, *arguments, **options)
+
+    monkeypatch.setattr(ranking, "write", flushed)
+    assert not rebuild.rebuild(board)
+    monkeypatch.undo()
+    assert sweep.sweep(board).rebuilt
+    assert_agreement(board)
+
+
+DIES = """
+import os, signal
+from leaderboard import boards, ranking, rebuild
+real = ranking.write
+
+def die(*arguments, **options):
+    real(*arguments, **options)
+    print("half built", flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+ranking.write = die
+rebuild.rebuild(boards.get("global"))
+"""
+
+
+def test_a_builder_killed_at_work_frees_the_board_when_its_lock_runs_out(board: Board) -> None:
+    for user in players(5):
+        give(user, 5)
+    lose(board)
+    died = python(DIES)
+    assert (died.stdout, died.returncode) == ("half built\n", -9), died.stderr
+
+    redis = cast(Any, redis_client.connection())
+    lock = boards.keys(board).lock
+    assert 0 < redis.ttl(lock) <= rebuild.LOCK_SECONDS
+    assert not rebuild.rebuild(board)
+    assert reads.top(board, 10).rows == sql_rows()  # SQL serves meanwhile
+    give(player(), 6)
+    redis.delete(lock)  # as its expiry does
+    assert sweep.sweep(board).rebuilt
+    assert_agreement(board)
+
+
+def test_a_lock_that_another_holds_by_now_is_not_released(board: Board) -> None:
+    assert rebuild.acquire(board, "one")
+    redis_client.connection().set(boards.keys(board).lock, "another")
+    rebuild.release(board, "one")
+    assert redis_client.connection().get(boards.keys(board).lock) == b"another"

@@ -1,0 +1,220 @@
+"""Reconcile names and repairs every kind of drift and calls nothing drift that is not."""
+
+import uuid
+from collections.abc import Callable
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from api import redis_client
+from leaderboard import boards, reconcile, tasks
+from leaderboard.boards import Board
+from scoreboard.models import MAX_TOTAL, User, UserScore
+from tests.agreement import assert_agreement, dump
+from tests.people import give, player, players
+from tests.spoiling import DRIFTS, Hand, forget
+from tests.viewer import Viewer
+
+
+@pytest.fixture(autouse=True)
+def at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is in flight in these tests that a reconcile would have to wait for."""
+    monkeypatch.setattr(reconcile, "SETTLE_SECONDS", 0)
+
+
+@pytest.fixture
+def victim(board: Board) -> User:
+    """One among a few, with 50 points."""
+    for position, user in enumerate(players(4)):
+        give(user, 48 + position)
+    victim = player("victim")
+    give(victim, 50)
+    return victim
+
+
+@pytest.mark.parametrize(("spoil", "kind"), DRIFTS.items(), ids=lambda value: getattr(value, "__name__", value))
+def test_each_kind_of_drift_is_named_and_repaired(
+    board: Board, victim: User, spoil: Callable[[Hand], None], kind: str
+) -> None:
+    spoil(Hand(board, victim))
+    report = reconcile.reconcile(board)
+    assert report.found[kind] == 1
+    assert report.players[kind] == [str(victim.pk)]
+    assert_agreement(board)
+    assert reconcile.reconcile(board, check=True).drift == 0
+
+
+@pytest.mark.parametrize("hidden", [{"is_hidden": True}, {"is_active": False}])
+def test_a_hidden_player_left_on_the_board_is_extra(board: Board, victim: User, hidden: dict[str, bool]) -> None:
+    before = {key: redis_client.connection().dump(key) for key in boards.keys(board).all()[:3]}
+    User.objects.filter(pk=victim.pk).update(**hidden)
+    redis: Any = redis_client.connection()
+    version = UserScore.objects.get(user=victim).version
+    for key, value in before.items():
+        redis.restore(key, 0, value, replace=True)
+    at = Hand(board, victim)
+    redis.hset(at.keys.player, at.field, f"{version}:{at.member}")
+    report = reconcile.reconcile(board)
+    assert report.players["extra"] == [str(victim.pk)]
+    assert_agreement(board)
+
+
+def test_the_profile_of_a_hidden_player_is_extra(board: Board, victim: User) -> None:
+    User.objects.filter(pk=victim.pk).update(is_hidden=True)
+    at = Hand(board, victim)
+    forget(at)
+    at.redis.hset(at.keys.profile, at.field, "{}")
+    assert reconcile.reconcile(board).players["extra"] == [str(victim.pk)]
+    assert_agreement(board)
+
+
+@pytest.mark.parametrize("stranger", [str(uuid.uuid4()), "nobody", "", b"\xff\xfe", "x" * 5000])
+@pytest.mark.parametrize("key", ["player", "profile"])
+def test_a_player_sql_does_not_have_is_extra(board: Board, victim: User, key: str, stranger: str | bytes) -> None:
+    redis: Any = redis_client.connection()
+    redis.hset(getattr(boards.keys(board), key), stranger, "1:" if key == "player" else "{}")
+    assert reconcile.reconcile(board).found["extra"] == 1
+    assert_agreement(board)
+
+
+@pytest.mark.parametrize("member", ["", "x", "7" * 16, f"{'0' * 16}{uuid.uuid4()}", b"\xff" * 20])
+def test_a_member_that_belongs_to_nobody_is_extra_and_its_going_is_announced(
+    board: Board, victim: User, member: str | bytes
+) -> None:
+    redis: Any = redis_client.connection()
+    redis.zadd(boards.keys(board).rank, {member: MAX_TOTAL})
+    viewer = Viewer(board, boards.VISIBLE_TOP)  # saw the impostor at the top
+    assert reconcile.reconcile(board).found["extra"] == 1
+    viewer.follow()
+    viewer.close()
+    assert_agreement(board)
+
+
+def test_a_second_member_of_a_real_player_is_extra(board: Board, victim: User) -> None:
+    redis: Any = redis_client.connection()
+    redis.zadd(boards.keys(board).rank, {f"{'0' * 16}{victim.pk}": 60})
+    assert reconcile.reconcile(board).players["extra"] == [str(victim.pk)]
+    assert_agreement(board)
+
+
+@pytest.mark.parametrize("change", ["UPDATE user_scores SET total = total + 1", "UPDATE user_scores SET total = 0"])
+def test_a_total_that_is_not_the_sum_of_its_history_is_reported_and_left_alone(
+    board: Board, victim: User, change: str
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"{change} WHERE user_id = %s", [victim.pk])
+    total = UserScore.objects.get(user=victim).total
+    for _ in range(2):
+        report = reconcile.reconcile(board)
+        assert report.players["ledger"] == [str(victim.pk)]
+    assert UserScore.objects.get(user=victim).total == total
+
+
+def test_history_without_a_total_is_a_ledger_mismatch(board: Board, victim: User) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM user_scores WHERE user_id = %s", [victim.pk])
+    assert reconcile.reconcile(board).players["ledger"] == [str(victim.pk)]
+
+
+@pytest.mark.parametrize("field", [None, "epoch", "seq", "updated"])
+def test_a_lost_board_is_reported_and_rebuilt(board: Board, victim: User, field: str | None) -> None:
+    redis: Any = redis_client.connection()
+    if field is None:
+        redis.delete(*boards.keys(board).all())
+    else:
+        redis.hdel(boards.keys(board).meta, field)
+    assert reconcile.reconcile(board, check=True).lost
+    report = reconcile.reconcile(board)
+    assert report.lost
+    assert report.drift == 1
+    assert_agreement(board)
+
+
+@pytest.mark.parametrize("key", ["rank", "player", "profile"])
+def test_a_board_that_lost_one_of_its_keys_is_repaired_player_by_player(board: Board, victim: User, key: str) -> None:
+    redis: Any = redis_client.connection()
+    redis.delete(getattr(boards.keys(board), key))
+    assert reconcile.reconcile(board).drift == 5
+    assert_agreement(board)
+
+
+def test_many_kinds_at_once_and_more_players_than_one_chunk(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("leaderboard.truth.CHUNK", 3)
+    crowd = players(len(DRIFTS) + 7)
+    for user in crowd:
+        give(user, 50)
+    for spoil, user in zip(DRIFTS, crowd, strict=False):
+        spoil(Hand(board, user))
+    report = reconcile.reconcile(board)
+    assert report.compared == len(crowd)
+    assert sorted(named for kind in report.players.values() for named in kind) == sorted(
+        str(user.pk) for user in crowd[: len(DRIFTS)]
+    )
+    assert_agreement(board)
+
+
+# --- The command ------------------------------------------------------------------------------------
+
+
+def command(*arguments: str) -> tuple[int, str]:
+    """(exit code, what it printed)"""
+    out = StringIO()
+    try:
+        call_command("reconcile_leaderboard", *arguments, stdout=out)
+    except SystemExit as end:
+        return int(str(end.code)), out.getvalue()
+    return 0, out.getvalue()
+
+
+def test_without_drift_the_command_says_so_and_ends_with_0(board: Board, victim: User) -> None:
+    for arguments in ([], ["--check"], ["--check", "--board", "global"]):
+        code, said = command(*arguments)
+        assert code == 0
+        assert "missing 0, stale 0, ahead 0, extra 0, ledger 0" in said
+
+
+@pytest.mark.parametrize("spoil", [*DRIFTS, None], ids=lambda value: getattr(value, "__name__", "lost"))
+def test_check_changes_nothing_and_ends_with_1_on_drift(
+    board: Board, victim: User, spoil: Callable[[Hand], None] | None
+) -> None:
+    at = Hand(board, victim)
+    if spoil:
+        spoil(at)
+    else:
+        at.redis.delete(*at.keys.all())
+    before = dump(board)
+    code, said = command("--check")
+    assert code == 1
+    assert (str(victim.pk) in said) if spoil else ("was lost" in said)
+    assert dump(board) == before
+
+
+def test_a_repair_ends_with_0_and_a_second_one_finds_nothing(board: Board, victim: User) -> None:
+    forget(Hand(board, victim))
+    code, said = command()
+    assert (code, "repaired 1" in said) == (0, True)
+    assert command("--check")[0] == 0
+
+
+def test_a_ledger_mismatch_ends_with_1_because_it_is_not_repaired(board: Board, victim: User) -> None:
+    UserScore.objects.filter(user=victim).update(total=1)
+    reconcile.reconcile(board)
+    for arguments in ([], ["--check"]):
+        code, said = command(*arguments)
+        assert code == 1
+        assert f"ledger: {victim.pk}" in said
+
+
+def test_an_unknown_board_is_refused(board: Board) -> None:
+    with pytest.raises(CommandError):
+        command("--board", "galactic")
+
+
+def test_the_nightly_task_repairs(board: Board, victim: User, caplog: pytest.LogCaptureFixture) -> None:
+    forget(Hand(board, victim))
+    tasks.reconcile()
+    assert_agreement(board)
+    assert "drift_found" in caplog.text

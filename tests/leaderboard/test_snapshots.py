@@ -1,0 +1,139 @@
+"""The copy of the board in each process: one read of Redis a second, however many readers, and never a herd."""
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+
+from api import redis_client
+from leaderboard import boards, ranking, reads, rebuild, snapshots
+from leaderboard.boards import Board
+from leaderboard.snapshots import FRESH_SECONDS, STALE_SECONDS, Snapshot
+from tests.people import give, player
+from tests.processes import eventually
+from tests.races import at_once
+
+
+class Reads:
+    """Counts what reaches Redis; `gate`, when cleared, holds it up there."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        self.gate = threading.Event()
+        self.gate.set()
+        self.entered = threading.Event()
+        self._real = ranking.run
+        monkeypatch.setattr(ranking, "run", self._run)
+
+    def _run(self, name: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+        if name == "top":
+            self.count += 1
+            self.entered.set()
+            assert self.gate.wait(30)
+        return self._real(name, keys, arguments)
+
+
+@pytest.fixture
+def redis_reads(board: Board, monkeypatch: pytest.MonkeyPatch) -> Reads:
+    return Reads(monkeypatch)
+
+
+def age(board: Board, seconds: float) -> None:
+    """Makes the copy older without waiting."""
+    current = snapshots._snapshots[board.slug].current
+    assert current is not None
+    current.taken -= seconds
+
+
+def test_32_readers_of_a_cold_cache_read_redis_once(board: Board, redis_reads: Reads) -> None:
+    give(player(), 5)
+    got = at_once(32, lambda _: snapshots.get(board))
+    assert redis_reads.count == 1
+    assert all(isinstance(snapshot, Snapshot) and snapshot is got[0] for snapshot in got)
+
+
+def test_a_fresh_copy_is_served_without_redis(board: Board, redis_reads: Reads) -> None:
+    first = snapshots.get(board)
+    give(player(), 5)
+    assert all(snapshots.get(board) is first for _ in range(10))
+    assert redis_reads.count == 1
+
+
+def test_a_stale_copy_is_served_to_all_but_the_one_who_refreshes_it(board: Board, redis_reads: Reads) -> None:
+    old = snapshots.get(board)
+    newcomer = player()
+    give(newcomer, 5)
+    age(board, FRESH_SECONDS)
+    redis_reads.gate.clear()
+    redis_reads.entered.clear()
+    refreshed: list[Snapshot] = []
+    one = threading.Thread(target=lambda: refreshed.append(snapshots.get(board)))
+    one.start()
+    assert redis_reads.entered.wait(30)
+
+    # The refresh hangs in Redis; nobody else does.
+    assert all(snapshots.get(board) is old for _ in range(100))
+    redis_reads.gate.set()
+    one.join(30)
+    assert redis_reads.count == 2
+    assert refreshed[0].page.rows[0].user_id == str(newcomer.pk)
+    assert snapshots.get(board) is refreshed[0]
+
+
+def test_a_copy_too_old_is_not_shown_and_refreshed_once(board: Board, redis_reads: Reads) -> None:
+    old = snapshots.get(board)
+    age(board, STALE_SECONDS)
+    got = at_once(16, lambda _: snapshots.get(board))
+    assert redis_reads.count == 2
+    assert all(isinstance(snapshot, Snapshot) and snapshot is got[0] for snapshot in got)
+    assert got[0] is not old
+
+
+def test_each_slice_is_encoded_once_for_all_its_readers(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    give(player(), 5)
+    encoded: list[int] = []
+    real = snapshots.encode_page
+
+    def counting(*arguments: Any) -> bytes:
+        encoded.append(1)
+        return real(*arguments)
+
+    monkeypatch.setattr(snapshots, "encode_page", counting)
+    snapshot = snapshots.get(board)
+    bodies = [snapshot.body(10, 0) for _ in range(50)]
+    assert all(body is bodies[0] for body in bodies)
+    assert len(encoded) == 1
+
+
+def nothing_answers(*_: Any) -> Any:
+    raise OperationalError("both are away")
+
+
+def test_with_redis_and_sql_away_the_last_copy_is_shown_while_it_is_not_too_old(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = snapshots.get(board)
+    monkeypatch.setattr(reads, "top", nothing_answers)
+    age(board, FRESH_SECONDS)
+    assert [snapshots.get(board) for _ in range(3)] == [last] * 3
+    age(board, STALE_SECONDS)
+    for _ in range(2):  # the lock of the one refresh is free again
+        with pytest.raises(OperationalError):
+            snapshots.get(board)
+
+
+def test_a_copy_made_from_sql_gives_way_to_redis_when_the_board_is_back(board: Board) -> None:
+    give(player(), 5)
+    redis_client.connection().delete(*boards.keys(board).all())
+    by_sql = snapshots.get(board).page
+    assert (by_sql.epoch, by_sql.seq, len(by_sql.rows)) == (None, None, 1)
+
+    # That read has started the rebuild, in a thread of its own.
+    eventually(lambda: ranking.epoch(board), "the board is rebuilt")
+    age(board, FRESH_SECONDS)
+    by_redis = snapshots.get(board).page
+    assert by_redis.epoch == ranking.epoch(board)
+    assert by_redis.rows == by_sql.rows
+    eventually(lambda: not rebuild._building.locked(), "the thread ends")

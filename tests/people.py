@@ -1,0 +1,77 @@
+"""People of the tests: players with and without points, and what they hold in hand when they call the API."""
+
+import itertools
+import time
+import uuid
+from typing import Any
+
+from django.contrib.auth.hashers import make_password
+from rest_framework_simplejwt.tokens import AccessToken
+
+from actions import tokens
+from actions.admission import Submission
+from scoreboard import ledger
+from scoreboard.ledger import Entry, Outcome
+from scoreboard.models import ScoreHistory, User
+
+PASSWORD = "a long enough pass phrase"
+
+_numbers = itertools.count(1)
+
+
+def player(username: str = "", **fields: Any) -> User:
+    """A new player who cannot sign in: hashing a password is slow on purpose, and few tests need one."""
+    username = username or f"player-{next(_numbers)}-{uuid.uuid4().hex[:6]}"
+    fields.setdefault("email", f"{uuid.uuid4().hex}@example.org")
+    return User.objects.create(username=username, password=make_password(None), **fields)
+
+
+def players(count: int) -> list[User]:
+    """`count` new players, in one statement."""
+    unusable = make_password(None)
+    return User.objects.bulk_create(
+        User(username=f"player-{uuid.uuid4().hex[:12]}", email=f"{uuid.uuid4().hex}@x.org", password=unusable)
+        for _ in range(count)
+    )
+
+
+def bearer(user: User) -> dict[str, str]:
+    """The header of a signed-in player."""
+    return {"Authorization": f"Bearer {AccessToken.for_user(user)}"}
+
+
+def entry(user: User, delta: int = 0, *, target: int | None = None, action: uuid.UUID | None = None) -> Entry:
+    """An adjustment under a fresh action id."""
+    return Entry(
+        user.pk, action or uuid.uuid4(), ScoreHistory.Source.ADJUSTMENT, delta=delta, target=target, reason="test"
+    )
+
+
+def give(user: User, delta: int = 0, *, target: int | None = None, announced: bool = True) -> Outcome:
+    """Records one entry through the ledger and tells the board, unless the process "died" before it could."""
+    [outcome] = ledger.record([entry(user, delta, target=target)])
+    if announced:
+        ledger.announce([outcome.standing])
+    return outcome
+
+
+def submission(minted: tokens.Minted, **changes: Any) -> Submission:
+    """What a client hands in for a freshly minted token."""
+    values = {
+        "action_id": minted.action_id,
+        "action_type": minted.action_type,
+        "action_token": minted.action_token,
+        "timestamp": time.time(),
+    }
+    return Submission(**{**values, **changes})
+
+
+def update_body(minted: tokens.Minted, **changes: Any) -> dict[str, Any]:
+    """The same as the JSON body of `POST /score/update`."""
+    body = {
+        "action_id": str(minted.action_id),
+        "action_type": minted.action_type,
+        "action_token": minted.action_token,
+        "timestamp": time.time(),
+    }
+    return {**body, **changes}

@@ -1,0 +1,20 @@
+"""The site's settings under test: a home, a secret and a Redis key prefix that no other run has.
+
+In the environment, so that the processes which tests start share them.
+"""
+
+import os
+import secrets
+import tempfile
+import uuid
+from pathlib import Path
+
+_home = tempfile.TemporaryDirectory(prefix="scoreboard-test-")
+(Path(_home.name) / "static").mkdir()
+os.environ["SCOREBOARD_HOME"] = _home.name
+os.environ["REDIS_KEY_PREFIX"] = f"{os.environ.get('REDIS_KEY_PREFIX', '')}test-{uuid.uuid4().hex[:12]}:"
+os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(50))
+# Those processes run the site as it is, not this module, which would make up yet another prefix.
+os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+
+from config.settings import *  # noqa: E402, F403

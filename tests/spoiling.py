@@ -1,0 +1,81 @@
+"""A hand in Redis: each way to spoil what the board holds of one player, and what reconcile calls it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from api import redis_client
+from leaderboard import boards
+from leaderboard.boards import Board
+from scoreboard.models import MAX_TOTAL, User
+
+
+class Hand:
+    """What the board holds of one player, to be spoiled."""
+
+    def __init__(self, board: Board, user: User) -> None:
+        self.redis: Any = redis_client.connection()
+        self.keys, self.field = boards.keys(board), str(user.pk)
+
+    @property
+    def known(self) -> str:
+        return str(self.redis.hget(self.keys.player, self.field).decode())
+
+    @property
+    def member(self) -> str:
+        return self.known.partition(":")[2]
+
+
+def forget(at: Hand) -> None:
+    at.redis.zrem(at.keys.rank, at.member)
+    at.redis.hdel(at.keys.player, at.field)
+    at.redis.hdel(at.keys.profile, at.field)
+
+
+def unrank(at: Hand) -> None:
+    at.redis.zrem(at.keys.rank, at.member)
+
+
+def lower(at: Hand) -> None:
+    at.redis.zadd(at.keys.rank, {at.member: 1})
+
+
+def fraction(at: Hand) -> None:
+    at.redis.zadd(at.keys.rank, {at.member: 49.5})
+
+
+def raise_total(at: Hand) -> None:
+    at.redis.zadd(at.keys.rank, {at.member: MAX_TOTAL})
+
+
+def infinite(at: Hand) -> None:
+    at.redis.zadd(at.keys.rank, {at.member: "inf"})
+
+
+def newer(at: Hand) -> None:
+    at.redis.hset(at.keys.player, at.field, f"999:{at.member}")
+
+
+def older(at: Hand) -> None:
+    at.redis.hset(at.keys.player, at.field, f"0:{at.member}")
+
+
+def old_name(at: Hand) -> None:
+    at.redis.hset(at.keys.profile, at.field, '{"username":"somebody","avatar":null}')
+
+
+def nonsense(at: Hand) -> None:
+    at.redis.hset(at.keys.player, at.field, b"\xff nonsense")
+
+
+DRIFTS: dict[Callable[[Hand], None], str] = {
+    forget: "missing",
+    unrank: "missing",
+    lower: "stale",
+    fraction: "stale",
+    raise_total: "ahead",
+    infinite: "ahead",
+    newer: "ahead",
+    older: "stale",
+    old_name: "stale",
+    nonsense: "stale",
+}
