@@ -41,7 +41,7 @@ class GivenSerializer(serializers.Serializer[Any]):
 
 class MayGiveBonus(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
-        return request.user.is_authenticated and cast(User, request.user).has_perm("scoreboard.give_bonus")
+        return request.user.is_authenticated and request.user.has_perm("scoreboard.give_bonus")
 
 
 class BonusView(ApiView):
