@@ -1,6 +1,7 @@
 """Emptying the test database after a test that committed."""
 
 from functools import cache
+from importlib import import_module
 
 from django.apps import apps
 from django.contrib.auth.models import Permission
@@ -10,7 +11,7 @@ from django.test import TransactionTestCase
 
 from actions.models import ActionType
 
-CATALOGUE = {"COMPLETE_TASK": 10, "WIN_MATCH": 50, "DAILY_LOGIN": 5}  # as the migrations leave it
+CATALOGUE = import_module("actions.migrations.0003_catalogue").CATALOGUE
 
 
 @cache
@@ -30,9 +31,7 @@ def empty() -> None:
             cursor.execute(f'DELETE FROM "{table}"')
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # a pending check would forbid the next statement
         cursor.execute("ALTER TABLE score_history ENABLE TRIGGER USER")
-        ActionType.objects.bulk_create(
-            ActionType(slug=slug, title=slug.title(), points=points) for slug, points in CATALOGUE.items()
-        )
+        ActionType.objects.bulk_create(ActionType(**entry) for entry in CATALOGUE)
 
 
 def empty_instead_of_flush(case: TransactionTestCase) -> None:

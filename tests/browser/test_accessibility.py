@@ -93,7 +93,7 @@ def test_messages_and_refusals_have_no_serious_findings(visitors: Visitors, crow
     page = visitors.page(visitors.profile(crowd, size=PHONE, dark=dark, still=True))
     page.route("**/api/v1/score/update", lambda route: route.abort())
     page.goto("/play")
-    page.get_by_role("button", name="Win_Match").click()
+    page.get_by_role("button", name="Win a match").click()
     expect(page.get_by_role("alert")).to_be_visible()
     photograph(page, f"toast-{dark}")
     assert found + findings(page) == []
@@ -121,7 +121,7 @@ def test_everything_can_be_done_by_keyboard(visitors: Visitors, crowd: User) -> 
     """Skip link first, then on to an action, which a key press performs."""
     page = visitors.page(visitors.profile(crowd))
     page.goto("/play")
-    expect(page.get_by_role("button", name="Complete_Task")).to_be_enabled()
+    expect(page.get_by_role("button", name="Complete a task")).to_be_enabled()
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")

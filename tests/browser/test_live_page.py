@@ -19,7 +19,7 @@ def test_what_one_visitor_does_another_sees(visitors: Visitors, alice: User, bob
     watching = open_board(visitors.page())
     acting = visitors.page(visitors.profile(alice))
     acting.goto("/play")
-    acting.get_by_role("button", name="Win_Match").click()
+    acting.get_by_role("button", name="Win a match").click()
     expect(score(watching, "alice")).to_have_text("50")
     expect(names(watching)).to_have_text(["alice", "bob"])
     expect(watching.locator("live-leaderboard [part=players]")).to_have_text("2 players")

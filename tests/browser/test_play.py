@@ -32,7 +32,7 @@ def page(visitors: Visitors, alice: User) -> Page:
 
 def act(page: Page) -> None:
     """Ten points, if all goes well."""
-    page.get_by_role("button", name="Complete_Task").click()
+    page.get_by_role("button", name="Complete a task").click()
 
 
 def score(page: Page) -> Locator:
@@ -41,7 +41,7 @@ def score(page: Page) -> Locator:
 
 def settled(page: Page) -> None:
     """Waits for the server's word on ten points."""
-    expect(page.locator("#settling")).to_have_text("+10 for Complete_Task is yours")
+    expect(page.locator("#settling")).to_have_text("+10 for Complete a task is yours")
 
 
 def toast(page: Page) -> Locator:
@@ -82,8 +82,8 @@ def test_clicks_in_a_row_add_up_and_never_jump(page: Page) -> None:
     )
     for _ in range(5):
         act(page)
-    page.get_by_role("button", name="Win_Match").click()
-    expect(page.locator("#settling")).to_have_text("+50 for Win_Match is yours")
+    page.get_by_role("button", name="Win a match").click()
+    expect(page.locator("#settling")).to_have_text("+50 for Win a match is yours")
     expect(score(page)).to_have_text("200")
     totals = page.evaluate("totals")
     assert totals == sorted(totals), "the shown score went back"
@@ -120,7 +120,7 @@ def test_a_lost_answer_is_settled_by_the_repeat(page: Page) -> None:
     with page.expect_response(REDEEM) as answer:
         toast(page).get_by_role("button", name="Retry").click()
     assert answer.value.status == 409
-    expect(page.locator("#settling")).to_have_text("+10 for Complete_Task had already counted")
+    expect(page.locator("#settling")).to_have_text("+10 for Complete a task had already counted")
     expect(score(page)).to_have_text("110")
     assert paid() == [10]
 
@@ -178,7 +178,7 @@ def test_too_many_says_when_to_try_again(page: Page) -> None:
 def test_an_action_that_takes_time_is_waited_for(page: Page) -> None:
     ActionType.objects.filter(slug="COMPLETE_TASK").update(min_seconds=1)
     page.reload()
-    expect(page.get_by_role("button", name="Complete_Task")).to_contain_text("takes 1 s")
+    expect(page.get_by_role("button", name="Complete a task")).to_contain_text("takes 1 s")
     act(page)
     expect(score(page)).to_have_text("110")
     settled(page)
