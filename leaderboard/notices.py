@@ -27,7 +27,7 @@ def send_to_board(slug: str, code: str, detail: str) -> bool:
 
 
 def standing_changed(user_id: uuid.UUID) -> bool:
-    """Has this player's own line read at once, in all tabs, instead of within the next second."""
+    """Has this player's own line read at once, for all tabs, instead of within the next second."""
     return _send(f"player.{user_id}", {"type": "standing.changed", "player": str(user_id)})
 
 

@@ -3,10 +3,16 @@
 import uuid
 from collections.abc import Sequence
 
-from leaderboard import projection
+from leaderboard import notices, projection
 from scoreboard.signals import Placement, Standing
 
+MAX_NOTIFIED = 100  # players of one change; the others see theirs within the second in which own lines are read anyway
 
-def project_standings(*, standings: Sequence[Standing], **_signal: object) -> dict[uuid.UUID, Placement]:
+
+def project_standings(*, standings: Sequence[Standing], notify: bool, **_signal: object) -> dict[uuid.UUID, Placement]:
     """Receives `standing_changed` after commit; what it returns reaches the caller of `ledger.announce`."""
-    return projection.project(standings)
+    placements = projection.project(standings)
+    if notify:
+        for standing in standings[:MAX_NOTIFIED]:
+            notices.standing_changed(standing.user_id)
+    return placements

@@ -98,5 +98,6 @@ def carry_out(confirmed: Plan, actor_id: uuid.UUID) -> list[Outcome]:
             for line, outcome in zip(confirmed.entries, outcomes, strict=True):
                 if outcome.old_total != line.old:
                     raise Moved
-        ledger.announce(outcome.standing for outcome in outcomes if outcome.outcome == "recorded")
+        recorded = (outcome.standing for outcome in outcomes if outcome.outcome == "recorded")
+        ledger.announce(recorded, notify=True)
     return outcomes

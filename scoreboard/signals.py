@@ -38,5 +38,5 @@ class ReadSideAway(Exception):
     """What the receiver raises when the read side cannot be reached: foreseen, and no defect."""
 
 
-# Sent with `standings: Sequence[Standing]`; the receiver returns `dict[uuid.UUID, Placement]`.
+# Sent with `standings: Sequence[Standing]` and `notify: bool`; the receiver returns `dict[uuid.UUID, Placement]`.
 standing_changed = Signal()

@@ -96,7 +96,7 @@ def revert(flag: Flag, actor: User, note: str) -> str:
     outcomes = [
         outcome for start in range(0, len(entries), CHUNK) for outcome in ledger.record(entries[start : start + CHUNK])
     ]
-    ledger.announce(outcome.standing for outcome in outcomes)
+    ledger.announce((outcome.standing for outcome in outcomes), notify=True)
     points = -sum(outcome.delta or 0 for outcome in outcomes)
     return f"{points} points of {len(outcomes)} entries taken back." if outcomes else "There was nothing to take back."
 
