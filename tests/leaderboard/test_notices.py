@@ -1,4 +1,4 @@
-"""What admin and Celery change is told to a player's own pages at once; a score is not, the script announces it."""
+"""What admin and Celery change is told to a player's own pages at once; a score is not, the script does that."""
 
 import asyncio
 import uuid
