@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 UV ?= uv
 BIN := $(VENV)/bin
+# Test files at a time. More than cores: most tests wait for servers.
+JOBS ?= 4
 # Checks read the settings, and settings without a secret are refused; this one signs nothing.
 CHECK := DEBUG=true $(BIN)/python manage.py
 
@@ -20,7 +22,7 @@ manage: install ## a Django command beside `make run`: make manage COMMAND="reco
 	@$(BIN)/python -m config.local $(COMMAND)
 
 test: install-dev ## the whole suite on servers of its own, or on DATABASE_URL and REDIS_URL (ARGS="-k ties")
-	@$(BIN)/python -m config.embedded exec -- $(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m config.embedded exec -- $(BIN)/python -m pytest $(or $(ARGS),-n $(JOBS) --dist loadfile)
 
 check: install-dev ## format, lint, types, layers, migrations, OpenAPI, settings
 	$(BIN)/ruff format --check .
