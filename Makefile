@@ -22,7 +22,7 @@ manage: install ## a Django command beside `make run`: make manage COMMAND="reco
 	@$(BIN)/python -m config.local $(COMMAND)
 
 test: install-dev ## the whole suite on servers of its own, or on DATABASE_URL and REDIS_URL (ARGS="-k ties")
-	@$(BIN)/python -m config.embedded exec -- $(BIN)/python -m pytest $(or $(ARGS),-n $(JOBS) --dist loadfile)
+	@$(BIN)/python -m config.embedded exec -- $(BIN)/python -m pytest $(or $(ARGS),-n $(JOBS) --dist loadfile --no-loadscope-reorder)
 
 check: install-dev ## format, lint, types, layers, migrations, OpenAPI, settings
 	$(BIN)/ruff format --check .

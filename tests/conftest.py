@@ -10,7 +10,21 @@ from api import redis_client
 
 pytest_plugins = ["tests.fixtures"]
 
+# Files that start whole sites. Begun last, one of them would keep a parallel run waiting for it alone.
+LONGEST = (
+    "tests/test_make_run.py",
+    "tests/deploy/",
+    "tests/config/",
+    "tests/faults/",
+    "tests/browser/",
+    "tests/test_path.py",
+)
+
 _left_out: list[str] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
