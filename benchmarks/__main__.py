@@ -1,4 +1,4 @@
-"""`make bench`: every benchmark, on servers of its own. Figures drift with the machine; the ratios are what counts."""
+"""`make bench`: REST as it is deployed, without group commit, and under ASGI, on servers of its own. Figures drift with the machine; the ratios are what counts."""
 
 import os
 import subprocess
@@ -11,8 +11,13 @@ def main() -> int:
         command = [sys.executable, "-m", "config.embedded", "exec", "--", sys.executable, "-m", "benchmarks"]
         return subprocess.call(command)
     environment = {**os.environ, "SECRET_KEY": os.environ.get("SECRET_KEY") or "benchmark-" + "0123456789abcdef" * 3}
-    steps = [["manage.py", "migrate", "--verbosity", "0"], ["-m", "benchmarks.rest"]]
-    return max(subprocess.call([sys.executable, *step], env=environment) for step in steps)
+    steps: list[tuple[list[str], dict[str, str]]] = [
+        (["manage.py", "migrate", "--verbosity", "0"], {}),
+        (["-m", "benchmarks.rest"], {}),
+        (["-m", "benchmarks.rest"], {"ACTION_GROUP_COMMIT": "0"}),
+        (["-m", "benchmarks.rest", "--server", "uvicorn-asgi"], {}),
+    ]
+    return max(subprocess.call([sys.executable, *step], env={**environment, **more}) for step, more in steps)
 
 
 if __name__ == "__main__":
