@@ -76,6 +76,7 @@ def _variables(home: Path, running: Servers) -> dict[str, str]:
         "LOG_FORMAT": os.environ.get("LOG_FORMAT") or "console",
         "LOG_LEVEL": os.environ.get("LOG_LEVEL") or "WARNING",  # the demo would log every point
         "PYTHONUNBUFFERED": "1",
+        "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS") or "ignore:You're running the worker with superuser",
         "PATH": os.pathsep.join([str(Path(sys.prefix) / "bin"), os.environ.get("PATH", os.defpath)]),
     }
 
