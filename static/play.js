@@ -26,9 +26,10 @@ function showRank({ rank, players }) {
 }
 
 async function refresh() {
+  const { answers } = score;
   try {
     const standing = await me();
-    score.hear(standing.score);
+    score.learn(standing.score, answers);
     showRank(standing);
   } catch (error) {
     if (!(error instanceof Refused || error instanceof Unreachable)) throw error;

@@ -18,6 +18,10 @@ from tests.people import give
 MINT = "**/api/v1/action/token"
 REDEEM = "**/api/v1/score/update"
 
+# Every total the page shows from now on.
+RECORD = """window.totals = []; const score = document.getElementById('score');
+new MutationObserver(() => totals.push(Number(score.textContent))).observe(score, { childList: true })"""
+
 
 @pytest.fixture
 def page(visitors: Visitors, alice: User) -> Page:
@@ -76,10 +80,7 @@ def test_the_score_moves_before_the_answer_and_settles_on_it(page: Page) -> None
 
 
 def test_clicks_in_a_row_add_up_and_never_jump(page: Page) -> None:
-    page.evaluate(
-        """window.totals = []; const score = document.getElementById('score');
-        new MutationObserver(() => totals.push(Number(score.textContent))).observe(score, { childList: true })"""
-    )
+    page.evaluate(RECORD)
     for _ in range(5):
         act(page)
     page.get_by_role("button", name="Win a match").click()
@@ -89,6 +90,22 @@ def test_clicks_in_a_row_add_up_and_never_jump(page: Page) -> None:
     assert totals == sorted(totals), "the shown score went back"
     assert max(totals) == 200
     assert sorted(paid()) == [10, 10, 10, 10, 10, 50]
+
+
+def test_old_news_of_the_board_do_not_move_the_score_back(page: Page, alice: User) -> None:
+    act(page)
+    settled(page)
+    page.evaluate(RECORD)
+    with page.expect_response("**/score/me"):
+        page.evaluate(
+            """document.querySelector('live-leaderboard').dispatchEvent(
+            new CustomEvent('leaderboard-update', { detail: { you: { score: 100, rank: 1, players: 1 } } }))"""
+        )
+    give(alice, 5)
+    expect(score(page)).to_have_text("115")
+    assert page.evaluate("totals") == [115]
+    give(alice, -40)  # but what an admin takes back is gone from the page, too
+    expect(score(page)).to_have_text("75")
 
 
 def test_a_network_failure_rolls_back_and_a_retry_pays_once(page: Page) -> None:

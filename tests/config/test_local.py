@@ -12,7 +12,7 @@ from config import announce, demo, local
 from tests.live.server import ROOT
 
 # Read by the site or by `make run`, and of no use in .env.
-INTERNAL = {"PATH", "DJANGO_SETTINGS_MODULE", "SCOREBOARD_SOCKETS"}
+INTERNAL = {"PATH", "PYTHONWARNINGS", "DJANGO_SETTINGS_MODULE", "SCOREBOARD_SOCKETS"}
 
 
 def test_the_secret_is_made_once_and_is_for_its_owner_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
