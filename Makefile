@@ -10,10 +10,10 @@ JOBS ?= 4
 CHECK := DEBUG=true $(BIN)/python manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run manage test check lock bench bench-live clean install install-dev python
+.PHONY: help run manage test check lock bench bench-live bench-reconcile clean install install-dev python
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 23
 
 run: install ## the whole site on http://127.0.0.1:8000 until Ctrl-C (PORT=… SCOREBOARD_HOME=… DEMO=0)
 	@$(BIN)/python -m config.run
@@ -42,6 +42,9 @@ lock: ## write both requirement files anew from pyproject.toml (needs uv)
 
 bench: install-dev ## the figures of docs/performance.md
 	@$(BIN)/python -m benchmarks
+
+bench-reconcile: install-dev ## time and memory of reconciling a million players beside writes (ARGS="--users 100000")
+	@$(BIN)/python -m benchmarks.reconcile $(ARGS)
 
 bench-live: install-dev ## what pushing costs, against a raw writer
 	@$(BIN)/python -m benchmarks.live $(ARGS)

@@ -30,6 +30,9 @@ PROJECTION_FAILURES = Counter(
 )
 CACHE_READS = Counter("scoreboard_cache_reads_total", "Board reads by where they were served from.", ["source"])
 AUTH_FAILURES = Counter("scoreboard_auth_failures_total", "Requests refused with 401 or 403.", ["reason"])
+DRIFT = Counter(
+    "scoreboard_drift_total", "Players on whom history, total and board disagreed when reconciled.", ["kind"]
+)
 
 LIMITED = Counter("scoreboard_limited_total", "Requests refused with 429.", ["policy"])
 LIMITER_FALLBACKS = Counter(

@@ -2,8 +2,9 @@
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from leaderboard import boards, ranking
 from leaderboard.boards import Board
@@ -71,43 +72,68 @@ def differs(board: Board, standing: Standing, entry: Entry) -> str | None:
     return None if (entry.member, entry.profile) == right else "stale"
 
 
-def player_ids(board: Board) -> Iterator[str]:
-    """Ids with a player or a profile entry, some perhaps twice (SCAN's guarantee). Raises ranking.Unavailable."""
+def player_ids(board: Board) -> Iterator[list[str]]:
+    """Ids with a player entry, then those with nothing but a profile; some perhaps twice while Redis resizes a hash
+    (SCAN's guarantee). Raises ranking.Unavailable."""
     names = boards.keys(board)
-    for key in (names.player, names.profile):
-        cursor = -1
-        while cursor != 0:
-            cursor, found = ranking.command("hscan", key, max(cursor, 0), count=SCAN_COUNT)
-            yield from (text(user_id) for user_id in found)
+    for found in scan("hscan", names.player):
+        yield [text(user_id) for user_id in found]
+    for found in scan("hscan", names.profile):
+        ids = list(found)
+        known = ranking.command("hmget", names.player, ids)
+        yield [text(user_id) for user_id, entry in zip(ids, known, strict=True) if entry is None]
 
 
-def orphans(board: Board) -> Iterator[bytes]:
+def orphans(board: Board) -> Iterator[list[bytes]]:
     """Members of the ranking that no player entry points to, at the moment each was looked at."""
     names = boards.keys(board)
+    for found in scan("zscan", names.rank):
+        members = [member for member, _ in found]
+        known = ranking.command("hmget", names.player, [owner_field(member) for member in members])
+        yield [m for m, entry in zip(members, known, strict=True) if entry is None or entry.partition(b":")[2] != m]
+
+
+def scan(command: str, key: str) -> Iterator[Any]:
+    """What the command finds, in batches that are not empty."""
     cursor = -1
     while cursor != 0:
-        cursor, found = ranking.command("zscan", names.rank, max(cursor, 0), count=SCAN_COUNT)
-        members = [member for member, _ in found]
-        owners = [member[ranking.MEMBER_TIME_DIGITS :] for member in members]
-        known = ranking.command("hmget", names.player, owners) if owners else []
-        for member, entry in zip(members, known, strict=True):
-            if entry is None or entry.partition(b":")[2] != member:
-                yield member
+        cursor, found = ranking.command(command, key, max(cursor, 0), count=SCAN_COUNT)
+        if found:
+            yield found
 
 
-def replace(board: Board, standing: Standing, entry: Entry) -> None:
-    """Puts the standing in the place of `entry`, if that is still what the board holds."""
-    ranking.write(board, [standing], guards=[raw(f"={entry.known or ''}")])
+def owner_field(member: bytes) -> bytes:
+    return member[ranking.MEMBER_TIME_DIGITS :]
 
 
-def forget(board: Board, user_id: str, entry: Entry) -> None:
-    """Removes a player whom SQL does not have, if `entry` is still what the board holds."""
-    header = [boards.VISIBLE_TOP, boards.channel(), board.slug, f"{time.time():.3f}", ""]
-    arguments = [*header, raw(user_id), "0", "0", "", "", raw(f"={entry.known or ''}")]
+def owner(member: bytes) -> str:
+    """Whose line it claims to be."""
+    return text(owner_field(member))
+
+
+def still_orphans(board: Board, members: Sequence[bytes], *, remove: bool) -> list[bytes]:
+    """Those of `members` that are orphans now; they are removed in the same moment if so wanted."""
+    if not members:
+        return []
+    header = [boards.VISIBLE_TOP, boards.channel(), board.slug, f"{time.time():.3f}", "remove" if remove else ""]
+    return list(ranking.run("orphans", boards.keys(board).all(), [*header, *members]))
+
+
+def replace(board: Board, pairs: Sequence[tuple[Standing, Entry]]) -> list[bool]:
+    """Puts each standing in the place of its entry, if that is still what the board holds; returns which were put."""
+    return ranking.write(board, [s for s, _ in pairs], guards=[guard(entry) for _, entry in pairs]).applied
+
+
+def forget(board: Board, wrong: Mapping[str, Entry]) -> None:
+    """Removes players whom SQL does not have, if their entries are still what the board holds."""
+    if not wrong:
+        return
+    arguments: list[Any] = [boards.VISIBLE_TOP, boards.channel(), board.slug, f"{time.time():.3f}", ""]
+    for user_id, entry in wrong.items():
+        arguments += [raw(user_id), "0", "0", "", "", guard(entry)]
     ranking.run("write", boards.keys(board).all(), arguments)
 
 
-def remove_orphan(board: Board, member: bytes) -> bool:
-    """Removes the member if it is still an orphan; returns whether it was."""
-    arguments = [member, boards.VISIBLE_TOP, boards.channel(), board.slug, f"{time.time():.3f}"]
-    return bool(ranking.run("remove_orphan", boards.keys(board).all(), arguments))
+def guard(entry: Entry) -> bytes:
+    """Compare-and-set, see write.lua."""
+    return raw(f"={entry.known or ''}")

@@ -1,7 +1,7 @@
 """Rebuilding a lost board from SQL, under a lock, beside live writes.
 
-From `begin_build` on, live writes go into the board being built. Whatever was committed before that is in the snapshot
-read afterwards; whatever is committed later is projected by whoever committed it, or swept. Nothing falls in between.
+From `begin_build` on, live writes go into the board being built. Whatever was committed before that is in what is read
+afterwards; whatever is committed later is projected by whoever committed it, or swept. Nothing falls in between.
 """
 
 import secrets

@@ -3,10 +3,13 @@
 It runs beside live traffic. What looks wrong is looked at again before it is called drift: between a commit and its
 projection every player is briefly "stale". Repairs are compare-and-set on the entry that was judged, so a
 concurrent write is never overwritten; then SQL is read once more, and if it moved on, that is projected too.
+
+Everything streams: however many players there are, and however many of them are wrong, a few thousand are in memory.
 """
 
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -14,16 +17,18 @@ import structlog
 from django.db import connection, transaction
 
 from api.fields import UUID_TEXT
-from leaderboard import inspection, ranking, rebuild, truth
+from api.metrics import DRIFT
+from leaderboard import inspection, ranking, rebuild, reconcile_lock, truth
 from leaderboard.boards import Board
+from leaderboard.drift import Report, verdict
 from leaderboard.inspection import Entry
+from leaderboard.reconcile_lock import Busy
 from scoreboard.signals import Standing
 
 log = structlog.get_logger(__name__)
 
-KINDS = ("missing", "stale", "ahead", "extra", "ledger")
 SETTLE_SECONDS = 0.5  # longer than any projection in flight takes
-NAMED = 100  # players listed by id in a report; the rest are counted
+WAITING = 20_000  # suspects that may wait for their second look; so many are found in about SETTLE_SECONDS
 
 # Sums are numeric: no history overflows them.
 LEDGER = """
@@ -35,92 +40,132 @@ SELECT coalesce(s.user_id, h.user_id)
 
 
 @dataclass(slots=True)
-class Report:
-    """What was found, in players.
+class Doubts:
+    """What looked wrong at first sight: players, with the version SQL had, and lines of the ranking nobody owns."""
 
-    `missing`: in SQL, not in Redis. `stale`: older or lower in Redis. `ahead`: newer or higher in Redis. `extra`: in
-    Redis only. `ledger`: the total is not the sum of the history; never repaired automatically, because it means that
-    somebody wrote to the tables past the ledger.
-    """
+    players: dict[str, int | None] = field(default_factory=dict)
+    orphans: list[bytes] = field(default_factory=list)
 
-    board: str
-    compared: int = 0
-    repaired: int = 0
-    lost: bool = False
-    found: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
-    players: dict[str, list[str]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
-
-    def add(self, kind: str, user_id: str) -> None:
-        self.found[kind] += 1
-        if len(self.players[kind]) < NAMED:
-            self.players[kind].append(user_id.encode("utf-8", "backslashreplace").decode())
-
-    @property
-    def drift(self) -> int:
-        """Players on whom something disagrees; a lost board counts as one."""
-        return sum(self.found.values()) + self.lost
+    def __len__(self) -> int:
+        return len(self.players) + len(self.orphans)
 
 
 def reconcile(board: Board, *, check: bool = False, progress: Callable[[int], None] = lambda compared: None) -> Report:
     """Compares everything; repairs Redis unless `check`. `progress` is called with the number of players just compared.
 
-    Raises ranking.Unavailable when Redis is away.
+    Raises Busy when another reconcile of the board is running, ranking.Unavailable when Redis is away.
     """
     report = Report(board.slug)
-    for user_id in ledger_mismatches():
-        report.add("ledger", user_id)
-    try:
-        if ranking.epoch(board) is None:
-            raise ranking.Lost(board.slug)
-        compare(board, report, check, progress)
-    except ranking.Lost:
-        report.lost = True
-        if not check:
-            rebuild.rebuild(board)
-    log.info("reconciled", board=board.slug, compared=report.compared, repaired=report.repaired, **report.found)
+    with reconcile_lock.held(board):
+        for user_id in ledger_mismatches():
+            report.add("ledger", user_id)
+        try:
+            demand(board)
+            for doubts in after_a_pause(first_look(board, report, progress)):
+                second_look(board, doubts, report, check)
+            demand(board)  # it may have been lost meanwhile
+        except ranking.Lost:
+            report.lost = True
+            report.rebuilt = not check and rebuild.rebuild(board)
+    tell(report)
     return report
 
 
-def compare(board: Board, report: Report, check: bool, progress: Callable[[int], None]) -> None:
-    """First look at everybody, a pause, second look at the suspects."""
-    suspects: dict[str, Standing | None] = {}
+def tell(report: Report) -> None:
+    """Logs and counts what was found."""
+    log.info("reconciled", board=report.board, compared=report.compared, repaired=report.repaired, **report.found)
+    for kind, number in report.found.items():
+        DRIFT.labels(kind).inc(number)
+    DRIFT.labels("lost").inc(report.lost)
+    if report.found["ledger"]:
+        log.error("ledger_mismatch", players=report.found["ledger"], named=report.players["ledger"])
+
+
+def demand(board: Board) -> None:
+    """Raises ranking.Lost unless the board is there."""
+    if ranking.epoch(board) is None:
+        raise ranking.Lost(board.slug)
+
+
+def ledger_mismatches() -> Iterator[str]:
+    """Players whose total is not the sum of their history, in one snapshot."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            # A killed reconcile must not hold its lock until a long history has been summed up.
+            cursor.execute("SET LOCAL client_connection_check_interval = '1s'")
+        for rows in truth.stream(LEDGER, []):
+            yield from (str(user_id) for (user_id,) in rows)
+
+
+def first_look(board: Board, report: Report, progress: Callable[[int], None]) -> Iterator[Doubts]:
+    """Everybody SQL has, then everybody Redis has, then every line of the ranking."""
     for standings in truth.everyone():
-        suspects.update(disagreeing(board, standings))
+        yield Doubts(disagreeing(board, standings))
         report.compared += len(standings)
         progress(len(standings))
-    suspects.update(strangers(board))
-    orphans = set(inspection.orphans(board))
-    if suspects or orphans:
-        time.sleep(SETTLE_SECONDS)
-    for chunk in chunked(suspects):
-        settle(board, {user_id: suspects[user_id] for user_id in chunk}, report, check)
-    for member in orphans.intersection(inspection.orphans(board)) if orphans else ():
-        report.add("extra", inspection.text(member[ranking.MEMBER_TIME_DIGITS :]))
-        if not check:
-            report.repaired += inspection.remove_orphan(board, member)
+    for ids in inspection.player_ids(board):
+        yield Doubts(dict.fromkeys(set(ids).difference(truth.known(uuids(ids)))))
+    for members in inspection.orphans(board):
+        yield Doubts(orphans=members)
 
 
-def ledger_mismatches() -> list[str]:
-    """Players whose total is not the sum of their history, in one snapshot."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = 0")
-        cursor.execute(LEDGER)
-        return [str(user_id) for (user_id,) in cursor.fetchall()]
-
-
-def disagreeing(board: Board, standings: list[Standing]) -> Iterator[tuple[str, Standing]]:
-    """Of these players, those whose entry in Redis is not exactly what SQL had."""
+def disagreeing(board: Board, standings: list[Standing]) -> dict[str, int | None]:
+    """Of these players, those whose entry in Redis is not exactly what SQL had; and the version SQL had."""
     ids = [str(standing.user_id) for standing in standings]
-    for standing, entry in zip(standings, inspection.entries(board, ids), strict=True):
-        if verdict(board, standing, standing, entry):
-            yield str(standing.user_id), standing
+    pairs = zip(standings, inspection.entries(board, ids), strict=True)
+    return {str(s.user_id): s.version for s, entry in pairs if verdict(board, s.version, s, entry)}
 
 
-def strangers(board: Board) -> Iterator[tuple[str, None]]:
-    """Players Redis has an entry of and SQL has not."""
-    for chunk in chunked(inspection.player_ids(board)):
-        real = {str(standing.user_id) for standing in truth.some(uuids(chunk))}
-        yield from ((user_id, None) for user_id in chunk if user_id not in real)
+def after_a_pause(found: Iterable[Doubts]) -> Iterator[Doubts]:
+    """The same, in the same order, each SETTLE_SECONDS after it was found. The search goes on meanwhile, but not
+    further ahead than WAITING suspects."""
+    waiting: deque[tuple[float, Doubts]] = deque()
+    suspects = 0
+    for doubts in found:
+        if doubts:
+            waiting.append((time.monotonic() + SETTLE_SECONDS, doubts))
+            suspects += len(doubts)
+        while waiting and (suspects > WAITING or waiting[0][0] <= time.monotonic()):
+            suspects -= len(waiting[0][1])
+            yield ripe(*waiting.popleft())
+    while waiting:
+        yield ripe(*waiting.popleft())
+
+
+def ripe(due: float, doubts: Doubts) -> Doubts:
+    time.sleep(max(0.0, due - time.monotonic()))
+    return doubts
+
+
+def second_look(board: Board, doubts: Doubts, report: Report, check: bool) -> None:
+    """Judges suspects again, reports what still disagrees and repairs it."""
+    ids = list(doubts.players)
+    seen = inspection.entries(board, ids)
+    now = {str(standing.user_id): standing for standing in truth.some(uuids(ids))}
+    wrong: dict[str, Entry] = {}
+    for user_id, entry in zip(ids, seen, strict=True):
+        if kind := verdict(board, doubts.players[user_id], now.get(user_id), entry):
+            report.add(kind, user_id)
+            wrong[user_id] = entry
+    orphans = inspection.still_orphans(board, doubts.orphans, remove=not check)
+    for member in orphans:
+        report.add("extra", inspection.owner(member))
+    if not check:
+        repair(board, [(now[user_id], entry) for user_id, entry in wrong.items() if user_id in now])
+        inspection.forget(board, {user_id: entry for user_id, entry in wrong.items() if user_id not in now})
+        report.repaired += len(wrong) + len(orphans)
+
+
+def repair(board: Board, wrong: list[tuple[Standing, Entry]]) -> None:
+    """Puts SQL's standings in place of the entries that were judged, unless newer writes have replaced those."""
+    if not wrong:
+        return
+    applied = inspection.replace(board, wrong)
+    put = {s.user_id: s.version for (s, _), done in zip(wrong, applied, strict=True) if done}
+    # A write that came between our reading SQL and the compare-and-set lost against the old entry: let it win now.
+    behind = [s for s in truth.some([s.user_id for s, _ in wrong]) if put.get(s.user_id) != s.version]
+    if behind:
+        ranking.write(board, behind)
 
 
 def uuids(ids: Iterable[str]) -> list[uuid.UUID]:
@@ -128,58 +173,4 @@ def uuids(ids: Iterable[str]) -> list[uuid.UUID]:
     return [uuid.UUID(user_id) for user_id in ids if UUID_TEXT.fullmatch(user_id)]
 
 
-def verdict(board: Board, before: Standing | None, now: Standing | None, entry: Entry) -> str | None:
-    """The kind of drift, or None.
-
-    `before` is what SQL had long enough ago for its projection to have arrived; `now` was read after `entry`.
-    An entry between the two is a projection in flight, not drift.
-    """
-    if now is None:
-        return "extra" if entry.known is not None or entry.profile is not None else None
-    if entry.version > now.version:
-        return "ahead"
-    if entry.version == now.version:
-        return inspection.differs(board, now, entry)
-    if before is None or entry.version >= before.version:
-        return None
-    if entry.known is None and not board.shows(now):
-        return "extra" if entry.profile is not None else None
-    if entry.known is None:
-        return "missing"
-    return "stale"
-
-
-def settle(board: Board, suspects: dict[str, Standing | None], report: Report, check: bool) -> None:
-    """Judges suspects a second time, reports what still disagrees and repairs it."""
-    ids = list(suspects)
-    seen = inspection.entries(board, ids)
-    now = {str(standing.user_id): standing for standing in truth.some(uuids(ids))}
-    for user_id, entry in zip(ids, seen, strict=True):
-        kind = verdict(board, suspects[user_id], now.get(user_id), entry)
-        if kind is None:
-            continue
-        report.add(kind, user_id)
-        if not check:
-            repair(board, user_id, now.get(user_id), entry)
-            report.repaired += 1
-
-
-def repair(board: Board, user_id: str, standing: Standing | None, entry: Entry) -> None:
-    """Puts SQL's standing in place of the entry that was judged, unless a newer write has replaced that meanwhile."""
-    if standing is None:
-        inspection.forget(board, user_id, entry)
-        return
-    inspection.replace(board, standing, entry)
-    # A write that came between our reading SQL and the compare-and-set lost against the old entry: let it win now.
-    ranking.write(board, truth.some([standing.user_id]))
-
-
-def chunked(ids: Iterable[str]) -> Iterator[list[str]]:
-    chunk: list[str] = []
-    for user_id in ids:
-        chunk.append(user_id)
-        if len(chunk) == truth.CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+__all__ = ["Busy", "Report", "ledger_mismatches", "reconcile"]

@@ -27,7 +27,11 @@ class Swept:
 
 
 def sweep(board: Board) -> Swept:
-    """Projects all that changed since the last sweep. Raises ranking.Unavailable when Redis is away."""
+    """Projects all that changed since the last sweep.
+
+    Raises ranking.Unavailable when Redis is away, and reconcile.Busy when everything must be compared and another
+    process is at it; the mark then stays where it is, and the next sweep comes back to it.
+    """
     adopt(board)
     epoch, [swept] = ranking.epoch(board), ranking.meta(board, "swept")
     if epoch is None:

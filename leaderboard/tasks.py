@@ -16,7 +16,7 @@ def sweep() -> None:
     for board in boards.BOARDS.values():
         try:
             sweeping.sweep(board)
-        except ranking.Unavailable as error:
+        except (ranking.Unavailable, reconciliation.Busy) as error:
             log.warning("sweep_postponed", board=board.slug, error=str(error))
 
 
@@ -24,6 +24,10 @@ def sweep() -> None:
 def reconcile() -> None:
     """Nightly: everything compared, drift repaired. Drift is logged as an error: it should not happen."""
     for board in boards.BOARDS.values():
-        report = reconciliation.reconcile(board)
+        try:
+            report = reconciliation.reconcile(board)
+        except (ranking.Unavailable, reconciliation.Busy) as error:
+            log.warning("reconcile_skipped", board=board.slug, error=str(error))
+            continue
         if report.drift:
-            log.error("drift_found", board=board.slug, repaired=report.repaired, **report.found)
+            log.error("drift_found", board=board.slug, repaired=report.repaired, lost=report.lost, **report.found)

@@ -43,12 +43,22 @@ CHANGED = f"""
 SELECT {STANDING_COLUMNS} {FROM}
  WHERE s.changed_xid >= %s AND s.changed_xid < pg_snapshot_xmax(pg_current_snapshot())::text::bigint
 """
-ALL = f"SELECT {STANDING_COLUMNS} {FROM} WHERE s.version > 0"
+# A page at a time, in key order: no snapshot is held for as long as a million players take, and every page is fresh.
+# The bound stands for both tables: a merge join would otherwise read `users` from its start for every page.
+PAGE = f"""
+SELECT {STANDING_COLUMNS} {FROM}
+ WHERE s.version > 0 AND s.user_id {{0}} %s AND u.id {{0}} %s ORDER BY s.user_id LIMIT %s
+"""
 SOME = f"SELECT {STANDING_COLUMNS} {FROM} WHERE s.version > 0 AND s.user_id = ANY (%s)"
-# The cluster and the database: transaction numbers of one mean nothing in another.
+KNOWN = "SELECT user_id::text FROM user_scores WHERE version > 0 AND user_id = ANY (%s)"
+# The cluster, its start, the database and the table's file: transaction numbers of one mean nothing in another. A copy
+# of the data folder put back, and a standby that took over, carry the cluster's number but started at another time;
+# a dump loaded into the same database has another file.
 SNAPSHOT = """
-SELECT (SELECT system_identifier FROM pg_control_system())::text || '/' ||
-       (SELECT oid FROM pg_database WHERE datname = current_database()),
+SELECT concat_ws('/', (SELECT system_identifier FROM pg_control_system()),
+                 trunc(extract(epoch FROM pg_postmaster_start_time()) * 1000),
+                 (SELECT oid FROM pg_database WHERE datname = current_database()),
+                 pg_relation_filenode('user_scores')),
        pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint
 """
 
@@ -111,22 +121,37 @@ def watermark() -> Watermark:
 
 def changed_since(oldest: int) -> Iterator[list[Standing]]:
     """Standings whose version was raised by transaction `oldest` or a later one, in chunks."""
-    return chunks(CHANGED, [oldest])
+    for rows in stream(CHANGED, [oldest]):
+        yield [Standing(*row) for row in rows]
 
 
 def everyone() -> Iterator[list[Standing]]:
-    """Every standing there is, shown or not, in chunks."""
-    return chunks(ALL, [])
+    """Every standing there is, shown or not, in chunks. Whoever begins while it runs may or may not be among them."""
+    last, comparison = uuid.UUID(int=0), ">="
+    while standings := read(PAGE.format(comparison), [last, last, CHUNK]):
+        yield standings
+        last, comparison = standings[-1].user_id, ">"
 
 
 def some(user_ids: list[uuid.UUID]) -> list[Standing]:
+    return read(SOME, [user_ids]) if user_ids else []
+
+
+def known(user_ids: list[uuid.UUID]) -> set[str]:
+    """Those of them that have a standing."""
     with connection.cursor() as cursor:
-        cursor.execute(SOME, [user_ids])
+        cursor.execute(KNOWN, [user_ids])
+        return {user_id for (user_id,) in cursor.fetchall()}
+
+
+def read(sql: str, parameters: list[Any]) -> list[Standing]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
         return [Standing(*row) for row in cursor.fetchall()]
 
 
-def chunks(sql: str, parameters: list[Any]) -> Iterator[list[Standing]]:
-    """Streams through a server-side cursor: the table may be larger than memory."""
+def stream(sql: str, parameters: list[Any]) -> Iterator[list[tuple[Any, ...]]]:
+    """Rows in chunks through a server-side cursor: all from one snapshot, and perhaps more than fit in memory."""
     with transaction.atomic():
         with connection.cursor() as settings_cursor:
             settings_cursor.execute("SET LOCAL statement_timeout = 0")
@@ -134,7 +159,7 @@ def chunks(sql: str, parameters: list[Any]) -> Iterator[list[Standing]]:
         with connection.chunked_cursor() as cursor:
             cursor.execute(sql, parameters)
             while rows := cursor.fetchmany(CHUNK):
-                yield [Standing(*row) for row in rows]
+                yield rows
 
 
 def size() -> int:

@@ -39,7 +39,8 @@ for i = 6, #ARGV, 6 do
     end
 
     if apply then
-        local before = known_member ~= '' and redis.call('ZREVRANK', KEYS[1], known_member)
+        -- While a board is being built its ranks mean nothing yet, and looking them up is half the work.
+        local before = epoch and known_member ~= '' and redis.call('ZREVRANK', KEYS[1], known_member)
         if known_member ~= '' and known_member ~= member then redis.call('ZREM', KEYS[1], known_member) end
         if member ~= '' then
             redis.call('ZADD', KEYS[1], total, member)
@@ -52,11 +53,12 @@ for i = 6, #ARGV, 6 do
         else
             redis.call('HSET', KEYS[2], id, version .. ':' .. member)
         end
-        local after = member ~= '' and redis.call('ZREVRANK', KEYS[1], member)
+        local after = epoch and member ~= '' and redis.call('ZREVRANK', KEYS[1], member)
         if (before and before < top) or (after and after < top) then announce = true end
         results[#results + 1] = {1, after, member}
     else
-        results[#results + 1] = {0, known_member ~= '' and redis.call('ZREVRANK', KEYS[1], known_member), known_member}
+        local rank = epoch and known_member ~= '' and redis.call('ZREVRANK', KEYS[1], known_member)
+        results[#results + 1] = {0, rank, known_member}
     end
 end
 
@@ -70,9 +72,7 @@ local reply = {'ok', epoch or '', seq, redis.call('ZCARD', KEYS[1])}
 for i = 1, #results do
     local applied, rank, member = results[i][1], results[i][2], results[i][3]
     -- Those written later in this call may have moved those written earlier: ranks are as of its end.
-    if #results > 1 and member ~= '' then rank = redis.call('ZREVRANK', KEYS[1], member) end
-    -- While a board is being built its ranks mean nothing yet.
-    if not epoch then rank = false end
+    if epoch and #results > 1 and member ~= '' then rank = redis.call('ZREVRANK', KEYS[1], member) end
     reply[#reply + 1] = {applied, rank}
 end
 return reply

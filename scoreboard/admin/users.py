@@ -8,7 +8,7 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, QuerySet, Sum
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -53,11 +53,11 @@ class UserAdmin(AdjustScores, BaseUserAdmin):
     ]
     fieldsets = [
         (None, {"fields": ["username", "email", "avatar_url", "region"]}),
-        ("Board", {"fields": ["total", "reached_at", "is_hidden"]}),
+        ("Board", {"fields": ["total", "history_sum", "reached_at", "is_hidden"]}),
         ("Account", {"fields": ["is_active", "password", "last_login", "date_joined"]}),
         ("Authority", {"fields": AUTHORITY}),
     ]
-    readonly_fields = ["total", "reached_at", "last_login", "date_joined"]
+    readonly_fields = ["total", "history_sum", "reached_at", "last_login", "date_joined"]
     list_display = ["username", "total", "email", "role", "is_active", "shown", "date_joined"]
     list_filter = ["role", "is_active", "is_hidden", "is_superuser"]
     list_select_related = ["score"]
@@ -116,6 +116,12 @@ class UserAdmin(AdjustScores, BaseUserAdmin):
     @admin.display(ordering=Coalesce("score__total", 0))
     def total(self, user: User) -> int:
         return user.score.total if hasattr(user, "score") else 0
+
+    @admin.display(description="Sum of history")
+    def history_sum(self, user: User) -> str:
+        """Not the total only if somebody wrote to the tables past the ledger."""
+        found = int(user.history.aggregate(found=Sum("delta"))["found"] or 0)
+        return str(found) if found == self.total(user) else f"{found}, but the total is {self.total(user)}"
 
     def reached_at(self, user: User) -> str:
         return f"{user.score.reached_at:%Y-%m-%d %H:%M:%S.%f} UTC" if hasattr(user, "score") else "never"

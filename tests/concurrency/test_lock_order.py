@@ -39,7 +39,7 @@ def assert_sums(users: list[User], total: int) -> None:
         assert [row.old_total for row in rows] == [0, *(row.new_total for row in rows[:-1])]
         # Whoever waited for somebody reached the total later.
         assert [row.created_at for row in rows] == sorted(row.created_at for row in rows)
-    assert reconcile.ledger_mismatches() == []
+    assert list(reconcile.ledger_mismatches()) == []
 
 
 def test_the_control_locking_in_the_order_of_the_batch_deadlocks() -> None:
@@ -138,7 +138,7 @@ def test_scores_hides_and_renames_of_the_same_players_get_along(board: Board) ->
         return "done"
 
     assert at_once(BATCHES, work) == ["done"] * BATCHES
-    assert reconcile.ledger_mismatches() == []
+    assert list(reconcile.ledger_mismatches()) == []
     assert ScoreHistory.objects.count() == 4 * 6 * 12 + 4 * 6
     ledger.announce_players(ids)
     assert_agreement(board)

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from api import redis_client
-from leaderboard import boards, ranking, reads, rebuild, reconcile, sweep
+from leaderboard import boards, ranking, reads, rebuild, reconcile, sweep, truth
 from leaderboard.boards import Board
 from scoreboard import ledger
 from scoreboard.models import MAX_TOTAL, ScoreHistory, User
 from scoreboard.signals import Standing
 from tests.agreement import assert_agreement
+from tests.backups import CopiedTables
 from tests.people import entry, players
 from tests.viewer import Viewer
 
@@ -48,6 +49,7 @@ def in_slow_motion(monkeypatch: pytest.MonkeyPatch) -> None:
     """One thread, one step after the other: nothing is in flight for which a reconcile would have to wait."""
     monkeypatch.setattr(reconcile, "SETTLE_SECONDS", 0)
     monkeypatch.setattr(boards, "VISIBLE_TOP", SMALL_TOP)
+    monkeypatch.setattr(truth, "CHUNK", 3)  # several pages, between which others write
     # A lost board would be rebuilt by a thread in its own time; here the machine says when.
     monkeypatch.setattr(rebuild, "in_background", lambda board: None)
 
@@ -68,6 +70,7 @@ class Interleavings(RuleBasedStateMachine):
         self.lose_everything()
         assert rebuild.rebuild(self.board)
         self.news: list[Standing] = []
+        self.backup = CopiedTables()
         self.renames = 0
         self.behind = False  # Redis missed something that a sweep finds
         self.vandalised = False  # Redis holds something that only a reconcile finds
@@ -151,6 +154,17 @@ class Interleavings(RuleBasedStateMachine):
         else:
             self.redis.hset(self.keys.meta, "swept", mark)
 
+    @rule()
+    def back_up(self) -> None:
+        self.backup = CopiedTables()
+
+    @rule()
+    def restore(self) -> None:
+        """Redis is ahead of SQL now. Nothing is on its way to the board: who sent it ended with the old database."""
+        self.backup.restore()
+        self.news.clear()
+        self.behind = True
+
     # --- What heals ---------------------------------------------------------------------------------
 
     @rule()
@@ -164,6 +178,19 @@ class Interleavings(RuleBasedStateMachine):
         reconcile.reconcile(self.board)
         self.repaired(True)
         assert reconcile.reconcile(self.board, check=True).drift == 0
+
+    @rule(seed=st.integers(0, 2**32))
+    def reconcile_beside_writers_and_another_reconcile(self, seed: int) -> None:
+        """As if the lock had failed: the same session may take it again."""
+        chance = random.Random(seed)
+
+        def meanwhile(compared: int) -> None:
+            self.record([entry(self.users[chance.randrange(PEOPLE)], chance.choice([1, 2, -1]))], announced=True)
+            if chance.random() < 0.5:
+                reconcile.reconcile(self.board)
+
+        reconcile.reconcile(self.board, progress=meanwhile)
+        self.repaired(True)
 
     @rule()
     def rebuild(self) -> None:
@@ -187,7 +214,7 @@ class Interleavings(RuleBasedStateMachine):
 
     @invariant()
     def the_ledger_adds_up(self) -> None:
-        assert reconcile.ledger_mismatches() == []
+        assert list(reconcile.ledger_mismatches()) == []
 
     @invariant()
     def everyone_can_be_read(self) -> None:

@@ -1,18 +1,16 @@
 """Reconcile names and repairs every kind of drift and calls nothing drift that is not."""
 
 from collections.abc import Callable
-from io import StringIO
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.db import connection
 
 from api import redis_client
-from leaderboard import boards, reconcile, tasks
+from leaderboard import boards, reconcile
 from leaderboard.boards import Board
 from scoreboard.models import MAX_TOTAL, User, UserScore
-from tests.agreement import assert_agreement, dump
+from tests.agreement import assert_agreement
 from tests.people import give, player, players
 from tests.spoiling import DRIFTS, Hand, forget
 from tests.viewer import Viewer
@@ -155,67 +153,3 @@ def test_many_kinds_at_once_and_more_players_than_one_chunk(board: Board, monkey
         str(user.pk) for user in crowd[: len(DRIFTS)]
     )
     assert_agreement(board)
-
-
-# --- The command ------------------------------------------------------------------------------------
-
-
-def command(*arguments: str) -> tuple[int, str]:
-    """(exit code, what it printed)"""
-    out = StringIO()
-    try:
-        call_command("reconcile_leaderboard", *arguments, stdout=out)
-    except SystemExit as end:
-        return int(str(end.code)), out.getvalue()
-    return 0, out.getvalue()
-
-
-def test_without_drift_the_command_says_so_and_ends_with_0(board: Board, victim: User) -> None:
-    for arguments in ([], ["--check"], ["--check", "--board", "global"]):
-        code, said = command(*arguments)
-        assert code == 0
-        assert "missing 0, stale 0, ahead 0, extra 0, ledger 0" in said
-
-
-@pytest.mark.parametrize("spoil", [*DRIFTS, None], ids=lambda value: getattr(value, "__name__", "lost"))
-def test_check_changes_nothing_and_ends_with_1_on_drift(
-    board: Board, victim: User, spoil: Callable[[Hand], None] | None
-) -> None:
-    at = Hand(board, victim)
-    if spoil:
-        spoil(at)
-    else:
-        at.redis.delete(*at.keys.all())
-    before = dump(board)
-    code, said = command("--check")
-    assert code == 1
-    assert (str(victim.pk) in said) if spoil else ("was lost" in said)
-    assert dump(board) == before
-
-
-def test_a_repair_ends_with_0_and_a_second_one_finds_nothing(board: Board, victim: User) -> None:
-    forget(Hand(board, victim))
-    code, said = command()
-    assert (code, "repaired 1" in said) == (0, True)
-    assert command("--check")[0] == 0
-
-
-def test_a_ledger_mismatch_ends_with_1_because_it_is_not_repaired(board: Board, victim: User) -> None:
-    UserScore.objects.filter(user=victim).update(total=1)
-    reconcile.reconcile(board)
-    for arguments in ([], ["--check"]):
-        code, said = command(*arguments)
-        assert code == 1
-        assert f"ledger: {victim.pk}" in said
-
-
-def test_an_unknown_board_is_refused(board: Board) -> None:
-    with pytest.raises(CommandError):
-        command("--board", "galactic")
-
-
-def test_the_nightly_task_repairs(board: Board, victim: User, caplog: pytest.LogCaptureFixture) -> None:
-    forget(Hand(board, victim))
-    tasks.reconcile()
-    assert_agreement(board)
-    assert "drift_found" in caplog.text

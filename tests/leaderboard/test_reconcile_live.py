@@ -1,55 +1,15 @@
 """Reconcile beside live traffic: it loses no concurrent write and calls none of them drift."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.db import connections
 
 from leaderboard import inspection, ranking, reconcile
 from leaderboard.boards import Board
-from scoreboard import ledger
-from scoreboard.models import User
 from tests.agreement import assert_agreement
+from tests.leaderboard.writers import writers
 from tests.people import give, player, players
 from tests.spoiling import DRIFTS, Hand, newer, older
-
-
-@contextmanager
-def writers(count: int, crowd: list[User]) -> Iterator[None]:
-    """Threads that score, hide, unhide and rename these players as fast as they can."""
-    stop = threading.Event()
-    failures: list[Exception] = []
-
-    def write(number: int) -> None:
-        turn = number
-        try:
-            while not stop.is_set():
-                user = crowd[turn % len(crowd)]
-                turn += 1
-                if turn % 11 == 0:
-                    hidden = {"is_hidden": turn % 2 == 0}
-                    User.objects.filter(pk=user.pk).update(**hidden)
-                    ledger.announce_players([user.pk])
-                else:
-                    give(user, 1 + turn % 3)
-        except Exception as error:
-            failures.append(error)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join(30)
-    assert failures == []
 
 
 def test_a_check_beside_eight_writers_at_full_speed_finds_no_drift(board: Board) -> None:
@@ -83,9 +43,9 @@ def test_a_write_between_reading_sql_and_the_repair_wins(board: Board, monkeypat
     newer(Hand(board, victim))  # live writes lose against this entry until it is repaired
     real = inspection.replace
 
-    def overtaken(*arguments: Any) -> None:
+    def overtaken(*arguments: Any) -> list[bool]:
         give(victim, 5)
-        real(*arguments)
+        return real(*arguments)
 
     monkeypatch.setattr(inspection, "replace", overtaken)
     reconcile.reconcile(board)
@@ -98,10 +58,11 @@ def test_a_write_that_lands_before_the_repair_is_not_overwritten(board: Board, m
     older(Hand(board, victim))
     real = inspection.replace
 
-    def overtaken(*arguments: Any) -> None:
+    def overtaken(*arguments: Any) -> list[bool]:
         give(victim, 5)
-        real(*arguments)
+        applied = real(*arguments)
         assert ranking.top(board, 1).rows[0].score == 15
+        return applied
 
     monkeypatch.setattr(inspection, "replace", overtaken)
     reconcile.reconcile(board)

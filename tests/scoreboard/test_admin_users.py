@@ -11,7 +11,7 @@ from django.test import Client
 from leaderboard import ranking
 from leaderboard.boards import Board
 from scoreboard.adjustments import MAX_PLAYERS
-from scoreboard.models import User
+from scoreboard.models import User, UserScore
 from tests.admin_site import USERS, act, admin, change_page, form_values, said, signed_in, superuser
 from tests.people import give, player, players
 
@@ -303,3 +303,10 @@ def test_too_many_cannot_be_hidden_by_a_slip(site: Client) -> None:
 def test_a_strange_id_is_no_500(site: Client) -> None:
     assert site.get(f"{USERS}x/change/").status_code == 302
     assert site.get(f"{USERS}x/password/").status_code == 404
+
+
+def test_a_total_that_is_not_the_sum_of_its_history_shows_on_the_users_page(site: Client, alice: User) -> None:
+    give(alice, 50)
+    assert "but the total is" not in site.get(change_page(alice)).content.decode()
+    UserScore.objects.filter(user=alice).update(total=77)
+    assert "50, but the total is 77" in site.get(change_page(alice)).content.decode()

@@ -5,17 +5,24 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import InterfaceError, OperationalError
 from tqdm import tqdm
 
 from leaderboard import boards, ranking, reconcile, truth
 from leaderboard.boards import Board
+
+DRIFT = 1
+BUSY = 3  # 2 is a command line that cannot be understood
+AWAY = 4
 
 
 class Command(BaseCommand):
     help = (
         "Compares history sums, totals and Redis; repairs Redis beside live traffic. "
         "Exit codes: 0 all agree, or all drift was repaired; "
-        "1 drift with --check, or a total that is not the sum of its history."
+        "1 drift with --check, or a total that is not the sum of its history; "
+        "3 another process is reconciling or rebuilding the board; "
+        "4 Redis or PostgreSQL is out of reach."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -29,23 +36,29 @@ class Command(BaseCommand):
             report = self.run(one, check)
             self.show(report, check)
             failed |= bool(report.drift if check else report.found["ledger"])
+            if report.lost and not check and not report.rebuilt:
+                raise CommandError(f"Another process is rebuilding board {one.slug}.", returncode=BUSY)
         if failed:
-            sys.exit(1)
+            sys.exit(DRIFT)
 
     def run(self, board: Board, check: bool) -> reconcile.Report:
         """One board, under a progress bar when a person is watching."""
         watched = sys.stderr.isatty()
-        with tqdm(total=truth.size() if watched else None, unit="player", disable=not watched) as bar:
-            try:
+        try:
+            with tqdm(total=truth.size() if watched else None, unit="player", disable=not watched) as bar:
                 return reconcile.reconcile(board, check=check, progress=bar.update)  # type: ignore[arg-type]
-            except ranking.Unavailable as error:
-                raise CommandError(f"Redis is out of reach: {error}") from error
+        except reconcile.Busy as busy:
+            raise CommandError(str(busy), returncode=BUSY) from busy
+        except ranking.Unavailable as error:
+            raise CommandError(f"Redis is out of reach: {error}", returncode=AWAY) from error
+        except (OperationalError, InterfaceError) as error:
+            raise CommandError(f"PostgreSQL did not answer: {error}", returncode=AWAY) from error
 
     def show(self, report: reconcile.Report, check: bool) -> None:
         found = ", ".join(f"{kind} {number}" for kind, number in report.found.items())
         self.stdout.write(f"board {report.board}: compared {report.compared} players: {found}")
         if report.lost:
-            self.stdout.write("  the board was lost" + ("" if check else "; rebuilt from SQL"))
+            self.stdout.write("  the board was lost" + ("; rebuilt from SQL" if report.rebuilt else ""))
         for kind, players in report.players.items():
             for user_id in players:
                 self.stdout.write(f"  {kind}: {user_id}")

@@ -1,0 +1,61 @@
+"""What it means that history, totals and Redis disagree on a player, and the report of all on whom they do."""
+
+from dataclasses import dataclass, field
+
+from leaderboard import inspection
+from leaderboard.boards import Board
+from leaderboard.inspection import Entry
+from scoreboard.signals import Standing
+
+KINDS = ("missing", "stale", "ahead", "extra", "ledger")
+NAMED = 100  # players listed by id in a report; the rest are counted
+
+
+@dataclass(slots=True)
+class Report:
+    """What was found, in players.
+
+    `missing`: in SQL, not in Redis. `stale`: older or lower in Redis. `ahead`: newer or higher in Redis. `extra`: in
+    Redis only. `ledger`: the total is not the sum of the history; never repaired automatically, because it means that
+    somebody wrote to the tables past the ledger. `rebuilt`: this reconcile made the lost board anew; another process
+    may have been at it already.
+    """
+
+    board: str
+    compared: int = 0
+    repaired: int = 0
+    lost: bool = False
+    rebuilt: bool = False
+    found: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    players: dict[str, list[str]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
+
+    def add(self, kind: str, user_id: str) -> None:
+        self.found[kind] += 1
+        if len(self.players[kind]) < NAMED:
+            self.players[kind].append(user_id.encode("utf-8", "backslashreplace").decode())
+
+    @property
+    def drift(self) -> int:
+        """Players on whom something disagrees; a lost board counts as one."""
+        return sum(self.found.values()) + self.lost
+
+
+def verdict(board: Board, before: int | None, now: Standing | None, entry: Entry) -> str | None:
+    """The kind of drift, or None.
+
+    `before` is the version SQL had long enough ago for its projection to have arrived; `now` was read after `entry`.
+    An entry between the two is a projection in flight, not drift.
+    """
+    if now is None:
+        return "extra" if entry.known is not None or entry.profile is not None else None
+    if entry.version > now.version:
+        return "ahead"
+    if entry.version == now.version:
+        return inspection.differs(board, now, entry)
+    if before is None or entry.version >= before:
+        return None
+    if entry.known is None and not board.shows(now):
+        return "extra" if entry.profile is not None else None
+    if entry.known is None:
+        return "missing"
+    return "stale"

@@ -1,0 +1,52 @@
+"""One reconcile of a board at a time: a lock that PostgreSQL holds for as long as the session that took it lives.
+
+Not in Redis, which is the one in doubt: a flush would free the lock, and an expiry has to be guessed. PostgreSQL frees
+it the moment the holder is killed, and whoever has lost it has lost the connection that every further step needs.
+"""
+
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import InterfaceError, OperationalError, connection
+
+from leaderboard.boards import Board
+
+SPACE = 0x7265636F  # apart from advisory locks that others may take in this database
+
+TRY = "SELECT pg_try_advisory_lock(%s, %s)"
+RELEASE = "SELECT pg_advisory_unlock(%s, %s)"
+HOLDER = """
+SELECT pid FROM pg_locks
+ WHERE locktype = 'advisory' AND classid = %s AND objid = %s AND objsubid = 2 AND granted
+   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
+class Busy(Exception):
+    """Another process is reconciling the board."""
+
+
+@contextmanager
+def held(board: Board) -> Iterator[None]:
+    """Holds the board's lock; raises Busy, with a sentence that says who has it, when another session does."""
+    name = [SPACE, zlib.crc32(board.slug.encode()) & 0x7FFFFFFF]
+    with connection.cursor() as cursor:
+        cursor.execute(TRY, name)
+        if not cursor.fetchone()[0]:
+            cursor.execute(HOLDER, name)
+            holder = cursor.fetchone()
+            session = f" (PostgreSQL session {holder[0]})" if holder else ""
+            raise Busy(f"Another reconcile of board {board.slug} is running{session}; this one did nothing.")
+    try:
+        yield
+    finally:
+        release(name)
+
+
+def release(name: list[int]) -> None:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(RELEASE, name)
+    except (OperationalError, InterfaceError):
+        pass  # the session is gone, and its lock with it

@@ -1,0 +1,68 @@
+"""PostgreSQL backups of the tests' database, and what happens to it when they are restored."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from django.db import connection, connections, transaction
+
+TABLES = ("user_scores", "score_history")
+
+
+@contextmanager
+def copied_database() -> Iterator["CopiedDatabase"]:
+    """A copy of the whole database as it is now; gone when the block is left."""
+    backup = CopiedDatabase()
+    try:
+        yield backup
+    finally:
+        backup.close()
+
+
+class CopiedDatabase:
+    def __init__(self) -> None:
+        self.name = str(connection.settings_dict["NAME"])
+        self.copy = f"{self.name}_backup"
+        connections.close_all()
+        self.administer(f'CREATE DATABASE "{self.copy}" TEMPLATE "{self.name}"')
+
+    def restore(self) -> None:
+        """The database is dropped, and the copy is put in its place, as createdb and pg_restore would."""
+        connections.close_all()
+        self.administer(
+            f'DROP DATABASE "{self.name}" WITH (FORCE)', f'CREATE DATABASE "{self.name}" TEMPLATE "{self.copy}"'
+        )
+
+    def close(self) -> None:
+        self.administer(f'DROP DATABASE IF EXISTS "{self.copy}" WITH (FORCE)')
+
+    def administer(self, *statements: str) -> None:
+        parameters = {**connection.get_connection_params(), "dbname": "postgres"}
+        known = {
+            name: parameters[name] for name in ("dbname", "user", "password", "host", "port") if name in parameters
+        }
+        with psycopg.connect(**known, autocommit=True) as administrator:
+            for statement in statements:
+                administrator.execute(statement)
+
+
+class CopiedTables:
+    """A copy of scores and history inside the same database; `restore` loads it past every trigger."""
+
+    def __init__(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE IF EXISTS pg_temp.saved_users")
+            cursor.execute("CREATE TEMP TABLE saved_users AS TABLE users")
+            for table in TABLES:
+                cursor.execute(f"DROP TABLE IF EXISTS pg_temp.saved_{table}")
+                cursor.execute(f"CREATE TEMP TABLE saved_{table} AS TABLE {table}")
+
+    def restore(self) -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("TRUNCATE user_scores, score_history CASCADE")
+            cursor.execute(
+                "UPDATE users u SET username = b.username, avatar_url = b.avatar_url, is_hidden = b.is_hidden,"
+                " is_active = b.is_active FROM saved_users b WHERE b.id = u.id"
+            )
+            for table in TABLES:
+                cursor.execute(f"INSERT INTO {table} TABLE saved_{table}")
