@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 CHECK := DEBUG=true $(BIN)/python manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run manage test check lock bench bench-live clean install install-dev python
+.PHONY: help run manage test faults check lock bench bench-live clean install install-dev python
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -21,6 +21,10 @@ manage: install ## a Django command beside `make run`: make manage COMMAND="reco
 
 test: install-dev ## the whole suite on servers of its own, or on DATABASE_URL and REDIS_URL (ARGS="-k ties")
 	@$(BIN)/python -m config.embedded exec -- $(BIN)/python -m pytest $(ARGS)
+
+faults: install-dev ## everything that may break, at length: web killed FAULT_KILLS (200) times; figures in FAULT_REPORT
+	@FAULT_KILLS=$${FAULT_KILLS:-200} $(BIN)/python -m config.embedded exec -- \
+		$(BIN)/python -m pytest tests/crashes $(ARGS)
 
 check: install-dev ## format, lint, types, layers, migrations, OpenAPI, settings
 	$(BIN)/ruff format --check .
