@@ -10,7 +10,7 @@ JOBS ?= 4
 CHECK := DEBUG=true $(BIN)/python manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run manage test check lock bench bench-live bench-reconcile clean install install-dev python
+.PHONY: help run manage test faults check lock bench bench-live bench-reconcile clean install install-dev python
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 23
@@ -22,7 +22,11 @@ manage: install ## a Django command beside `make run`: make manage COMMAND="reco
 	@$(BIN)/python -m config.local $(COMMAND)
 
 test: install-dev ## the whole suite on servers of its own, or on DATABASE_URL and REDIS_URL (ARGS="-k ties")
-	@$(BIN)/python -m config.embedded exec -- $(BIN)/python -m pytest $(or $(ARGS),-n $(JOBS) --dist loadfile --no-loadscope-reorder)
+	@$(BIN)/python -m config.embedded exec -- $(BIN)/python -m pytest $(or $(ARGS),-n $(JOBS) --dist loadfile --no-loadscope-reorder $(LESS))
+
+faults: install-dev ## everything that may break, at length: web killed FAULT_KILLS (200) times; figures in FAULT_REPORT
+	@FAULT_KILLS=$${FAULT_KILLS:-200} $(BIN)/python -m config.embedded exec -- \
+		$(BIN)/python -m pytest tests/crashes $(ARGS)
 
 check: install-dev ## format, lint, types, layers, migrations, OpenAPI, settings
 	$(BIN)/ruff format --check .

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from django.db import transaction
 from django.db.models import F
+from django.db.models.functions import Now
 from django.utils import timezone
 from rest_framework.renderers import JSONRenderer
 
@@ -37,13 +38,13 @@ def accept(user_id: uuid.UUID, admitted: Sequence[Admitted], ids: Sequence[str |
     `ids`: what the client calls each submission. Raises OperationalError when PostgreSQL is away; then nothing was
     accepted.
     """
-    now = timezone.now()
     work = QueuedWork.objects.create(
         user_id=user_id,
         submissions=[stored(one, name) for one, name in zip(admitted, ids, strict=True)],
         request_id=current_request_id(),
-        accepted_at=now,
-        sent_at=now,
+        # PostgreSQL's clock: it has set the tokens' times, and by this one they will be judged.
+        accepted_at=Now(),
+        sent_at=Now(),
     )
     send(work.pk)
     return work
@@ -126,7 +127,7 @@ def failed(work_id: uuid.UUID, error: str, *, final: bool) -> None:
 def replay(work: QueuedWork) -> bool:
     """Sends dead work once more, judged as of its first acceptance. Returns whether it was dead."""
     revived = QueuedWork.objects.filter(pk=work.pk, state=QueuedWork.State.DEAD).update(
-        state=QueuedWork.State.QUEUED, attempts=0, finished_at=None, sent_at=timezone.now()
+        state=QueuedWork.State.QUEUED, attempts=0, finished_at=None, sent_at=Now()
     )
     if revived:
         transaction.on_commit(lambda: send(work.pk))
@@ -135,10 +136,9 @@ def replay(work: QueuedWork) -> bool:
 
 def resend(now: datetime | None = None) -> int:
     """Sends again what was accepted long ago and is still waiting: its message was lost, or the broker was away."""
-    now = now or timezone.now()
-    late = QueuedWork.objects.filter(state=QueuedWork.State.QUEUED, sent_at__lt=now - RESEND_AFTER)
+    late = QueuedWork.objects.filter(state=QueuedWork.State.QUEUED, sent_at__lt=(now or Now()) - RESEND_AFTER)
     ids = list(late.order_by("sent_at").values_list("pk", flat=True)[:RESEND_AT_ONCE])
-    QueuedWork.objects.filter(pk__in=ids).update(sent_at=now)
+    QueuedWork.objects.filter(pk__in=ids).update(sent_at=now or Now())
     for work_id in ids:
         send(work_id)
     return len(ids)

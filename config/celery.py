@@ -16,6 +16,7 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.conf.task_queues = dead_letters.QUEUES
 app.conf.task_routes = {"actions.tasks.redeem_queued": {"queue": dead_letters.REDEMPTIONS}}
+app.conf.beat_scheduler = "config.beat:Scheduler"
 app.conf.beat_schedule = {
     # `expires`: a worker that was away runs each once on its return, not once for every beat it missed.
     "sweep": {

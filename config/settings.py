@@ -149,6 +149,8 @@ def celery_url(url: str) -> str:
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or celery_url(REDIS_URL)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A Redis that refuses writes for a while (full disk, changed roles) is to be waited for, too: the worker would end.
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 CELERY_BROKER_TRANSPORT_OPTIONS = (
     {"global_keyprefix": f"{REDIS_KEY_PREFIX}celery:", "socket_timeout": 10, "visibility_timeout": 3600}
     if "redis" in CELERY_BROKER_URL.partition(":")[0]

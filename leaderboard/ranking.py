@@ -44,6 +44,10 @@ class Lost(Exception):
     """Redis answers but the board is not there, or is still being built."""
 
 
+class Behind(Exception):
+    """The board knows only an older version of the player than was asked for."""
+
+
 class Superseded(Exception):
     """Another builder took the board over."""
 
@@ -171,9 +175,14 @@ def top(board: Board, limit: int, offset: int = 0) -> Page:
     return page(board, run("top", boards.keys(board).all(), [offset, limit]), offset)
 
 
-def around(board: Board, user_id: uuid.UUID, radius: int) -> Page:
-    """The player with up to `radius` neighbours on each side; no rows if the player has no rank. Raises as `top`."""
-    reply = run("around", boards.keys(board).all(), [str(user_id), radius])
+def around(board: Board, user_id: uuid.UUID, radius: int, *, at_least: int = 0) -> Page:
+    """The player with up to `radius` neighbours on each side; no rows if the player has no rank.
+
+    `at_least`: a version of the player that the caller knows to exist. Raises Unavailable, Lost, Behind.
+    """
+    reply = run("around", boards.keys(board).all(), [str(user_id), radius, at_least])
+    if reply[:1] == [b"behind"]:
+        raise Behind(str(user_id))
     if len(reply) > 4:
         first = reply.pop(4)
         return page(board, reply, first)

@@ -1,6 +1,7 @@
 """Reading a board: Redis first, SQL in exactly the same order when Redis is away or has lost the board."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +12,7 @@ from api.metrics import CACHE_READS
 from leaderboard import ranking, rebuild, truth
 from leaderboard.boards import Board
 from leaderboard.ranking import Page
+from scoreboard.signals import Standing
 
 log = structlog.get_logger(__name__)
 
@@ -65,20 +67,54 @@ def fall_back(board: Board, reason: Exception) -> None:
         rebuild.in_background(board)
 
 
-def player(board: Board, user_id: uuid.UUID, *, hidden_too: bool = False) -> PlayerStanding | None:
-    """The player's standing; None for an unknown user and, unless `hidden_too`, for a hidden or disabled one."""
+def player(board: Board, user_id: uuid.UUID) -> PlayerStanding | None:
+    """The player's standing, as the board has it; None for an unknown, a hidden or a disabled user."""
     page = around(board, user_id, 0)
-    if page.rows:
-        [row] = page.rows
-        return PlayerStanding(
-            user_id=row.user_id,
-            username=row.username,
-            score=row.score,
-            rank=row.rank,
-            players=page.players,
-            percentile=percentile(row.rank, page.players),
-            updated_at=row.reached_at,
-        )
+    return ranked(page) if page.rows else unranked(page, user_id)
+
+
+def mine(board: Board, user_id: uuid.UUID) -> PlayerStanding | None:
+    """The player's own standing, hidden or not, which never goes back: it has whatever was committed before this call.
+
+    Redis may lack the newest score: for the moment between commit and projection, and after a crash until the sweep.
+    Then it is told here. None for an unknown user.
+    """
+    newest = truth.some([user_id])
+    try:
+        page = up_to_date(board, user_id, newest)
+        CACHE_READS.labels("redis").inc()
+    except (ranking.Unavailable, ranking.Lost, ranking.Behind) as reason:
+        fall_back(board, reason)
+        page = truth.around(board, user_id, 0)
+    return ranked(page) if page.rows else unranked(page, user_id, hidden_too=True)
+
+
+def up_to_date(board: Board, user_id: uuid.UUID, newest: Sequence[Standing]) -> Page:
+    """The player's line from a board that knows `newest`, or something newer. Raises Unavailable, Lost, Behind."""
+    least = max((one.version for one in newest), default=0)
+    try:
+        return ranking.around(board, user_id, 0, at_least=least)
+    except ranking.Behind:
+        ranking.write(board, newest)
+        return ranking.around(board, user_id, 0, at_least=least)
+
+
+def ranked(page: Page) -> PlayerStanding:
+    """The standing of the one player on the page."""
+    [row] = page.rows
+    return PlayerStanding(
+        user_id=row.user_id,
+        username=row.username,
+        score=row.score,
+        rank=row.rank,
+        players=page.players,
+        percentile=percentile(row.rank, page.players),
+        updated_at=row.reached_at,
+    )
+
+
+def unranked(page: Page, user_id: uuid.UUID, *, hidden_too: bool = False) -> PlayerStanding | None:
+    """The standing of one who is not on the board; None for an unknown user and, unless `hidden_too`, a hidden one."""
     with connection.cursor() as cursor:
         cursor.execute(PLAYER, [user_id])
         found = cursor.fetchone()

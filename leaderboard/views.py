@@ -106,7 +106,7 @@ class MyScoreView(ApiView):
     )
     def get(self, request: Request) -> Response:
         board = boards.get(query(BoardQuery, request)["board"])
-        standing = reads.player(board, cast(User, request.user).pk, hidden_too=True)
+        standing = reads.mine(board, cast(User, request.user).pk)
         if standing is None:
             raise Problem("not-authenticated", "The user is disabled or gone.")
         return ok(asdict(standing), headers={"Cache-Control": "private, no-store"})

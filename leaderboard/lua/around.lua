@@ -1,8 +1,9 @@
 -- One player and the neighbours, consistent in itself. Radius 0 is the player alone.
 --
 -- KEYS  rank, player, profile, meta
--- ARGV  1 user id   2 radius
--- Returns {} when the board was lost, {epoch, seq, updated, players} when the player is not on it,
+-- ARGV  1 user id   2 radius   3 the least version of the player that will do
+-- Returns {} when the board was lost, {"behind"} when it knows an older version of the player only,
+-- {epoch, seq, updated, players} when the player is not on it,
 -- else {epoch, seq, updated, players, rank of the first from 0, member, total, profile, member, ...}
 local meta = redis.call('HMGET', KEYS[4], 'epoch', 'seq', 'updated')
 -- An epoch without its counters is as good as none: ranking.COUNTERS.
@@ -10,9 +11,12 @@ if not meta[1] or not string.match(meta[2] or '', '^%d+$') or not string.match(m
     return {}
 end
 
-local reply = {meta[1], tonumber(meta[2]), meta[3], redis.call('ZCARD', KEYS[1])}
 local known = redis.call('HGET', KEYS[2], ARGV[1])
-local member = known and string.match(known, ':(.*)$') or ''
+local version, member = string.match(known or '', '^(%d+):(.*)$')
+if tonumber(version or '0') < tonumber(ARGV[3]) then return {'behind'} end
+
+local reply = {meta[1], tonumber(meta[2]), meta[3], redis.call('ZCARD', KEYS[1])}
+member = member or ''
 local rank = member ~= '' and redis.call('ZREVRANK', KEYS[1], member)
 if not rank then return reply end
 

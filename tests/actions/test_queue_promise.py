@@ -5,15 +5,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from actions import queue, tasks
+from actions import queue, tasks, tokens
 from actions.models import ActionToken, ActionType, QueuedWork
 from leaderboard.boards import Board
 from scoreboard.models import ScoreHistory, User
 from tests.agreement import assert_agreement
 from tests.client import UPDATE, Api, assert_problem
+from tests.people import update_body
 from tests.queued import BATCH, PREFER, accepted, fresh, queued, results, status, total
 from tests.races import at_once, none_failed
 from tests.signer import Signer
@@ -34,6 +36,17 @@ def test_one_that_had_expired_before_is_not(api: Api, alice: User) -> None:
     work = queued(api, alice, fresh(alice))
     ActionToken.objects.update(expires_at=work.accepted_at)
     assert [result["status"] for result in results(api, alice, work)] == [410]
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_a_web_server_whose_clock_is_off_accepts_as_of_postgresqls(api: Api, alice: User, hours: int) -> None:
+    """PostgreSQL set the token's times: by another clock it would be expired, or too early."""
+    minted = tokens.mint(alice.pk, "WIN_MATCH")
+    with time_machine.travel(timezone.now() + timedelta(hours=hours)):
+        work = queued(api, alice, update_body(minted))
+    assert abs(work.accepted_at - minted.issued_at) < timedelta(minutes=30)
+    assert [result["status"] for result in results(api, alice, work)] == [200]
+    assert queue.resend() == 0
 
 
 def test_waiting_makes_nothing_less_early(api: Api, alice: User) -> None:
