@@ -10,7 +10,7 @@ JOBS ?= 4
 CHECK := DEBUG=true $(BIN)/python manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run manage test check lock bench bench-live clean install install-dev python
+.PHONY: help run manage test fuzz check lock bench bench-live clean install install-dev python
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -23,6 +23,10 @@ manage: install ## a Django command beside `make run`: make manage COMMAND="reco
 
 test: install-dev ## the whole suite on servers of its own, or on DATABASE_URL and REDIS_URL (ARGS="-k ties")
 	@$(BIN)/python -m config.embedded exec -- $(BIN)/python -m pytest $(or $(ARGS),-n $(JOBS) --dist loadfile --no-loadscope-reorder)
+
+fuzz: install-dev ## ten minutes of nonsense for the API and the live board (FUZZ_SECONDS=600)
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} $(BIN)/python -m config.embedded exec -- \
+		$(BIN)/python -m pytest tests/fuzz $(ARGS)
 
 check: install-dev ## format, lint, types, layers, migrations, OpenAPI, settings
 	$(BIN)/ruff format --check .
