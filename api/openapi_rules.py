@@ -21,7 +21,7 @@ HEADERS: dict[str, dict[str, Any]] = {
     "RateLimit": {"required": True, "schema": {"type": "string"}},
     "RateLimit-Policy": {"required": True, "schema": {"type": "string"}},
 }
-OF_STATUS = {
+OF_STATUS: dict[int, list[str]] = {
     HTTPStatus.UNAUTHORIZED: ["WWW-Authenticate"],
     HTTPStatus.TOO_MANY_REQUESTS: ["Retry-After", "RateLimit", "RateLimit-Policy"],
     HTTPStatus.SERVICE_UNAVAILABLE: ["Retry-After"],

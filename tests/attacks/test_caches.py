@@ -101,7 +101,7 @@ def test_what_somebody_writes_into_redis_is_never_run(tmp_path: Path, redis_of_i
     bomb = pickle.dumps(Bomb(tmp_path / "ran"))
     pickle.loads(bomb)  # noqa: S301 (the control)
     (tmp_path / "ran").unlink()
-    key = cache.make_key("bomb")  # type: ignore[attr-defined]
+    key = cache.make_key("bomb")
     redis_client.connection().set(key, bomb)
     with pytest.raises(ValueError, match=r"decode|Expecting|utf"):
         cache.get("bomb")

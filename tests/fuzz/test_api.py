@@ -3,6 +3,7 @@
 Longer: `make fuzz`.
 """
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -59,9 +60,10 @@ def test_no_call_answers_what_the_schema_does_not_say_or_gives_points_away(
 ) -> None:
     url, ids, everybody = start(**UNLIMITED).http(""), populate(), callers()
 
+    turns = math.ceil(len(everybody) / AT_A_TIME)
+
     def run(caller: Caller) -> Run:
-        share = SECONDS * AT_A_TIME / len(everybody)
-        return fuzz(url, caller, described(caller, url, ids), tmp_path, seconds=0.6 * share)
+        return fuzz(url, caller, described(caller, url, ids), tmp_path, seconds=0.6 * SECONDS / turns)
 
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         runs = dict(zip([caller.name for caller in everybody], pool.map(run, everybody), strict=True))
