@@ -10,7 +10,7 @@ JOBS ?= 4
 CHECK := DEBUG=true $(BIN)/python manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run manage test faults check lock bench bench-live bench-reconcile clean install install-dev python
+.PHONY: help run manage test faults fuzz check lock bench bench-live bench-reconcile clean install install-dev python
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 23
@@ -27,6 +27,10 @@ test: install-dev ## the whole suite on servers of its own, or on DATABASE_URL a
 faults: install-dev ## everything that may break, at length: web killed FAULT_KILLS (200) times; figures in FAULT_REPORT
 	@FAULT_KILLS=$${FAULT_KILLS:-200} $(BIN)/python -m config.embedded exec -- \
 		$(BIN)/python -m pytest tests/crashes $(ARGS)
+
+fuzz: install-dev ## ten minutes of nonsense for the API and the live board (FUZZ_SECONDS=600)
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} $(BIN)/python -m config.embedded exec -- \
+		$(BIN)/python -m pytest tests/fuzz $(ARGS)
 
 check: install-dev ## format, lint, types, layers, migrations, OpenAPI, settings
 	$(BIN)/ruff format --check .

@@ -50,10 +50,22 @@ class RedeemedSerializer(serializers.Serializer[object]):
     score_delta = serializers.IntegerField()
 
 
+@extend_schema_field(
+    {
+        "anyOf": [
+            {"$ref": "#/components/schemas/SubmissionRequest"},
+            {"description": "Anything else: its result has the status 400."},
+        ]
+    }
+)
+class AnyAction(serializers.JSONField):
+    """An item of a batch: what is wrong with one does not refuse the others."""
+
+
 class BatchSerializer(StrictSerializer):
     """For the schema; `batch.parse` reads the body, because each action is judged alone."""
 
-    actions = serializers.ListField(child=SubmissionSerializer(), min_length=1, max_length=100)
+    actions = serializers.ListField(child=AnyAction(), min_length=1, max_length=100)
 
 
 class BatchResultSerializer(serializers.Serializer[object]):

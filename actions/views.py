@@ -89,7 +89,7 @@ class MintView(PlayerView):
         description="Players send `action_type`; back ends with an API key also `user_id` and, if they like, `points`.",
         tags=["actions"],
         request=PolymorphicProxySerializer(
-            "MintRequest", [MintSerializer, BackEndMintSerializer], resource_type_field_name=None
+            "AnyMint", [MintSerializer, BackEndMintSerializer], resource_type_field_name=None
         ),
         responses={201: envelope(MintedSerializer()), **problems(400, 401, 403, 404, 413, 415, 429, 503)},
     )

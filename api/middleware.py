@@ -29,6 +29,7 @@ class RequestIdMiddleware:
         started = time.perf_counter()
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
+        response["Server"] = "scoreboard"  # a server that finds no name there puts its own
         # Reads of the board are the bulk of all traffic and say nothing: they are logged at debug only.
         routine = request.method in ("GET", "HEAD") and response.status_code < 400
         emit = log.debug if routine else log.info

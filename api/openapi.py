@@ -45,6 +45,9 @@ def problems(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
     }
 
 
+# For a board that anyone may see while it is public; on a private one, 401.
+OPEN_OR_SIGNED_IN: Any = [{}, {"bearer": []}, {"session": []}]
+
 _answers: dict[str, Any] = {}
 
 

@@ -91,6 +91,7 @@ def problem_response(
     """A problem outside DRF: middleware, handler404 and plain views."""
     body = json.dumps(document(kind, detail, extra=extra))
     response = HttpResponse(body, content_type=CONTENT_TYPE, status=KINDS[kind][0])
+    response["Cache-Control"] = "no-store"
     for name, value in (headers or {}).items():
         response[name] = value
     return response

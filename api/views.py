@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from api.throttles import charge_address
@@ -24,3 +25,9 @@ class ApiView(APIView):
         if not (self.accepts_api_keys and "X-API-Key" in request.headers):
             charge_address(request._request, self.limits)
         super().initial(request, *args, **kwargs)
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        """No cache keeps what does not ask to be kept: some would keep a 404, or an answer with a token in it."""
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        answer.headers.setdefault("Cache-Control", "no-store")
+        return answer

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
-from api.openapi import envelope, problems
+from api.openapi import OPEN_OR_SIGNED_IN, envelope, problems
 from api.problems import Problem
 from api.responses import ok
 from api.views import ApiView
@@ -56,6 +56,7 @@ class BoardView(ApiView):
 class TopView(BoardView):
     @extend_schema(
         operation_id="top",
+        auth=OPEN_OR_SIGNED_IN,
         summary="The board, from the top",
         tags=["board"],
         parameters=[TopQuery],
@@ -115,6 +116,7 @@ class MyScoreView(ApiView):
 class PlayerScoreView(BoardView):
     @extend_schema(
         operation_id="player_score",
+        auth=OPEN_OR_SIGNED_IN,
         summary="A player's score and rank",
         tags=["board"],
         parameters=[BoardQuery],
@@ -131,6 +133,7 @@ class PlayerScoreView(BoardView):
 class AroundView(BoardView):
     @extend_schema(
         operation_id="around",
+        auth=OPEN_OR_SIGNED_IN,
         summary="A player and the neighbours, in rank order",
         tags=["board"],
         parameters=[AroundQuery],

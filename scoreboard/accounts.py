@@ -7,6 +7,7 @@ from typing import Any, cast
 from django.contrib.auth import authenticate, password_validation
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import IntegrityError, transaction
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, UntypedToken
@@ -25,10 +26,24 @@ class StrictEmail(serializers.EmailField, StrictText):
     """A JSON string that is an e-mail address."""
 
 
+@extend_schema_field({"type": "string", "format": "username", "minLength": 1, "maxLength": MAX_LENGTH})
+class Username(StrictText):
+    """A name that `validate_username` allows."""
+
+
+@extend_schema_field({"type": "string", "format": "password", "minLength": 8, "maxLength": MAX_PASSWORD})
+class NewPassword(StrictText):
+    """A password that AUTH_PASSWORD_VALIDATORS allow."""
+
+
 class RegisterSerializer(StrictSerializer):
-    username = StrictText(max_length=MAX_LENGTH, validators=[validate_username])
+    username = Username(
+        max_length=MAX_LENGTH,
+        validators=[validate_username],
+        help_text="Any script and emoji, in normal form C; nothing invisible, no outer or double spaces.",
+    )
     email = StrictEmail(max_length=254)
-    password = StrictText(max_length=MAX_PASSWORD)
+    password = NewPassword(max_length=MAX_PASSWORD, help_text="Not a common one, not all digits, not like the name.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         candidate = User(username=attrs["username"], email=attrs["email"])

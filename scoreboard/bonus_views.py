@@ -4,7 +4,7 @@ import re
 from dataclasses import asdict
 from typing import Any, cast
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -21,10 +21,15 @@ from scoreboard.models import MAX_BONUS, User
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
+@extend_schema_field({"type": "string", "minLength": 1, "maxLength": 500, "pattern": r"\S"})
+class Reason(StrictText):
+    """What the player will read; a blank says nothing."""
+
+
 class BonusSerializer(StrictSerializer):
     user_id = StrictUUID()
     points = StrictInteger(min_value=1, max_value=MAX_BONUS)
-    reason = StrictText(max_length=500)
+    reason = Reason(max_length=500)
 
     def validate_reason(self, reason: str) -> str:
         if not reason.strip():
@@ -54,7 +59,10 @@ class BonusView(ApiView):
         tags=["moderation"],
         parameters=[
             OpenApiParameter(
-                "Idempotency-Key", str, OpenApiParameter.HEADER, required=True, description="1 to 255 visible ASCII."
+                "Idempotency-Key",
+                {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[\x21-\x7e]+$"},
+                OpenApiParameter.HEADER,
+                required=True,
             )
         ],
         request=BonusSerializer,

@@ -18,8 +18,13 @@ from scoreboard.models import ScoreHistory, User
 VIEW_ANY = "scoreboard.view_any_history"
 
 
+@extend_schema_field({"type": "string", "format": "cursor", "minLength": 1, "maxLength": 200})
+class CursorText(StrictText):
+    """What `HistoryPages` makes and reads."""
+
+
 class HistoryQuery(serializers.Serializer[Any]):
-    cursor = StrictText(required=False, max_length=200, help_text="From `next` or `previous`.")
+    cursor = CursorText(required=False, max_length=200, help_text="From `next` or `previous`.")
     page_size = QueryInteger(default=20, min_value=1, max_value=MAX_PAGE)
 
 

@@ -6,7 +6,7 @@ import asyncio
 from enum import Enum, auto
 from typing import TYPE_CHECKING, cast
 
-from config.front.framing import FramingError
+from config.front.framing import FramingError, Sized
 from config.front.heads import HEAD_LIMIT, BadHead, Request, parse_request
 from config.front.problems import Problem
 from config.front.upstream import Upstream
@@ -17,17 +17,20 @@ if TYPE_CHECKING:
 # Seconds.
 HEAD_SECONDS = 30.0  # a request's head, from its first byte (or from the connection) to its end
 BODY_SECONDS = 30.0  # between two pieces of a request's body
+MAX_BODY = 256 * 1024  # bytes on the wire; the largest that a call takes, and what nginx is told
 IDLE_SECONDS = 75.0  # between two requests
 STALL_SECONDS = 30.0  # without accepting a byte while we have some
 LINGER_SECONDS = 2.0  # for the client to read a refusal before the connection is cut
 
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _AHEAD_LIMIT = 64 * 1024  # bytes kept of requests that were sent before their turn
 
 
 class Phase(Enum):
     HEAD = auto()  # waiting for the rest of a request's head
+    BODY = auto()  # waiting for the rest of its body
     CONNECTING = auto()  # to the server it is for
-    RELAYING = auto()  # its body up, the answer down
+    RELAYING = auto()  # the answer down
     TUNNEL = auto()  # a WebSocket: bytes both ways
     LINGERING = auto()  # our side is closed; what still comes is not read
 
@@ -44,6 +47,7 @@ class Client(asyncio.Protocol):
         self.upstream: Upstream | None = None
         self._kept: dict[str, Upstream] = {}
         self._buffer = bytearray()
+        self._body = bytearray()
         self._peer = b"127.0.0.1"
         self._reading = True
         self._last = False  # no request is read after the present one
@@ -101,12 +105,13 @@ class Client(asyncio.Protocol):
     def _advance(self) -> None:
         """Go on with what has arrived: a head, then its body; what comes after that waits for its turn.
 
-        A client that does not read its answers gets no further ones.
+        A client that does not read its answers gets no further ones. No server hears of a request before it is all
+        there: each of its threads would wait for whoever sends a byte now and then.
         """
         if self.phase is Phase.HEAD and self._buffer and self._stalled == float("inf"):
             self._read_head()
-        if self.phase is Phase.RELAYING:
-            self._relay_body()
+        if self.phase is Phase.BODY:
+            self._read_body()
         self.regulate()
 
     def _read_head(self) -> None:
@@ -125,9 +130,30 @@ class Client(asyncio.Protocol):
             self._refuse(Problem.INVALID_REQUEST, f"{error}.")
             return
         self._last = self._last or not request.keep_alive
-        self._deadline = float("inf")
-        self.request = request
-        self._dispatch(request)
+        self.request, self.phase = request, Phase.BODY
+        self._allow(BODY_SECONDS)
+        if request.expects_continue and not self._buffer and not request.body.done:
+            self.transport.write(_CONTINUE)
+
+    def _read_body(self) -> None:
+        if self.request is None:
+            return
+        body, data = self.request.body, bytes(self._buffer)
+        too_large = isinstance(body, Sized) and body.left + len(self._body) > MAX_BODY
+        try:
+            taken = body.feed(data)
+        except FramingError as error:
+            self._refuse(Problem.INVALID_REQUEST, f"{str(error).capitalize()}.")
+            return
+        del self._buffer[:taken]
+        self._body += data[:taken]
+        if too_large or len(self._body) > MAX_BODY:
+            self._refuse(Problem.BODY_TOO_LARGE, f"The body may have at most {MAX_BODY} bytes.")
+        elif body.done:
+            self._deadline = float("inf")
+            self._dispatch(self.request)
+        elif taken:
+            self._allow(BODY_SECONDS)
 
     def _dispatch(self, request: Request) -> None:
         server = self.door.server_for(request.path)
@@ -152,21 +178,8 @@ class Client(asyncio.Protocol):
     def _begin(self, upstream: Upstream, request: Request) -> None:
         self.upstream, self.phase = upstream, Phase.RELAYING
         upstream.begin(request)
-
-    def _relay_body(self) -> None:
-        if self.request is None or self.upstream is None or self.request.body.done:
-            return
-        data = bytes(self._buffer)
-        try:
-            taken = self.request.body.feed(data)
-        except FramingError as error:
-            self._refuse(Problem.INVALID_REQUEST, f"{str(error).capitalize()}.")
-            return
-        del self._buffer[:taken]
-        self.upstream.write(data[:taken])
-        self._deadline = float("inf")
-        if not self.request.body.done:
-            self._allow(BODY_SECONDS)
+        upstream.write(bytes(self._body))
+        self._body.clear()
 
     # --- answers ---
 
@@ -183,16 +196,13 @@ class Client(asyncio.Protocol):
 
     def answered(self, upstream: Upstream, *, keep: bool) -> None:
         """The answer is complete: go on to the next request, or end the connection."""
-        unread = self.request is not None and not self.request.body.done
         self.upstream = self.request = None
-        if keep and not unread:
+        if keep:
             upstream.hold(False)
             self._kept[upstream.server] = upstream
         else:
             upstream.transport.close()
-        if unread:  # answered before the body was in: the client may still be sending it
-            self._linger()
-        elif self._last or not keep or self.door.closing:
+        if self._last or not keep or self.door.closing:
             self._finish()
         else:
             self.phase = Phase.HEAD
@@ -228,6 +238,7 @@ class Client(asyncio.Protocol):
         """Close our side only: a reset in the client's face could destroy the answer it has not read yet."""
         self.phase, self.request = Phase.LINGERING, None
         self._buffer.clear()
+        self._body.clear()
         self._allow(LINGER_SECONDS)
         self.transport.write_eof()
         self.regulate()

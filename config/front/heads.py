@@ -23,7 +23,9 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: [^\r\n]*)?\r\n")
 _RESPONSE_FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding|connection):[\t ]*([^\r\n]*)", re.I)
 
 # What concerns one connection only, and what only the front itself may say about the client.
-_DROPPED = frozenset(b"connection keep-alive proxy-connection proxy te trailer upgrade forwarded x-real-ip".split())
+_DROPPED = frozenset(
+    b"connection expect keep-alive proxy-connection proxy te trailer upgrade forwarded x-real-ip".split()
+)
 
 
 class BadHead(Exception):
@@ -40,6 +42,7 @@ class Request:
     body: Body
     keep_alive: bool
     upgrade: bool
+    expects_continue: bool
 
     @property
     def repeatable(self) -> bool:
@@ -70,7 +73,7 @@ def parse_request(head: bytes, peer: bytes, *, may_upgrade: frozenset[bytes]) ->
     path = target.partition(b"?")[0]
     framing: dict[bytes, set[bytes]] = {}
     lines = [line, b"\r\n"]
-    connection = upgrade = b""
+    connection = upgrade = expectation = b""
     for name, value in _FIELD.findall(fields):
         key = name.lower()
         if key in (b"host", b"content-length", b"transfer-encoding"):
@@ -84,6 +87,8 @@ def parse_request(head: bytes, peer: bytes, *, may_upgrade: frozenset[bytes]) ->
             connection += b"," + value.lower()
         elif key == b"upgrade":
             upgrade = value.strip(b"\t ").lower()
+        elif key == b"expect":
+            expectation = value.strip(b"\t ").lower()
         # A CGI-style name cannot tell "_" from "-": X_Forwarded_For would pass for the header we vouch for.
         elif not (key in _DROPPED or b"_" in key or key.startswith(b"x-forwarded-")):
             lines += (name, b":", value, b"\r\n")
@@ -98,7 +103,7 @@ def parse_request(head: bytes, peer: bytes, *, may_upgrade: frozenset[bytes]) ->
     elif not keep_alive:
         lines.append(b"Connection: close\r\n")
     lines += (b"X-Forwarded-For: ", peer, b"\r\nX-Forwarded-Proto: http\r\n\r\n")
-    return Request(method, path, b"".join(lines), body, keep_alive, upgrades)
+    return Request(method, path, b"".join(lines), body, keep_alive, upgrades, expectation == b"100-continue")
 
 
 def _request_body(framing: dict[bytes, set[bytes]], minor: bytes) -> Body:

@@ -12,6 +12,7 @@ class Problem(Enum):
     """Slug, status, title and further headers of each way to fail here."""
 
     INVALID_REQUEST = ("invalid-request", 400, "The request is not valid", "")
+    BODY_TOO_LARGE = ("payload-too-large", 413, "The body is too large", "")
     HEAD_TOO_LARGE = ("head-too-large", 431, "The headers are too large", "")
     BAD_GATEWAY = ("bad-gateway", 502, "The server broke off", "Retry-After: 1\r\n")
     UNAVAILABLE = ("unavailable", 503, "The service is unavailable", "Retry-After: 1\r\n")

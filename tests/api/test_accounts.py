@@ -46,7 +46,21 @@ def test_nobody_signs_up_as_more_than_a_player(api: Api, field: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["playerOne", "Zoë", "李小龙", "שלום", "x", "x" * 50, "😀", "👨‍👩‍👧", "a b", "O'Brien", "<b>", "%s"]
+    "name",
+    [
+        *("playerOne", "Zoë", "李小龙", "שלום", "x", "x" * 50, "😀", "👨‍👩‍👧", "a b", "O'Brien", "<b>", "%s", "x²"),
+        *(
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+            "क्\u200dष",
+            "❤️",
+            "🏳️‍🌈",
+            "7️⃣",
+            "👩🏽‍🚀 Kamala",
+            "Иван Smith",
+            "प्रिया",
+            "e\u0334",
+        ),
+    ],
 )
 def test_a_name_may_be_of_any_script(api: Api, name: str) -> None:
     assert api.post(REGISTER, {**NEWCOMER, "username": name}).status_code == 201
@@ -70,6 +84,26 @@ def test_a_name_may_be_of_any_script(api: Api, name: str) -> None:
             "\u200d",
             "\u200b",
             "a\u200bb",
+        ),
+        *(
+            "al\u200cice",
+            "al\u200dice",
+            "李\u200d小龙",
+            "alice\ufe0f",
+            "alice\u034f",
+            "alice\u3164",
+            "\u2800",
+            "x\U000e0100",
+        ),
+        *(
+            "\u0430lice",
+            "pl\u0430yerOne",
+            "\u03bfne",
+            "\uff41lice",
+            "\U0001d41alice",
+            "\u24b6lice",
+            "x" + "\u0334" * 5,
+            "x\u17b4",
         ),
         *("\u202eevil", "a\u2066b", "\ufeffx", "x\u00ad", "\ue000", "\u0378", "\u2028", "x\u0000", "\u0001", "\u007f"),
     ],
