@@ -1,4 +1,7 @@
-"""`make bench`: REST as it is deployed, without group commit, and under ASGI, on servers of its own. Figures drift with the machine; the ratios are what counts."""
+"""`make bench`: REST as it is deployed, without group commit, and under ASGI, on servers of its own.
+
+Figures drift with the machine; the ratios are what counts.
+"""
 
 import os
 import subprocess
