@@ -113,7 +113,7 @@ GOOD = {
 
 
 @schemathesis.hook
-def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> None:
+def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
     if "user_id" in case.path_parameters and chance.random() < 0.7:
@@ -124,7 +124,7 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
 
 
 @schemathesis.check
-def nothing_leaks(ctx: CheckContext, response: Response, case: Case) -> None:
+def nothing_leaks(ctx: CheckContext, response: Response, case: Case[Any]) -> None:
     """No answer says how the site is built."""
     sent = response.request
     echoed = "\n".join([str(sent.url), str(sent.headers), str(case.body), str(case.query), str(case.path_parameters)])
