@@ -23,7 +23,7 @@ test: install-dev ## the whole suite on servers of its own, or on DATABASE_URL a
 	@$(BIN)/python -m config.embedded exec -- $(BIN)/python -m pytest $(ARGS)
 
 faults: install-dev ## everything that may break, at length: web killed FAULT_KILLS (200) times; figures in FAULT_REPORT
-	@FAULT_KILLS=$${FAULT_KILLS:-200} $(BIN)/python -m config.embedded exec -- \
+	@FAULT_KILLS=$${FAULT_KILLS:-200} FAULT_SECONDS=$${FAULT_SECONDS:-10} $(BIN)/python -m config.embedded exec -- \
 		$(BIN)/python -m pytest tests/crashes $(ARGS)
 
 check: install-dev ## format, lint, types, layers, migrations, OpenAPI, settings
