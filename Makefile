@@ -25,7 +25,7 @@ test: install-dev ## the whole suite on servers of its own, or on DATABASE_URL a
 	@$(BIN)/python -m config.embedded exec -- $(BIN)/python -m pytest $(or $(ARGS),-n $(JOBS) --dist loadfile --no-loadscope-reorder $(LESS))
 
 faults: install-dev ## everything that may break, at length: web killed FAULT_KILLS (200) times; figures in FAULT_REPORT
-	@FAULT_KILLS=$${FAULT_KILLS:-200} $(BIN)/python -m config.embedded exec -- \
+	@FAULT_KILLS=$${FAULT_KILLS:-200} FAULT_SECONDS=$${FAULT_SECONDS:-10} $(BIN)/python -m config.embedded exec -- \
 		$(BIN)/python -m pytest tests/crashes $(ARGS)
 
 fuzz: install-dev ## ten minutes of nonsense for the API and the live board (FUZZ_SECONDS=600)

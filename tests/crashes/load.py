@@ -29,7 +29,7 @@ class Load:
         for thread in self.threads:
             thread.start()
 
-    def goes_on(self, count: int = 30, *, but: str = "", seconds: float = 40.0) -> None:
+    def goes_on(self, count: int = 20, *, but: str = "", seconds: float = 40.0) -> None:
         """Returns once this many further redemptions were acknowledged, to players but `but`."""
         before = self.history.acknowledged(but=but)
         eventually(lambda: self.history.acknowledged(but=but) >= before + count, "redemptions succeed", seconds)

@@ -42,6 +42,7 @@ def heal(site: Site, seconds: float) -> None:
     drift: list[str] = []
 
     def healed() -> bool:
+        site.restart_worker()
         drift[:] = evidence.disagreements(evidence.truth(site), evidence.dump(site))
         return not drift
 

@@ -111,6 +111,11 @@ class Site(Servers):
             check=False,
         )
 
+    def restart_worker(self) -> None:
+        """If it has ended, as a supervisor does: Celery gives up when Redis goes away at certain moments."""
+        if self.running["worker"].poll() is not None:
+            self.start("worker")
+
     def mend(self) -> None:
         """Whatever a test broke and did not get to mending."""
         set_site_clock(self, 0)
@@ -130,7 +135,7 @@ class Site(Servers):
         self.stop_servers()
 
     def logs(self) -> str:
-        return "\n".join(f"--- {path.name}\n{path.read_text()[-3000:]}" for path in sorted(self.folder.glob("*.log")))
+        return "\n".join(f"--- {path.name}\n{path.read_text()[-6000:]}" for path in sorted(self.folder.glob("*.log")))
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from tests.crashes.proof import prove
 from tests.crashes.site import Site
 from tests.live.server import eventually
 
-SECONDS = float(os.environ.get("FAULT_SECONDS", "10"))
+SECONDS = float(os.environ.get("FAULT_SECONDS", "5"))
 LOCK_SECONDS = 5.0
 
 OURS = "application_name = 'scoreboard' AND pid <> pg_backend_pid()"

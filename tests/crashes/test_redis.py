@@ -11,7 +11,7 @@ from tests.crashes.proof import prove
 from tests.crashes.site import Site
 from tests.live.server import eventually
 
-SECONDS = float(os.environ.get("FAULT_SECONDS", "10"))
+SECONDS = float(os.environ.get("FAULT_SECONDS", "5"))
 
 
 def test_redis_may_be_killed(site: Site, running: Load) -> None:

@@ -11,8 +11,8 @@ from tests.crashes.load import Load
 from tests.crashes.proof import prove
 from tests.crashes.site import Site
 
-KILLS = int(os.environ.get("FAULT_KILLS", "10"))
-SECONDS = float(os.environ.get("FAULT_SECONDS", "10"))
+KILLS = int(os.environ.get("FAULT_KILLS", "6"))
+SECONDS = float(os.environ.get("FAULT_SECONDS", "5"))
 
 
 @pytest.mark.timeout(300 + 15 * KILLS)
