@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from redis.exceptions import RedisError
 
-from api.redis_client import breaker, connection
+from api.redis_client import connection
 from leaderboard import boards
 from leaderboard.boards import Board
-from scoreboard.signals import ReadSideAway, Standing
+from leaderboard.patience import Unavailable as Unavailable
+from leaderboard.patience import ask
+from scoreboard.signals import Standing
 
 EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -34,10 +35,6 @@ LUA = Path(__file__).parent / "lua"
 
 
 log = structlog.get_logger(__name__)
-
-
-class Unavailable(ReadSideAway):
-    """Redis cannot be reached, is too slow, or refuses writes."""
 
 
 class Lost(Exception):
@@ -99,13 +96,7 @@ def script(name: str) -> Any:
 
 def run(name: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
     """Calls one script; raises Unavailable."""
-    if breaker.is_open:
-        raise Unavailable("Redis failed a moment ago")
-    try:
-        return script(name)(keys=keys, args=arguments, client=connection())
-    except RedisError as error:
-        breaker.trip()
-        raise Unavailable(str(error)) from error
+    return ask(lambda: script(name)(keys=keys, args=arguments, client=connection()))
 
 
 def microseconds(moment: datetime) -> int:
@@ -243,10 +234,4 @@ def run_id() -> str:
 
 def command(name: str, *arguments: Any, **options: Any) -> Any:
     """One plain command; raises Unavailable."""
-    if breaker.is_open:
-        raise Unavailable("Redis failed a moment ago")
-    try:
-        return getattr(connection(), name)(*arguments, **options)
-    except RedisError as error:
-        breaker.trip()
-        raise Unavailable(str(error)) from error
+    return ask(lambda: getattr(connection(), name)(*arguments, **options))

@@ -12,7 +12,7 @@ import structlog
 from django.db import InterfaceError, OperationalError
 from django.db import connection as database
 
-from leaderboard import boards, ranking, truth
+from leaderboard import boards, patience, ranking, truth
 from leaderboard.boards import Board
 
 log = structlog.get_logger(__name__)
@@ -36,10 +36,11 @@ def rebuild(board: Board) -> bool:
             return False
         mark = truth.watermark()
         players = 0
-        for standings in truth.everyone():
-            ranking.write(board, standings, builder=token)
-            players += len(standings)
-            renew(board)
+        with patience.patient():
+            for standings in truth.everyone():
+                ranking.write(board, standings, builder=token)
+                players += len(standings)
+                renew(board)
         epoch = secrets.token_hex(8)
         arguments = [token, epoch, str(mark), f"{time.time():.3f}", boards.channel(), board.slug, ranking.run_id()]
         if not ranking.run("finish_build", keys, arguments):

@@ -18,7 +18,7 @@ from django.db import connection, transaction
 
 from api.fields import UUID_TEXT
 from api.metrics import DRIFT
-from leaderboard import inspection, ranking, rebuild, reconcile_lock, truth
+from leaderboard import inspection, patience, ranking, rebuild, reconcile_lock, truth
 from leaderboard.boards import Board
 from leaderboard.drift import Report, verdict
 from leaderboard.inspection import Entry
@@ -61,8 +61,9 @@ def reconcile(board: Board, *, check: bool = False, progress: Callable[[int], No
             report.add("ledger", user_id)
         try:
             demand(board)
-            for doubts in after_a_pause(first_look(board, report, progress)):
-                second_look(board, doubts, report, check)
+            with patience.patient():
+                for doubts in after_a_pause(first_look(board, report, progress)):
+                    second_look(board, doubts, report, check)
             demand(board)  # it may have been lost meanwhile
         except ranking.Lost:
             report.lost = True

@@ -1,0 +1,53 @@
+"""How long Redis is waited for: not at all where somebody waits for the answer, some seconds in work of many calls.
+
+A request gives up at the first failure, and SQL serves. A rebuild of a million players would have to begin anew because
+of one slow answer, and on a busy machine never end. All that is sent is safe to repeat.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from api.redis_client import breaker
+from scoreboard.signals import ReadSideAway
+
+PATIENCE_SECONDS = 5.0  # well below rebuild.LOCK_SECONDS
+RETRY_SECONDS = 0.1
+_patience: ContextVar[float] = ContextVar("patience", default=0.0)
+
+
+class Unavailable(ReadSideAway):
+    """Redis cannot be reached, is too slow, or refuses writes."""
+
+
+def ask(call: Callable[[], Any]) -> Any:
+    """Redis' answer, at once or not at all, or, inside `patient`, after some tries; raises Unavailable."""
+    deadline = time.monotonic() + _patience.get()
+    while True:
+        try:
+            if breaker.is_open:
+                raise Unavailable("Redis failed a moment ago")
+            return call()
+        except RedisError as error:
+            breaker.trip()
+            failure = Unavailable(str(error))
+            failure.__cause__ = error
+        except Unavailable as error:
+            failure = error
+        if time.monotonic() >= deadline:
+            raise failure
+        time.sleep(RETRY_SECONDS)
+
+
+@contextmanager
+def patient() -> Iterator[None]:
+    """What is asked in here is asked again for PATIENCE_SECONDS."""
+    token = _patience.set(PATIENCE_SECONDS)
+    try:
+        yield
+    finally:
+        _patience.reset(token)
