@@ -23,6 +23,7 @@ MAX_PIECES = 64  # of one fragmented message: empty pieces cost the sender six b
 SEND_BUFFER = 64 * 1024  # bytes in the kernel: what a viewer that stops reading can hold of our memory
 CLOSE_SECONDS = 10.0  # for a viewer to take what was written before the end, and to answer a close frame
 LINGER_SECONDS = 1.0  # for the rest of a message that was refused to arrive
+BAD_HANDSHAKE = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 
 
@@ -163,8 +164,18 @@ class LiveWebSocket(Direct, WebSocketsSansIOProtocol):
         self.close_timer = self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
     def data_received(self, data: bytes) -> None:
-        if not self.refused:
-            super().data_received(data)
+        if self.refused:
+            return
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+            self._refuse_handshake()
+
+    def _refuse_handshake(self) -> None:
+        """One that the library cannot read: uvicorn would neither answer nor close, and keep the connection."""
+        self.conn.data_to_send()
+        self.refused = True
+        self.transport.write(BAD_HANDSHAKE)
+        self.transport.close()
 
 
 class LiveHttp(Direct, HttpToolsProtocol):

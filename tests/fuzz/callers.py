@@ -29,7 +29,7 @@ class Caller:
     back_end: bool = False
 
 
-ANYONE = Caller("anyone")
+ANYONE = Caller("anyone", ("accounts", "board"))
 
 
 def populate() -> list[str]:

@@ -41,8 +41,11 @@ def sent(server: Server, pieces: list[bytes]) -> Heard:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with suppress(OSError):  # it has hung up already
             connection.sendall(pieces[0])
+            connection.settimeout(SILENCE)
             if len(pieces) % 2:  # else everything is there before the handshake is answered
-                answered += connection.recv(65536)
+                with suppress(TimeoutError):
+                    answered += connection.recv(65536)
+            connection.settimeout(30)
             for piece in pieces[1:]:
                 connection.sendall(piece)
         connection.settimeout(SILENCE)

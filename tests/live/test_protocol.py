@@ -95,6 +95,22 @@ def test_there_is_no_socket_elsewhere(live: Server) -> None:
     assert refusal.value.response.status_code == 403
 
 
+@pytest.mark.parametrize(
+    "spoiled",
+    ["Transfer-Encoding: chunked\r\n", f"X-Long: {'x' * 9000}\r\n", "X-One: 1\r\n" * 200],
+    ids=["a body", "a long line", "many lines"],
+)
+def test_a_handshake_that_cannot_be_read_is_refused_and_not_kept(live: Server, spoiled: str) -> None:
+    head = "GET /scoreboard/live HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+    with socket.create_connection(("127.0.0.1", live.port), timeout=20) as connection:
+        connection.sendall(f"{head}{key}{spoiled}\r\n".encode())
+        answered = b""
+        while data := connection.recv(65536):
+            answered += data
+    assert answered.startswith(b"HTTP/1.1 400 ")
+
+
 def test_resuming_with_what_is_newest_is_answered_with_current(live: Server) -> None:
     with viewer(live) as alice:
         _, snapshot = alice.opening()
