@@ -1,7 +1,9 @@
 """Who is asking: a Bearer JWT, for the site's own pages the Django session with CSRF, or a back end's X-API-Key.
 
-`Account…` classes load the user. `StatelessJWTAuthentication` believes the token's claims without SQL; the views that
-use it (mint, redeem) check `is_active` inside the statement they run anyway.
+`Account…` classes load the user: a token of somebody disabled, or made under another password, is refused at once.
+`StatelessJWTAuthentication` believes the token's claims without SQL: mint checks both inside the statement it runs
+anyway; redeem checks `is_active` there, and pays what was minted before to its owner; the live side checks neither, and
+knows its viewers by the token until it expires (docs/security.md).
 """
 
 import uuid
@@ -13,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.models import TokenUser
+from rest_framework_simplejwt.settings import api_settings as simplejwt
 from rest_framework_simplejwt.tokens import Token
 
 from api.problems import Problem
@@ -21,6 +24,11 @@ from scoreboard import api_keys
 
 # What simplejwt raises for claims of the wrong kind under a good signature: whoever shares the key may sign anything.
 MALFORMED = (KeyError, ValueError, TypeError, OverflowError, OSError)
+
+
+def password_mark(token: Token) -> str:
+    """Which password the token was made under; "" for a token that does not say, which is no password's."""
+    return str(token.get(simplejwt.REVOKE_TOKEN_CLAIM, ""))
 
 
 class UUIDSubject:
@@ -53,6 +61,10 @@ class StatelessUser(TokenUser):
     @property
     def pk(self) -> uuid.UUID:  # type: ignore[override]
         return self.id
+
+    @property
+    def password_mark(self) -> str:
+        return password_mark(self.token)
 
 
 class StatelessJWTAuthentication(UUIDSubject, JWTAuthentication):

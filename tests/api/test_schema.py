@@ -27,7 +27,7 @@ from tests.people import bearer, give
 
 # Examples of each call and mode; `make fuzz` asks for many more.
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "12"))
-UNLIMITED = {f"LIMIT_{name}": "off" for name in ("IP", "USER", "SIGN_IN", "SIGN_UP", "ACTIONS")}
+UNLIMITED = {f"LIMIT_{name}": "off" for name in ("IP", "USER", "SIGN_IN", "SIGN_IN_ACCOUNT", "SIGN_UP", "ACTIONS")}
 CHECKS: list[Any] = [
     not_a_server_error,
     status_code_conformance,
