@@ -1,33 +1,25 @@
-"""ADMIN_OTP: nothing below /admin/ opens without a code, each code opens once, and how an admin gets one."""
+"""ADMIN_OTP: nothing below /admin/ opens without a code, and each code opens once."""
 
 import re
-import time
 from collections.abc import Iterator
-from io import StringIO
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.contrib import admin
-from django.core.management import call_command
-from django.core.management.base import CommandError
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver
-from django_otp.oath import TOTP
 from django_otp.plugins.otp_static.models import StaticDevice
-from django_otp.plugins.otp_totp.models import TOTPDevice
 from pytest_django.fixtures import Settings
 
 from scoreboard import second_factor
 from scoreboard.models import User
 from tests.admin_site import signed_in
 from tests.people import PASSWORD
+from tests.second_factors import LOGIN, app_code, enter, forgive
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_limits")]
-
-LOGIN = "/admin/login/"
 
 
 @pytest.fixture(autouse=True)
@@ -40,24 +32,6 @@ def asked_for_a_code(settings: Settings) -> None:
 @pytest.fixture
 def root() -> User:
     return User.objects.create_superuser("root", "root@example.org", PASSWORD)
-
-
-def app_code(user: User, steps: int = 0) -> str:
-    """What the admin's app shows now, or so many half minutes later."""
-    totp = TOTP(TOTPDevice.objects.get(user=user).bin_key)
-    totp.time = time.time() + 30 * steps
-    return f"{totp.token():06}"
-
-
-def enter(code: str | None, client: Client | None = None, password: str = PASSWORD) -> Any:
-    body = {"username": "root", "password": password, **({} if code is None else {"code": code})}
-    return (client or Client()).post(LOGIN, body)
-
-
-def forgive(user: User) -> None:
-    """As if the wait after a wrong code were over."""
-    for model in (TOTPDevice, StaticDevice):
-        model.objects.filter(user=user).update(throttling_failure_count=0, throttling_failure_timestamp=None)
 
 
 def test_with_name_password_and_code_an_admin_gets_in(root: User) -> None:
@@ -82,7 +56,7 @@ def test_without_the_right_code_nobody_does(root: User, code: str | None) -> Non
 def test_a_wrong_code_is_told_as_a_wrong_password_is(root: User) -> None:
     second_factor.enroll(root)
     wrong_code, wrong_password = enter("000000"), enter(app_code(root), password="not the one")
-    said = [answer.context["form"].non_field_errors() for answer in (wrong_code, wrong_password)]
+    said = [list(answer.context["form"].non_field_errors()) for answer in (wrong_code, wrong_password)]
     assert said[0] == said[1] != []
 
 
@@ -192,44 +166,3 @@ def test_a_wrong_code_makes_the_right_one_wait(root: User) -> None:
     assert enter(app_code(root)).status_code == 200
     forgive(root)
     assert enter(app_code(root)).status_code == 302
-
-
-# --- how one gets it ----------------------------------------------------------------------------------
-
-
-def enroll(*arguments: str) -> str:
-    out = StringIO()
-    call_command("enroll_admin", *arguments, stdout=out, stderr=StringIO())
-    return out.getvalue()
-
-
-def test_the_command_prints_what_an_app_reads_and_ten_codes(root: User) -> None:
-    uri, _, _, *codes = enroll("ROOT").splitlines()
-    parts = urlsplit(uri)
-    assert (parts.scheme, parts.netloc) == ("otpauth", "totp")
-    assert parse_qs(parts.query)["issuer"] == ["Live scoreboard"]
-    assert len(parse_qs(parts.query)["secret"][0]) == 32
-    assert len(codes) == 10
-    assert enter(codes[0]).status_code == 302
-    assert enter(app_code(root)).status_code == 302
-
-
-def test_a_second_time_it_refuses_unless_the_first_is_to_end(root: User) -> None:
-    codes = enroll("root").splitlines()[3:]
-    client = Client()
-    assert enter(codes[0], client).status_code == 302
-    with pytest.raises(CommandError, match="--replace"):
-        enroll("root")
-    assert client.get("/admin/").status_code == 200
-    fresh = enroll("root", "--replace").splitlines()[3:]
-    assert client.get("/admin/").status_code == 302, "whoever came in with the former one is outside again"
-    assert enter(codes[1]).status_code == 200
-    forgive(root)
-    assert enter(fresh[0]).status_code == 302
-
-
-@pytest.mark.parametrize("who", ["nobody", "eve"])
-def test_only_an_admin_is_enrolled(who: str) -> None:
-    User.objects.create_user("eve", "eve@example.org", PASSWORD)
-    with pytest.raises(CommandError, match="no admin"):
-        enroll(who)

@@ -1,189 +1,35 @@
-"""Everything held about a person in one document; and a person erased: the identity gone, the ledger's sums intact."""
+"""A person erased: the identity is gone wherever it was, and the ledger's sums are what they were."""
 
-import json
-import stat
 import uuid
-from datetime import UTC, datetime
 from io import StringIO
-from pathlib import Path
-from typing import Any
 
 import pytest
-from django.conf import settings
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
-from rest_framework_simplejwt.tokens import RefreshToken
 
-from actions import queue, tokens
 from actions.models import ActionToken, Flag, FlaggedEntry, QueuedWork
 from api import redis_client
 from config import personal_data
 from leaderboard import boards, inspection, reads, reconcile, sweep
 from leaderboard.boards import Board
-from scoreboard import api_keys, attempts, bonus, second_factor
-from scoreboard.models import Bonus, ScoreHistory, SignUpAddress, User
+from scoreboard import attempts
+from scoreboard.models import Bonus, ScoreHistory, User
 from tests.admin_site import superuser
 from tests.agreement import assert_agreement
 from tests.client import Api
-from tests.database import tables
+from tests.lives import EMAIL, MARKS, NAME, erase, everything_stored, exported, life
 from tests.people import give, player
 
 pytestmark = pytest.mark.usefixtures("board", "unlimited")
 
-NAME, EMAIL, AVATAR = "Zoë Quill", "zoe.quill@example.org", "https://pictures.example/zoe-quill.png"
 FORGETTING = "SET LOCAL scoreboard.forgetting = 'on'"
-MARKS = ("Quill", "quill", "Zoë")  # in whatever names the person
-
-
-def life(name: str = NAME) -> User:
-    """Somebody about whom there is something in every place where there can be."""
-    mod = superuser("moderator")
-    zoe = player(name, email=EMAIL, avatar_url=AVATAR, region="EU")
-    give(zoe, 40)
-    bonus.give(mod.pk, "key-1", zoe.pk, 7, f"For {NAME}, who found the bug")
-    give(player("Neighbour"), 20)
-    now = datetime.now(UTC)
-    SignUpAddress.objects.create(user=zoe, digest="d" * 64, created_at=now)
-    attempts.remember(zoe.pk, "198.51.100.7")
-    RefreshToken.for_user(zoe)
-    client = Client()
-    client.force_login(zoe)
-    second_factor.enroll(zoe)
-    api_keys.issue("game server", ["mint"], created_by=zoe)
-    tokens.mint(zoe.pk, "WIN_MATCH")
-    queue.accept(zoe.pk, [], [])
-    LogEntry.objects.log_actions(mod.pk, [zoe], CHANGE, f"Talked to {NAME}", single_object=True)
-    flag = open_flag(zoe, now)
-    LogEntry.objects.log_actions(mod.pk, [flag], CHANGE, f"{NAME} was too fast", single_object=True)
-    return zoe
-
-
-def open_flag(user: User, now: datetime) -> Flag:
-    finding = {
-        "severity": "high",
-        "numbers": {},
-        "window": [now.isoformat()] * 2,
-        "accounts": [str(user.pk), str(uuid.uuid4())],
-    }
-    flag = Flag.objects.create(
-        user=user,
-        detector="address",
-        severity="high",
-        evidence={"strongest": finding, "latest": finding, "times": 1},
-        opened_at=now,
-        updated_at=now,
-        evidence_until=now,
-        note=f"{NAME} again",
-    )
-    FlaggedEntry.objects.create(flag=flag, history=ScoreHistory.objects.filter(user=user).first())
-    return flag
 
 
 @pytest.fixture
 def zoe(board: Board) -> User:
     return life()
-
-
-def exported(*arguments: str) -> dict[str, Any]:
-    out = StringIO()
-    call_command("export_user", *arguments, stdout=out)
-    document: dict[str, Any] = json.loads(out.getvalue())
-    return document
-
-
-def erase(user: User) -> str:
-    out = StringIO()
-    call_command("erase_user", str(user.pk), "--yes", stdout=out)
-    return out.getvalue()
-
-
-def everything_stored() -> str:
-    """Every row of every table, and every value in Redis, as text."""
-    found = []
-    with connection.cursor() as cursor:
-        for table in tables():
-            cursor.execute(f'SELECT t::text FROM "{table}" t')
-            found += [f"{table}: {row}" for (row,) in cursor.fetchall()]
-    return "\n".join(found + redis_values())
-
-
-def redis_values() -> list[str]:
-    redis: Any = redis_client.connection()
-    read = {
-        b"hash": redis.hgetall,
-        b"zset": lambda key: redis.zrange(key, 0, -1),
-        b"string": redis.get,
-        b"set": redis.smembers,
-        b"list": lambda key: redis.lrange(key, 0, -1),
-    }
-    keys = list(redis.scan_iter(f"{settings.REDIS_KEY_PREFIX}*"))
-    return [f"{key!r}: {value(read[redis.type(key)](key))}" for key in keys]
-
-
-def value(stored: Any) -> str:
-    parts = [*stored.items()] if isinstance(stored, dict) else stored if isinstance(stored, list | set) else [stored]
-    flat = [part for item in parts for part in (item if isinstance(item, tuple) else (item,))]
-    return " ".join(part.decode("utf-8", "replace") for part in flat)
-
-
-# --- export -------------------------------------------------------------------------------------------
-
-
-def test_every_place_is_in_the_document(zoe: User) -> None:
-    document = exported(NAME.upper())
-    assert document["identity"]["username"] == NAME
-    assert document["identity"]["email"] == EMAIL
-    assert document["score"]["total"] == 47
-    assert [entry["delta"] for entry in document["history"]] == [40, 7]
-    assert json.loads(document["boards"]["global"]["profile"])["username"] == NAME
-    assert document["boards"]["global"]["total"] == 47
-    empty = [name for name, part in document.items() if part in ([], {}, None)]
-    assert empty == ["bonuses_given"]
-    assert document["admin_log"]["about"][0]["what"] == f"Talked to {NAME}"
-
-
-def test_by_id_it_is_the_same(zoe: User) -> None:
-    by_name, by_id = exported(NAME), exported(str(zoe.pk))
-    assert by_name | {"exported_at": ""} == by_id | {"exported_at": ""}
-
-
-def test_nothing_in_it_lets_the_reader_act_as_the_person_or_names_another(zoe: User) -> None:
-    text = json.dumps(exported(NAME), ensure_ascii=False)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT password FROM users UNION SELECT token FROM token_blacklist_outstandingtoken")
-        secrets = [row for (row,) in cursor.fetchall()]
-        cursor.execute(
-            "SELECT session_key FROM django_session UNION SELECT key FROM otp_totp_totpdevice "
-            "UNION SELECT token FROM otp_static_statictoken UNION SELECT digest FROM api_keys"
-        )
-        secrets += [row for (row,) in cursor.fetchall()]
-    assert len(secrets) > 10
-    for secret in secrets:
-        assert secret not in text
-    assert "moderator" not in text
-    assert "Neighbour" not in text
-
-
-def test_a_file_is_new_and_readable_by_its_owner_alone(zoe: User, tmp_path: Path) -> None:
-    path = tmp_path / "zoe.json"
-    call_command("export_user", NAME, "--output", str(path))
-    assert json.loads(path.read_text())["identity"]["email"] == EMAIL
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    with pytest.raises(CommandError, match="File exists"):
-        call_command("export_user", NAME, "--output", str(path))
-
-
-@pytest.mark.parametrize("command", ["export_user", "erase_user"])
-def test_nobody_is_an_error(board: Board, command: str) -> None:
-    for name in ("nobody", str(uuid.uuid4())):
-        with pytest.raises(CommandError, match="There is no user"):
-            call_command(command, name)
-
-
-# --- erase --------------------------------------------------------------------------------------------
 
 
 def test_the_identity_is_in_no_table_and_no_key_any_more(zoe: User) -> None:
