@@ -6,6 +6,7 @@ anyway; redeem checks `is_active` there, and pays what was minted before to its 
 knows its viewers by the token until it expires (docs/security.md).
 """
 
+import re
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -25,10 +26,13 @@ from scoreboard import api_keys
 # What simplejwt raises for claims of the wrong kind under a good signature: whoever shares the key may sign anything.
 MALFORMED = (KeyError, ValueError, TypeError, OverflowError, OSError)
 
+MARK = re.compile(r"[0-9A-F]{32}", re.ASCII)
+
 
 def password_mark(token: Token) -> str:
-    """Which password the token was made under; "" for a token that does not say, which is no password's."""
-    return str(token.get(simplejwt.REVOKE_TOKEN_CLAIM, ""))
+    """Which password the token was made under; "" for a token that does not say so in our words, which is no password's."""
+    mark = token.get(simplejwt.REVOKE_TOKEN_CLAIM)
+    return mark if isinstance(mark, str) and MARK.fullmatch(mark) else ""
 
 
 class UUIDSubject:

@@ -130,10 +130,13 @@ def test_the_live_side_believes_an_access_token_until_it_expires_and_no_longer(
     assert identity._session_user(held.session.session.session_key or "") is None
 
 
-def test_a_token_that_names_no_password_is_none(alice: User) -> None:
+@pytest.mark.parametrize("mark", [..., None, "", "x", "\0", "0" * 32, "x" * 2000, 7, True, [], {}])
+def test_a_token_that_names_no_password_of_theirs_is_none(alice: User, mark: Any) -> None:
     """Such as every one made before tokens named one."""
     bare = AccessToken()
     bare["sub"] = str(alice.pk)
+    if mark is not ...:
+        bare["pwd"] = mark
     headers = {"Authorization": f"Bearer {bare}"}
     api = Api()
     assert_problem(api.get("/api/v1/score/me", headers=headers), "not-authenticated")
