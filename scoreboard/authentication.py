@@ -30,7 +30,7 @@ MARK = re.compile(r"[0-9A-F]{32}", re.ASCII)
 
 
 def password_mark(token: Token) -> str:
-    """Which password the token was made under; "" for a token that does not say so in our words, which is no password's."""
+    """Which password the token was made under; "" for a token that does not say, which is no password's."""
     mark = token.get(simplejwt.REVOKE_TOKEN_CLAIM)
     return mark if isinstance(mark, str) and MARK.fullmatch(mark) else ""
 
