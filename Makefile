@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 JOBS ?= 4
 # Checks read the settings, and settings without a secret are refused; this one signs nothing.
 CHECK := DEBUG=true $(BIN)/python manage.py
+PRODUCTION = SECRET_KEY=$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(50))') HTTPS=true $(BIN)/python manage.py
 
 .DEFAULT_GOAL := help
 .PHONY: help run manage test faults fuzz check lock bench bench-live bench-reconcile clean install install-dev python
@@ -40,6 +41,7 @@ check: install-dev ## format, lint, types, layers, migrations, OpenAPI, settings
 	$(BIN)/lint-imports
 	$(CHECK) makemigrations --check --dry-run
 	$(CHECK) check --fail-level WARNING
+	$(PRODUCTION) check --deploy --fail-level WARNING
 	$(CHECK) spectacular --validate --fail-on-warn | diff -u docs/openapi.yaml -
 
 lock: ## write both requirement files anew from pyproject.toml (needs uv)

@@ -14,6 +14,7 @@ import jwt
 from django.conf import settings
 from django.db import connection
 from rest_framework.exceptions import ValidationError
+from rest_framework_simplejwt.utils import get_md5_hash_password
 
 from actions import allowances, catalog, token_keys
 from actions.models import ActionType
@@ -33,6 +34,7 @@ SELECT %(id)s, u.id, a.slug, coalesce(%(points)s, a.points), now(), now() + make
        now() + make_interval(secs => a.token_lifetime), %(issued_by)s
   FROM users u, action_types a
  WHERE u.id = %(user)s AND u.is_active AND a.slug = %(action_type)s AND a.enabled
+   AND (%(password_mark)s::text IS NULL OR upper(md5(u.password)) = %(password_mark)s)
    AND coalesce(%(points)s, a.points) BETWEEN coalesce(a.min_points, a.points) AND coalesce(a.max_points, a.points)
 RETURNING points, issued_at, expires_at
 """
@@ -64,13 +66,19 @@ class Claims:
 
 
 def mint(
-    user_id: uuid.UUID, action_type: str, *, points: int | None = None, issued_by: uuid.UUID | None = None
+    user_id: uuid.UUID,
+    action_type: str,
+    *,
+    points: int | None = None,
+    issued_by: uuid.UUID | None = None,
+    password_mark: str | None = None,
 ) -> Minted:
     """Charges the player's allowance, inserts the token's row and signs it.
 
-    `points` and `issued_by` (an API key) are a trusted back end's; players get the catalogue's points.
-    Raises Problem: 401 unknown or disabled user (404 for a back end), 403 if only a separate signer issues tokens,
-    404 no such type, 429 allowance used up; ValidationError for points outside the type's bounds.
+    `points` and `issued_by` (an API key) are a trusted back end's; players get the catalogue's points. `password_mark`
+    is a JWT's: it is compared with the password there is now.
+    Raises Problem: 401 unknown or disabled user (404 for a back end) or another password, 403 if only a separate signer
+    issues tokens, 404 no such type, 429 allowance used up; ValidationError for points outside the type's bounds.
     """
     token_keys.signing_key()
     allowances.charge_mint(user_id, catalog.find(action_type))
@@ -81,12 +89,13 @@ def mint(
         "action_type": action_type,
         "points": points,
         "issued_by": issued_by,
+        "password_mark": password_mark,
     }
     with connection.cursor() as cursor:
         cursor.execute(MINT, asked)
         row = cursor.fetchone()
     if row is None:
-        raise refusal(user_id, action_type, points, issued_by)
+        raise refusal(user_id, action_type, points, issued_by, password_mark)
     points, issued_at, expires_at = row
     return Minted(
         action_id=action_id,
@@ -99,13 +108,16 @@ def mint(
 
 
 def refusal(
-    user_id: uuid.UUID, action_type: str, points: int | None, issued_by: uuid.UUID | None
+    user_id: uuid.UUID, action_type: str, points: int | None, issued_by: uuid.UUID | None, password_mark: str | None
 ) -> Problem | ValidationError:
     """Why the mint statement found nothing to insert."""
-    if not User.objects.filter(pk=user_id, is_active=True).exists():
+    user = User.objects.filter(pk=user_id, is_active=True).first()
+    if user is None:
         if issued_by:
             return Problem("not-found", "There is no such active user.")
         return Problem("not-authenticated", "The user is disabled or gone.")
+    if password_mark is not None and password_mark != get_md5_hash_password(user.password):
+        return Problem("not-authenticated", "The password was changed; sign in again.")
     if points is not None and ActionType.objects.filter(slug=action_type, enabled=True).exists():
         return ValidationError({"points": ["Outside the bounds of this action type."]})
     if not ActionType.objects.filter(slug=action_type, enabled=True).exists():

@@ -98,7 +98,10 @@ class MintView(PlayerView):
             return ok(asdict(self.mint_for_back_end(request, request.user.key)), status=201)
         body = MintSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        minted = tokens.mint(self.caller(request).id, body.validated_data["action_type"])
+        caller = self.caller(request)
+        # A session ends with its password; of a JWT the statement has to see to it.
+        mark = caller.password_mark if isinstance(caller, StatelessUser) else None
+        minted = tokens.mint(caller.id, body.validated_data["action_type"], password_mark=mark)
         return ok(asdict(minted), status=201)
 
     @staticmethod

@@ -8,6 +8,8 @@ from typing import Any
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 
+from api.redaction import redacted
+
 # Without the frames' local variables, which structlog would add: they hold tokens, passwords and keys.
 TRACEBACKS = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
 
@@ -21,9 +23,14 @@ def configure(options: dict[str, Any]) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderer: list[structlog.types.Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)]
+        [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            ),
+            redacted,
+        ]
         if options["format"] == "console"
-        else [TRACEBACKS, structlog.processors.JSONRenderer()]
+        else [TRACEBACKS, redacted, structlog.processors.JSONRenderer()]
     )
     logging.config.dictConfig(
         {

@@ -23,7 +23,8 @@ from contextlib import contextmanager
 os.environ.setdefault("SECRET_KEY", "benchmark-" + "0123456789abcdef" * 3)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 os.environ.update(
-    {f"LIMIT_{name}": "off" for name in ("IP", "USER", "SIGN_IN", "SIGN_UP", "ACTIONS")}, LOG_LEVEL="WARNING"
+    {f"LIMIT_{name}": "off" for name in ("IP", "USER", "SIGN_IN", "SIGN_IN_ACCOUNT", "SIGN_UP", "ACTIONS")},
+    LOG_LEVEL="WARNING",
 )
 
 import django

@@ -71,7 +71,7 @@ class SignInView(AnonymousView):
         responses={200: envelope(PAIR), **problems(400, 401, 429, 413, 415, 503)},
     )
     def post(self, request: Request) -> Response:
-        return ok(accounts.sign_in(**parsed(accounts.SignInSerializer, request)))
+        return ok(accounts.sign_in(**parsed(accounts.SignInSerializer, request), request=request._request))
 
 
 class RefreshView(AnonymousView):

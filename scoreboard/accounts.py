@@ -7,15 +7,17 @@ from typing import Any, cast
 from django.contrib.auth import authenticate, password_validation
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import IntegrityError, transaction
+from django.http import HttpRequest
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework_simplejwt.exceptions import TokenError
-from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, UntypedToken
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token, UntypedToken
+from rest_framework_simplejwt.utils import get_md5_hash_password
 
 from api.fields import StrictSerializer, StrictText
 from api.problems import Problem
 from scoreboard import addresses
-from scoreboard.authentication import MALFORMED
+from scoreboard.authentication import MALFORMED, password_mark
 from scoreboard.models import User
 from scoreboard.names import MAX_LENGTH, validate_username
 
@@ -87,23 +89,26 @@ class VerifySerializer(StrictSerializer):
     token = StrictText(max_length=4096)
 
 
-def sign_in(username: str, password: str) -> dict[str, str]:
-    """A new token pair; raises 401 for a wrong name, a wrong password and a disabled user alike."""
-    user = authenticate(username=username, password=password)
+def sign_in(username: str, password: str, request: HttpRequest | None = None) -> dict[str, str]:
+    """A new token pair; raises 401 for a wrong name, a wrong password and a disabled user alike.
+
+    429 when the account's allowance is used up, whether or not there is such an account.
+    """
+    user = authenticate(request, username=username, password=password)
     if user is None:
         raise Problem("not-authenticated", "No active account has these credentials.")
     return pair(RefreshToken.for_user(user))
 
 
 def rotate(raw: str) -> dict[str, str]:
-    """Spends a refresh token and returns a new pair; raises 401 if it is bad, expired, spent or its user disabled.
+    """Spends a refresh token and returns a new pair.
+
+    Raises 401 if it is bad, expired, spent or older than the password, or its user disabled.
 
     The blacklist's unique row decides: of two rotations of one token at the same moment one gets a pair.
     """
     old = refresh_token(raw)
-    user = User.objects.filter(pk=old["sub"], is_active=True).first()
-    if user is None:
-        raise Problem("not-authenticated", "The user is disabled or gone.")
+    user = bearer(old)
     _, spent_now = cast(tuple[Any, bool], old.blacklist())
     if not spent_now:
         raise Problem("not-authenticated", "The refresh token is already used.")
@@ -117,15 +122,27 @@ def sign_out(raw: str) -> None:
 
 
 def verify(raw: str) -> None:
-    """Raises 401 unless `raw` is a valid access token or an unspent refresh token of this site."""
+    """Raises 401 unless `raw` is a valid access token or an unspent refresh token of somebody who may still use it."""
     try:
         kind = UntypedToken(raw)["token_type"]  # type: ignore[arg-type]
         if kind == "refresh":
-            refresh_token(raw)  # looks into the blacklist
+            bearer(refresh_token(raw))  # looks into the blacklist
         else:
-            uuid.UUID(str(AccessToken(raw)["sub"]))  # type: ignore[arg-type]
+            access = AccessToken(raw)  # type: ignore[arg-type]
+            uuid.UUID(str(access["sub"]))
+            bearer(access)
     except (TokenError, *MALFORMED) as error:
         raise Problem("not-authenticated", "The token is bad, expired or blacklisted.") from error
+
+
+def bearer(token: Token) -> User:
+    """Whose token this is; raises 401 for a user who is disabled or gone, or has another password since."""
+    user = User.objects.filter(pk=token["sub"], is_active=True).first()
+    if user is None:
+        raise Problem("not-authenticated", "The user is disabled or gone.")
+    if password_mark(token) != get_md5_hash_password(user.password):
+        raise Problem("not-authenticated", "The password was changed; sign in again.")
+    return user
 
 
 class AlreadySpent(Problem):

@@ -1,9 +1,12 @@
 """Who is asking: a Bearer JWT, for the site's own pages the Django session with CSRF, or a back end's X-API-Key.
 
-`Account…` classes load the user. `StatelessJWTAuthentication` believes the token's claims without SQL; the views that
-use it (mint, redeem) check `is_active` inside the statement they run anyway.
+`Account…` classes load the user: a token of somebody disabled, or made under another password, is refused at once.
+`StatelessJWTAuthentication` believes the token's claims without SQL: mint checks both inside the statement it runs
+anyway; redeem checks `is_active` there, and pays what was minted before to its owner; the live side checks neither, and
+knows its viewers by the token until it expires (docs/security.md).
 """
 
+import re
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.models import TokenUser
+from rest_framework_simplejwt.settings import api_settings as simplejwt
 from rest_framework_simplejwt.tokens import Token
 
 from api.problems import Problem
@@ -21,6 +25,14 @@ from scoreboard import api_keys
 
 # What simplejwt raises for claims of the wrong kind under a good signature: whoever shares the key may sign anything.
 MALFORMED = (KeyError, ValueError, TypeError, OverflowError, OSError)
+
+MARK = re.compile(r"[0-9A-F]{32}", re.ASCII)
+
+
+def password_mark(token: Token) -> str:
+    """Which password the token was made under; "" for a token that does not say, which is no password's."""
+    mark = token.get(simplejwt.REVOKE_TOKEN_CLAIM)
+    return mark if isinstance(mark, str) and MARK.fullmatch(mark) else ""
 
 
 class UUIDSubject:
@@ -53,6 +65,10 @@ class StatelessUser(TokenUser):
     @property
     def pk(self) -> uuid.UUID:  # type: ignore[override]
         return self.id
+
+    @property
+    def password_mark(self) -> str:
+        return password_mark(self.token)
 
 
 class StatelessJWTAuthentication(UUIDSubject, JWTAuthentication):

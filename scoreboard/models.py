@@ -4,25 +4,20 @@ import uuid
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from django.contrib.auth.models import AbstractUser, UserManager
+from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.indexes import BrinIndex
 from django.core.validators import URLValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 
+from scoreboard.account_manager import AccountManager
 from scoreboard.addresses import SignUpAddress
 from scoreboard.api_keys import ApiKey
 from scoreboard.names import MAX_LENGTH, validate_username
 
 MAX_BONUS = 1_000_000
 MAX_TOTAL = 2**53 - 1  # Redis scores and JSON numbers are doubles; beyond this they lose points
-
-
-class AccountManager(UserManager["User"]):
-    def get_by_natural_key(self, username: str | None) -> "User":
-        """Sign-in ignores case, as uniqueness does."""
-        return self.get(username__iexact=username)
 
 
 class User(AbstractUser):
@@ -54,6 +49,7 @@ class User(AbstractUser):
     is_hidden = models.BooleanField(
         default=False, help_text="Hidden players keep their points and history but are on no board."
     )
+    erased_at = models.DateTimeField(null=True, editable=False, help_text="Since then nobody is behind this row.")
     first_name = None  # type: ignore[assignment]
     last_name = None  # type: ignore[assignment]
 
@@ -76,6 +72,11 @@ class User(AbstractUser):
                 condition=Q(is_superuser=False) | Q(role="admin"),
                 name="users_superusers_are_admins",
                 violation_error_message="A superuser's role is admin.",
+            ),
+            models.CheckConstraint(
+                condition=Q(erased_at=None) | Q(is_active=False, is_hidden=True),
+                name="users_erased_for_good",
+                violation_error_message="This player was erased; there is nobody to bring back.",
             ),
         ]
         permissions = [
@@ -201,4 +202,4 @@ class Bonus(models.Model):
         return f"{self.points} to {self.user_id}"
 
 
-__all__ = ["ApiKey", "Bonus", "ScoreHistory", "SignUpAddress", "User", "UserScore"]
+__all__ = ["AccountManager", "ApiKey", "Bonus", "ScoreHistory", "SignUpAddress", "User", "UserScore"]

@@ -111,9 +111,11 @@ class LimitedForm(FormView):  # type: ignore[type-arg]  # not subscriptable at r
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             charge_address(request, [self.policy])
+            return super().post(request, *args, **kwargs)
         except Problem as refusal:
-            return self.refused(refusal)
-        return super().post(request, *args, **kwargs)
+            if refusal.kind != "rate-limited":
+                raise
+            return self.refused(refusal)  # by the address's allowance or, from the backend, by the account's
 
     def refused(self, refusal: Problem) -> HttpResponse:
         """The form again, not judged: judging it would hash the password, which is what the limit is to spare."""
@@ -153,7 +155,7 @@ class SignUpPage(RedirectURLMixin, LimitedForm):
         user = form.register(addresses.address_digest(self.request))
         if user is None:
             return self.form_invalid(form)
-        login(self.request, user, backend="django.contrib.auth.backends.ModelBackend")
+        login(self.request, user, backend="scoreboard.password_backend.PasswordBackend")
         return HttpResponseRedirect(self.get_success_url())
 
 

@@ -25,7 +25,7 @@ from tests.live.clients import Socket, viewer
 from tests.live.conftest import assert_no_defect
 from tests.live.server import Server, eventually
 
-UNLIMITED = {f"LIMIT_{name}": "off" for name in ("IP", "USER", "SIGN_IN", "SIGN_UP", "ACTIONS")}
+UNLIMITED = {f"LIMIT_{name}": "off" for name in ("IP", "USER", "SIGN_IN", "SIGN_IN_ACCOUNT", "SIGN_UP", "ACTIONS")}
 PASSWORD = "a long enough pass phrase"
 
 

@@ -9,6 +9,7 @@ import jwt
 import pytest
 from django.conf import settings as site
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
+from rest_framework_simplejwt.utils import get_md5_hash_password
 
 from scoreboard.models import ScoreHistory, User
 from tests.client import MINT, UPDATE, Api, assert_problem
@@ -30,6 +31,7 @@ def claims_of(user: User, kind: str, **changes: Any) -> dict[str, Any]:
         "jti": uuid.uuid4().hex,
         "sub": str(user.pk),
         "aud": site.SIMPLE_JWT["AUDIENCE"],
+        "pwd": get_md5_hash_password(user.password),
     }
     return {name: value for name, value in {**honest, **changes}.items() if value is not ...}
 

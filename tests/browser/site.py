@@ -28,7 +28,7 @@ class Site:
         self.url = f"http://127.0.0.1:{self.port}"
         self.commands = parse_procfile((ROOT / "Procfile").read_text()).processes
         self.running: dict[str, subprocess.Popen[bytes]] = {}
-        limits = {f"LIMIT_{name}": "off" for name in ("IP", "USER", "SIGN_IN", "SIGN_UP", "ACTIONS")}
+        limits = {f"LIMIT_{name}": "off" for name in ("IP", "USER", "SIGN_IN", "SIGN_IN_ACCOUNT", "SIGN_UP", "ACTIONS")}
         self.environment = {
             **os.environ,
             **limits,

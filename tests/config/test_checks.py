@@ -21,6 +21,7 @@ STARTS = {
     "live": [sys.executable, "-c", "import config.asgi"],
     "command": [sys.executable, "manage.py", "check"],
 }
+DEPLOY = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
 FAULTS: dict[str, tuple[str, Any, str]] = {
     "the development secret": ("SECRET_KEY", site.DEVELOPMENT_SECRET, "SECRET_KEY"),
     "no secret": ("SECRET_KEY", "", "SECRET_KEY"),
@@ -39,8 +40,12 @@ FAULTS: dict[str, tuple[str, Any, str]] = {
 
 def start(how: str, changes: dict[str, str]) -> tuple[int, str]:
     """(exit code, all that was said) of a start of the site in production."""
+    return run(STARTS[how], changes)
+
+
+def run(command: list[str], changes: dict[str, str]) -> tuple[int, str]:
     env = {**environment(), "DEBUG": "0", "LOG_FORMAT": "json", **changes}
-    done = subprocess.run(STARTS[how], env=env, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -70,3 +75,17 @@ def test_every_way_to_start_refuses_the_secret_that_everyone_knows(how: str) -> 
 
 def test_development_may_use_it() -> None:
     assert start("web", {"SECRET_KEY": site.DEVELOPMENT_SECRET, "DEBUG": "1"})[0] == 0
+
+
+@pytest.mark.parametrize("otp", ["0", "1"])
+def test_the_settings_of_a_production_site_have_nothing_for_django_to_warn_of(otp: str) -> None:
+    production = {"HTTPS": "1", "ALLOWED_HOSTS": "scores.example.org", "TRUSTED_PROXIES": "1", "ADMIN_OTP": otp}
+    code, said = run(DEPLOY, production)
+    assert code == 0, said
+
+
+def test_the_control_without_https_it_warns() -> None:
+    code, said = run(DEPLOY, {"HTTPS": "0"})
+    assert code != 0
+    for warning in ("security.W004", "security.W008", "security.W012", "security.W016"):
+        assert warning in said

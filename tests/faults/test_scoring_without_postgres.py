@@ -20,7 +20,7 @@ from tests.live.server import Server, eventually
 from tests.people import PASSWORD, give
 from tests.wire import Client
 
-UNLIMITED = {f"LIMIT_{name}": "off" for name in ("IP", "USER", "SIGN_IN", "SIGN_UP", "ACTIONS")}
+UNLIMITED = {f"LIMIT_{name}": "off" for name in ("IP", "USER", "SIGN_IN", "SIGN_IN_ACCOUNT", "SIGN_UP", "ACTIONS")}
 
 
 @pytest.fixture

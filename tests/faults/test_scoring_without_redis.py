@@ -24,7 +24,7 @@ from tests.wire import Client
 
 pytestmark = pytest.mark.usefixtures("unlimited")
 
-UNLIMITED = {f"LIMIT_{name}": "off" for name in ("IP", "USER", "SIGN_IN", "SIGN_UP", "ACTIONS")}
+UNLIMITED = {f"LIMIT_{name}": "off" for name in ("IP", "USER", "SIGN_IN", "SIGN_IN_ACCOUNT", "SIGN_UP", "ACTIONS")}
 
 
 @pytest.fixture
