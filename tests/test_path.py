@@ -24,8 +24,8 @@ from tests.deploy.nginx import Web
 from tests.live.clients import Socket, viewer
 from tests.live.conftest import assert_no_defect
 from tests.live.server import Server, eventually
+from tests.unlimited import UNLIMITED
 
-UNLIMITED = {f"LIMIT_{name}": "off" for name in ("IP", "USER", "SIGN_IN", "SIGN_IN_ACCOUNT", "SIGN_UP", "ACTIONS")}
 PASSWORD = "a long enough pass phrase"
 
 

@@ -177,8 +177,7 @@ class Client(asyncio.Protocol):
 
     def _begin(self, upstream: Upstream, request: Request) -> None:
         self.upstream, self.phase = upstream, Phase.RELAYING
-        upstream.begin(request)
-        upstream.write(bytes(self._body))
+        upstream.begin(request, bytes(self._body))
         self._body.clear()
 
     # --- answers ---

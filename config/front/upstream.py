@@ -31,11 +31,11 @@ class Upstream(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
 
-    def begin(self, request: Request) -> None:
-        """Send the head of `request`; its body follows by `write`."""
+    def begin(self, request: Request, body: bytes) -> None:
+        """Send `request`, in one piece: a server that answers at the head and closes leaves nothing to write to."""
         self._request, self.answering, self._head = request, False, b""
         self._relay = self._read_head
-        self.transport.write(request.head)
+        self.transport.write(request.head + body)
 
     def write(self, data: bytes) -> None:
         self.transport.write(data)

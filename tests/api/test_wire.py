@@ -13,9 +13,9 @@ from tests.client import MINT
 from tests.deploy.nginx import Web
 from tests.live.server import Server
 from tests.people import bearer
+from tests.unlimited import UNLIMITED
 from tests.wire import Client
 
-UNLIMITED = {f"LIMIT_{name}": "off" for name in ("IP", "USER", "SIGN_IN", "SIGN_IN_ACCOUNT", "SIGN_UP", "ACTIONS")}
 GOOD = json.dumps({"action_type": "WIN_MATCH"}).encode()
 
 

@@ -12,8 +12,8 @@ from tests.client import MINT, Api
 from tests.deploy.nginx import Web
 from tests.live.server import Server
 from tests.people import bearer
+from tests.unlimited import UNLIMITED
 
-UNLIMITED = {f"LIMIT_{name}": "off" for name in ("IP", "USER", "SIGN_IN", "SIGN_UP", "ACTIONS")}
 UNREAD = {
     "a method that is not allowed": b"PUT /api/v1/auth/token/verify HTTP/1.1",
     "nobody signed in": b"POST /api/v1/score/bonus HTTP/1.1",

@@ -19,8 +19,8 @@ from scoreboard.models import User
 from tests.browser.site import Site
 from tests.fixtures import forget_boards
 from tests.live.server import eventually
+from tests.programs import needed
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PHONE, DESKTOP = (360, 740), (1280, 900)
 
@@ -33,9 +33,10 @@ def browser() -> Iterator[Browser]:
 
     Django takes that loop for a sign of asynchronous code, which these tests are not.
     """
+    chromium = os.environ.get("CHROMIUM") or needed("chromium", "chromium")
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield browser
         browser.close()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from honcho.environ import parse_procfile
 
 from tests.live.server import ROOT, database_url, eventually, free_port
+from tests.unlimited import UNLIMITED
 
 START_SECONDS = 40
 STOP_SECONDS = 15
@@ -28,10 +29,9 @@ class Site:
         self.url = f"http://127.0.0.1:{self.port}"
         self.commands = parse_procfile((ROOT / "Procfile").read_text()).processes
         self.running: dict[str, subprocess.Popen[bytes]] = {}
-        limits = {f"LIMIT_{name}": "off" for name in ("IP", "USER", "SIGN_IN", "SIGN_IN_ACCOUNT", "SIGN_UP", "ACTIONS")}
         self.environment = {
             **os.environ,
-            **limits,
+            **UNLIMITED,
             "DATABASE_URL": database_url(),
             "HOST": "127.0.0.1",
             "LOG_LEVEL": "WARNING",

@@ -18,9 +18,9 @@ from tests.crashes.client import Client, Lost
 from tests.crashes.clocks import PYTHON_CLOCK, set_postgres_clock, set_site_clock
 from tests.crashes.servers import Servers, resume
 from tests.live.server import ROOT
+from tests.unlimited import UNLIMITED
 
 PARTS = ("web", "worker", "beat")
-LIMITS = ("IP", "USER", "SIGN_IN", "SIGN_UP", "ACTIONS")
 
 
 class Site(Servers):
@@ -32,7 +32,7 @@ class Site(Servers):
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.environment = {
             **os.environ,
-            **{f"LIMIT_{name}": "off" for name in LIMITS},
+            **UNLIMITED,
             "CELERY_BROKER_URL": "",
             "DATABASE_URL": self.postgres.url,
             "LOG_FORMAT": "console",

@@ -1,18 +1,14 @@
 """nginx from deploy/nginx.conf before two `web` and two `live` processes, all on ports of their own."""
 
-import os
 import re
-import shutil
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import pytest
-
 from tests.live.server import PATIENCE, ROOT, Server, eventually, free_port
+from tests.programs import needed
 
 CONFIGURATION = ROOT / "deploy" / "nginx.conf"
 ROLES = {"8100": "door", "8101": "web", "8102": "web", "8201": "live", "8202": "live"}
@@ -42,23 +38,19 @@ class Door(Server):
         (folder / "nginx.conf").write_text(text)
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [nginx(), "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", "daemon off;"],
+                [
+                    needed("nginx", "nginx-light"),
+                    "-p",
+                    str(folder),
+                    "-c",
+                    str(folder / "nginx.conf"),
+                    "-g",
+                    "daemon off;",
+                ],
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
         eventually(self.answers, "nginx answers")
-
-
-def nginx() -> str:
-    """The program; installed from the distribution when that is possible here."""
-    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
-    if found := shutil.which("nginx", path=path):
-        return found
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        subprocess.run(["apt-get", "update", "-qq"], check=True)
-        subprocess.run(["apt-get", "install", "-y", "-qq", "nginx-light"], check=True, stdout=sys.stderr)
-        return "/usr/sbin/nginx"
-    pytest.skip("nginx is not installed, and only root could install it here")
 
 
 @contextmanager

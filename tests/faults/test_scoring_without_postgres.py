@@ -18,9 +18,8 @@ from tests.deploy.nginx import Web
 from tests.faults.cut_wire import CutWire, cut_wire
 from tests.live.server import Server, eventually
 from tests.people import PASSWORD, give
+from tests.unlimited import UNLIMITED
 from tests.wire import Client
-
-UNLIMITED = {f"LIMIT_{name}": "off" for name in ("IP", "USER", "SIGN_IN", "SIGN_IN_ACCOUNT", "SIGN_UP", "ACTIONS")}
 
 
 @pytest.fixture

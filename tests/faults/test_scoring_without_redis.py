@@ -20,11 +20,10 @@ from tests.faults.redis_of_our_own import OwnRedis
 from tests.live.conftest import assert_no_defect
 from tests.live.server import Server, eventually
 from tests.people import give, players, submission
+from tests.unlimited import UNLIMITED
 from tests.wire import Client
 
 pytestmark = pytest.mark.usefixtures("unlimited")
-
-UNLIMITED = {f"LIMIT_{name}": "off" for name in ("IP", "USER", "SIGN_IN", "SIGN_IN_ACCOUNT", "SIGN_UP", "ACTIONS")}
 
 
 @pytest.fixture

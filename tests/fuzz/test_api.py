@@ -19,6 +19,7 @@ from tests.fuzz.broken import broken_site
 from tests.fuzz.callers import Caller, callers, described, populate
 from tests.fuzz.schema import Run, fuzz
 from tests.live.server import Server
+from tests.unlimited import UNLIMITED
 
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "0"))
 AT_A_TIME = 2  # callers; each is a process of its own
@@ -26,7 +27,6 @@ AT_A_TIME = 2  # callers; each is a process of its own
 FAULTS = ["Server error", "Undocumented status code", "Response violates schema", "Missing required response headers"]
 FAULTS += ["API accepts invalid authentication", "Schema-violating request accepted", "nothing_leaks", "header server"]
 NOBODY = "00000000-0000-4000-8000-000000000000"
-UNLIMITED = {f"LIMIT_{name}": "off" for name in ("IP", "USER", "SIGN_IN", "SIGN_UP", "ACTIONS")}
 
 Start = Callable[..., Server]
 
