@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 UV ?= uv
 BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m config.embedded exec -- $(BIN)/python -m pytest
 # Test files at a time. More than cores: most tests wait for servers.
 JOBS ?= 4
 # Checks read the settings, and settings without a secret are refused; this one signs nothing.
@@ -23,15 +24,14 @@ manage: install ## a Django command beside `make run`: make manage COMMAND="reco
 	@$(BIN)/python -m config.local $(COMMAND)
 
 test: install-dev ## the whole suite on servers of its own, or on DATABASE_URL and REDIS_URL (ARGS="-k ties")
-	@$(BIN)/python -m config.embedded exec -- $(BIN)/python -m pytest $(or $(ARGS),-n $(JOBS) --dist loadfile --no-loadscope-reorder $(LESS))
+	@$(PYTEST) $(or $(ARGS),-n $(JOBS) --dist loadfile --no-loadscope-reorder --ignore=tests/crashes $(LESS))
+	@$(if $(ARGS)$(LESS),,$(PYTEST) tests/crashes)
 
 faults: install-dev ## everything that may break, at length: web killed FAULT_KILLS (200) times; figures in FAULT_REPORT
-	@FAULT_KILLS=$${FAULT_KILLS:-200} FAULT_SECONDS=$${FAULT_SECONDS:-10} $(BIN)/python -m config.embedded exec -- \
-		$(BIN)/python -m pytest tests/crashes $(ARGS)
+	@FAULT_KILLS=$${FAULT_KILLS:-200} FAULT_SECONDS=$${FAULT_SECONDS:-10} $(PYTEST) tests/crashes $(ARGS)
 
 fuzz: install-dev ## ten minutes of nonsense for the API and the live board (FUZZ_SECONDS=600)
-	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} $(BIN)/python -m config.embedded exec -- \
-		$(BIN)/python -m pytest tests/fuzz $(ARGS)
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} $(PYTEST) tests/fuzz $(ARGS)
 
 check: install-dev ## format, lint, types, layers, migrations, OpenAPI, settings
 	$(BIN)/ruff format --check .

@@ -7,6 +7,7 @@ from _pytest.terminal import TerminalReporter
 from django.conf import settings
 
 from api import redis_client
+from leaderboard import rebuild
 from tests.programs import NOT_HERE
 
 pytest_plugins = ["tests.fixtures"]
@@ -26,6 +27,13 @@ _left_out: list[str] = []
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown() -> None:
+    """A rebuild that a test set off in the background ends while there still is a database for it."""
+    with rebuild._building:
+        pass
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -140,7 +140,7 @@ def test_a_name_of_somebody_else_is_refused_and_reported(server: LiveServer) -> 
 
 def test_limits_are_reported_as_refusals_and_obeyed(server: LiveServer, settings: Settings) -> None:
     settings.LIMITS = {**settings.LIMITS, "actions": "2/hour"}
-    report = play(server.url, players=1)
+    report = play(server.url, players=1, seconds=4)
     # One player, three types, two tokens each; then each type rests for the rest of its hour.
     assert accepted(report)[0] == 6
     assert "mint rate-limited 3" in report

@@ -109,7 +109,7 @@ def test_frames_of_every_kind(live: Server) -> None:
 def test_messages_of_every_kind(live: Server, transactional_db: None) -> None:
     tokens = [bearer(player("mallory"))["Authorization"].removeprefix("Bearer ")]
     answers = besiege(live, lambda chance: bad_conversation(chance, tokens), seed=1001)
-    assert 4529 in answers.closes
+    assert {1000, 1007} <= set(answers.closes)
 
 
 @pytest.mark.timeout(1800)
