@@ -1,7 +1,7 @@
 """So many writes a second by the real path, until stdin closes: `python -m benchmarks.reconcile_writers RATE THREADS`.
 
-Prints JSON: `written`, and `latencies` in seconds, each counted from when the write was due. A write is due whether or
-not the one before it is done.
+Prints JSON: `written`, `failed` (those that Redis was too slow for; the sweep brings them), and `latencies` in seconds,
+each counted from when the write was due. A write is due whether or not the one before it is done.
 """
 
 import itertools
@@ -17,6 +17,7 @@ import django
 django.setup()
 
 from django.db import connection
+from prometheus_client import REGISTRY
 
 from scoreboard import ledger
 from scoreboard.ledger import Entry
@@ -53,7 +54,8 @@ def main() -> None:
     stop.set()
     for thread in crew:
         thread.join()
-    print(json.dumps({"written": len(latencies), "latencies": latencies}), flush=True)
+    failed = REGISTRY.get_sample_value("scoreboard_projection_failures_total")
+    print(json.dumps({"written": len(latencies), "failed": failed, "latencies": latencies}), flush=True)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from leaderboard import boards, ranking
+from leaderboard import boards, patience, ranking
 from leaderboard.boards import Board
 from scoreboard.signals import Standing
 
@@ -113,25 +113,28 @@ def owner(member: bytes) -> str:
 
 def still_orphans(board: Board, members: Sequence[bytes], *, remove: bool) -> list[bytes]:
     """Those of `members` that are orphans now; they are removed in the same moment if so wanted."""
-    if not members:
-        return []
+    found: list[bytes] = []
     header = [boards.VISIBLE_TOP, boards.channel(), board.slug, f"{time.time():.3f}", "remove" if remove else ""]
-    return list(ranking.run("orphans", boards.keys(board).all(), [*header, *members]))
+    for few in patience.slices(members):
+        found += ranking.run("orphans", boards.keys(board).all(), [*header, *few])
+    return found
 
 
 def replace(board: Board, pairs: Sequence[tuple[Standing, Entry]]) -> list[bool]:
     """Puts each standing in the place of its entry, if that is still what the board holds; returns which were put."""
-    return ranking.write(board, [s for s, _ in pairs], guards=[guard(entry) for _, entry in pairs]).applied
+    applied: list[bool] = []
+    for few in patience.slices(pairs):
+        applied += ranking.write(board, [s for s, _ in few], guards=[guard(entry) for _, entry in few]).applied
+    return applied
 
 
 def forget(board: Board, wrong: Mapping[str, Entry]) -> None:
     """Removes players whom SQL does not have, if their entries are still what the board holds."""
-    if not wrong:
-        return
-    arguments: list[Any] = [boards.VISIBLE_TOP, boards.channel(), board.slug, f"{time.time():.3f}", ""]
-    for user_id, entry in wrong.items():
-        arguments += [raw(user_id), "0", "0", "", "", guard(entry)]
-    ranking.run("write", boards.keys(board).all(), arguments)
+    for few in patience.slices(list(wrong.items())):
+        arguments: list[Any] = [boards.VISIBLE_TOP, boards.channel(), board.slug, f"{time.time():.3f}", ""]
+        for user_id, entry in few:
+            arguments += [raw(user_id), "0", "0", "", "", guard(entry)]
+        ranking.run("write", boards.keys(board).all(), arguments)
 
 
 def guard(entry: Entry) -> bytes:

@@ -1,14 +1,14 @@
-"""How long Redis is waited for: not at all where somebody waits for the answer, some seconds in work of many calls.
+"""Manners of long work on Redis: it waits for a slow answer, and it does not make others wait.
 
 A request gives up at the first failure, and SQL serves. A rebuild of a million players would have to begin anew because
 of one slow answer, and on a busy machine never end. All that is sent is safe to repeat.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 from redis.exceptions import RedisError
 
@@ -18,6 +18,11 @@ from scoreboard.signals import ReadSideAway
 PATIENCE_SECONDS = 5.0  # well below rebuild.LOCK_SECONDS
 RETRY_SECONDS = 0.1
 _patience: ContextVar[float] = ContextVar("patience", default=0.0)
+
+
+SLICE = 200  # players written in one script call of long work: nobody else is served while it runs
+
+T = TypeVar("T")
 
 
 class Unavailable(ReadSideAway):
@@ -51,3 +56,8 @@ def patient() -> Iterator[None]:
         yield
     finally:
         _patience.reset(token)
+
+
+def slices(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """The same in SLICEs, so that others come to their turn in between."""
+    return (items[start : start + SLICE] for start in range(0, len(items), SLICE))

@@ -38,7 +38,8 @@ def rebuild(board: Board) -> bool:
         players = 0
         with patience.patient():
             for standings in truth.everyone():
-                ranking.write(board, standings, builder=token)
+                for few in patience.slices(standings):
+                    ranking.write(board, few, builder=token)
                 players += len(standings)
                 renew(board)
         epoch = secrets.token_hex(8)

@@ -165,8 +165,8 @@ def repair(board: Board, wrong: list[tuple[Standing, Entry]]) -> None:
     put = {s.user_id: s.version for (s, _), done in zip(wrong, applied, strict=True) if done}
     # A write that came between our reading SQL and the compare-and-set lost against the old entry: let it win now.
     behind = [s for s in truth.some([s.user_id for s, _ in wrong]) if put.get(s.user_id) != s.version]
-    if behind:
-        ranking.write(board, behind)
+    for few in patience.slices(behind):
+        ranking.write(board, few)
 
 
 def uuids(ids: Iterable[str]) -> list[uuid.UUID]:

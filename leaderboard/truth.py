@@ -62,7 +62,7 @@ SELECT concat_ws('/', (SELECT system_identifier FROM pg_control_system()),
        pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint
 """
 
-CHUNK = 1000  # rows fetched and written at a time; nobody else is served by Redis while it writes them
+CHUNK = 1000  # rows fetched and judged at a time
 
 
 @dataclass(frozen=True, slots=True)
