@@ -70,6 +70,7 @@ def spoiled_site(migrated: Path) -> Iterator[Site]:
 @pytest.fixture
 def running(site: Site) -> Iterator[Load]:
     """Players redeem, read and repeat."""
+    eventually(site.serves, "web answers", 60)
     with load(site) as running:
         running.goes_on()
         yield running

@@ -91,17 +91,16 @@ class Site(Servers):
         parent = psutil.Process(self.running[name].pid)
         return [parent, *parent.children(recursive=True)]
 
-    def kill_one_web_process(self, chance: random.Random) -> str:
+    def kill_one_web_process(self, chance: random.Random) -> None:
         """Any of them. One that serves is replaced by its parent; when the parent ends, `web` is started anew."""
         self.supervise()
-        victim = chance.choice(self.processes("web"))
-        if victim.pid == self.running["web"].pid:
-            self.kill("web")
-            self.start("web")
-            return "all"
-        with suppress(psutil.NoSuchProcess):
-            victim.kill()
-        return "one"
+        with suppress(psutil.NoSuchProcess):  # it has ended by itself at this moment
+            victim = chance.choice(self.processes("web"))
+            if victim.pid != self.running["web"].pid:
+                victim.kill()
+            else:
+                self.kill("web")
+                self.start("web")
 
     def manage(self, *command: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
