@@ -32,7 +32,12 @@ class Load:
     def goes_on(self, count: int = 20, *, but: str = "", seconds: float = 40.0) -> None:
         """Returns once this many further redemptions were acknowledged, to players but `but`."""
         before = self.history.acknowledged(but=but)
-        eventually(lambda: self.history.acknowledged(but=but) >= before + count, "redemptions succeed", seconds)
+
+        def gone_on() -> bool:
+            self.site.supervise()
+            return self.history.acknowledged(but=but) >= before + count
+
+        eventually(gone_on, "redemptions succeed", seconds)
 
     def hears(self, status: int, count: int = 1) -> None:
         """Returns once this many further requests were answered so (LOST: not answered)."""

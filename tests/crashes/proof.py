@@ -42,7 +42,7 @@ def heal(site: Site, seconds: float) -> None:
     drift: list[str] = []
 
     def healed() -> bool:
-        site.restart_worker()
+        site.supervise()
         drift[:] = evidence.disagreements(evidence.truth(site), evidence.dump(site))
         return not drift
 
@@ -56,6 +56,7 @@ def keep_promises(site: Site) -> None:
     """Queued work whose message was lost with Redis or a worker is sent again after a minute; here, at once."""
 
     def waiting() -> bool:
+        site.supervise()
         with site.database() as session:
             return session.execute("SELECT 1 FROM queued_work WHERE state = 'queued'").fetchone() is not None
 
@@ -81,6 +82,7 @@ def report(load: Load, found: list[str], healed: float) -> None:
         "promised": sum(told.status == 202 for told in history.told),
         "answers": Counter(told.status for told in history.told),
         "reads": len(history.seen),
+        "ended": load.site.ended,
         "broken": len(found),
         "healed": round(healed, 1),
     }

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,6 +31,7 @@ class Site(Servers):
         super().__init__(folder)
         self.procfile = parse_procfile((ROOT / "Procfile").read_text()).processes
         self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.ended: Counter[str] = Counter()  # how often each ended by itself
         self.environment = {
             **os.environ,
             **UNLIMITED,
@@ -89,16 +91,16 @@ class Site(Servers):
         parent = psutil.Process(self.running[name].pid)
         return [parent, *parent.children(recursive=True)]
 
-    def kill_one_web_process(self, chance: random.Random) -> str:
+    def kill_one_web_process(self, chance: random.Random) -> None:
         """Any of them. One that serves is replaced by its parent; when the parent ends, `web` is started anew."""
-        victim = chance.choice(self.processes("web"))
-        if victim.pid == self.running["web"].pid:
-            self.kill("web")
-            self.start("web")
-            return "all"
-        with suppress(psutil.NoSuchProcess):
-            victim.kill()
-        return "one"
+        self.supervise()
+        with suppress(psutil.NoSuchProcess):  # it has ended by itself at this moment
+            victim = chance.choice(self.processes("web"))
+            if victim.pid != self.running["web"].pid:
+                victim.kill()
+            else:
+                self.kill("web")
+                self.start("web")
 
     def manage(self, *command: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
@@ -111,10 +113,17 @@ class Site(Servers):
             check=False,
         )
 
-    def restart_worker(self) -> None:
-        """If it has ended, as a supervisor does: Celery gives up when Redis goes away at certain moments."""
-        if self.running["worker"].poll() is not None:
-            self.start("worker")
+    def supervise(self) -> None:
+        """Starts again what has ended by itself, as a supervisor does.
+
+        Celery's worker gives up when Redis goes away at certain moments, Granian when those that serve die too often.
+        """
+        for name, process in list(self.running.items()):
+            if process.poll() is not None:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                self.ended[name] += 1
+                self.start(name)
 
     def mend(self) -> None:
         """Whatever a test broke and did not get to mending."""
@@ -125,8 +134,9 @@ class Site(Servers):
                 resume(process.pid)
         set_postgres_clock(self, 0)
         for name in PARTS:
-            if self.running[name].poll() is not None:
+            if name not in self.running:
                 self.start(name)
+        self.supervise()
 
     def close(self) -> None:
         for name in list(self.running):
