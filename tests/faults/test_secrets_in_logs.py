@@ -25,10 +25,12 @@ from tests.processes import python
 
 
 @pytest.fixture
-def board(transactional_db: None, own_redis: OwnRedis, redis_of_its_own: None, catalogue: None) -> Board:
+def board(transactional_db: None, own_redis: OwnRedis, redis_of_its_own: None, catalogue: None) -> Iterator[Board]:
     board = boards.get("global")
     assert rebuild.rebuild(board)
-    return board
+    yield board
+    if not own_redis.server.child.running():
+        own_redis.start()
 
 
 @pytest.fixture(params=["json", "console"])
