@@ -31,7 +31,7 @@ faults: install-dev ## everything that may break, at length: web killed FAULT_KI
 	@FAULT_KILLS=$${FAULT_KILLS:-200} FAULT_SECONDS=$${FAULT_SECONDS:-10} $(PYTEST) tests/crashes $(ARGS)
 
 fuzz: install-dev ## ten minutes of nonsense for the API and the live board (FUZZ_SECONDS=600)
-	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} $(PYTEST) tests/fuzz $(ARGS)
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} $(PYTEST) -s tests/fuzz $(ARGS)
 
 check: install-dev ## format, lint, types, layers, migrations, OpenAPI, settings
 	$(BIN)/ruff format --check .

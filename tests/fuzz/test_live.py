@@ -5,6 +5,7 @@ Longer: `make fuzz`.
 
 import os
 import socket
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -95,6 +96,9 @@ def besiege(server: Server, maker: Maker, seed: int) -> Heard:
             used = used or process.memory_info().rss  # after a first round, which fills what is kept
         assert process.memory_info().rss < used + ROOM
     eventually(lambda: server.viewers() == 0, "everybody has left")
+    sys.stderr.write(
+        f"{(number + 1) * A_ROUND} connections: {Counter(together.statuses)}, {Counter(together.closes)}\n"
+    )
     return together
 
 
