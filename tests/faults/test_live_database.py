@@ -1,7 +1,7 @@
 """PostgreSQL stalls in the same process that pushes: nobody notices but who asked it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import psycopg
 from django.conf import settings as site
@@ -37,19 +37,19 @@ def test_a_query_that_hangs_delays_no_push_and_no_greeting(start: Start, alice: 
     cookie = f"{site.SESSION_COOKIE_NAME}={client.cookies[site.SESSION_COOKIE_NAME].value}"
     server = start(LEADERBOARD_PUSH_INTERVAL_MS="50")
     own = f"http://127.0.0.1:{server.port}"
-    with viewer(server) as bob, watcher(server) as carol:
+    with viewer(server) as bob, watcher(server) as carol, ExitStack() as after:
         for each in (bob, carol):
             each.opening()
-        with viewer(server, origin=own, headers={"Cookie": cookie}) as page:
-            with sessions_locked(), viewer(server, origin=own, headers={"Cookie": cookie}) as late:
-                eventually(waiting_for_sessions, "the look at the session hangs")
-                assert late.opening()[0]["user_id"] is None  # the board does not wait for it
-                for version in range(1, 20):
-                    write("alice", version, version)
-                    for each in (bob, carol, late, page):
-                        each.scores({"alice": version})
-                assert waiting_for_sessions() == 1  # it hung all the time
-            page.until("connection_success", user_id=str(alice.pk))
+        with sessions_locked():
+            late = after.enter_context(viewer(server, origin=own, headers={"Cookie": cookie}))
+            eventually(waiting_for_sessions, "the look at the session hangs")
+            assert late.opening()[0]["user_id"] is None  # the board does not wait for it
+            for version in range(1, 20):
+                write("alice", version, version)
+                for each in (bob, carol, late):
+                    each.scores({"alice": version})
+            assert waiting_for_sessions() == 1  # it hung all the time
+        late.until("connection_success", user_id=str(alice.pk))
 
 
 def test_a_visitor_who_leaves_while_it_hangs_is_forgotten(start: Start, alice: User) -> None:
