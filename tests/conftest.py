@@ -12,13 +12,17 @@ from tests.programs import NOT_HERE
 
 pytest_plugins = ["tests.fixtures"]
 
-# Files that start whole sites. Begun last, one of them would keep a parallel run waiting for it alone.
+# Files that start whole sites or take long for another reason. Begun last, one of them would keep a parallel run waiting for it alone.
 LONGEST = (
     "tests/test_make_run.py",
     "tests/deploy/",
     "tests/config/",
     "tests/faults/",
     "tests/browser/",
+    "tests/fuzz/",
+    "tests/leaderboard/test_consistency.py",
+    "tests/leaderboard/test_reconcile_memory.py",
+    "tests/actions/test_key_rotation.py",
     "tests/test_path.py",
 )
 
