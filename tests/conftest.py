@@ -12,7 +12,7 @@ from tests.programs import NOT_HERE
 
 pytest_plugins = ["tests.fixtures"]
 
-# Files that start whole sites or take long for another reason. Begun last, one of them would keep a parallel run waiting for it alone.
+# Files that start whole sites or take long otherwise. Begun last, one would keep a parallel run waiting for it alone.
 LONGEST = (
     "tests/test_make_run.py",
     "tests/deploy/",
