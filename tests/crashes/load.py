@@ -56,6 +56,18 @@ class Load:
         eventually(scored, "one more scores", 30)
         tab.client.close()
 
+    def queue_once(self) -> None:
+        """The witness is promised a score."""
+        tab = Tab(self.witness, self.site.web_socket, self.stopping, self.hurry)
+
+        def promised() -> bool:
+            with suppress(Lost):
+                tab.redeem_later()
+            return any(told.status == 202 for told in self.history.told if told.player == self.witness.user_id)
+
+        eventually(promised, "one more is promised a score", 30)
+        tab.client.close()
+
     def set_clocks(self, ahead: float) -> None:
         for player in (*self.players, self.witness):
             player.clock_ahead = ahead
@@ -75,7 +87,7 @@ class Load:
 
     def hear_promises(self) -> None:
         """What became of the queued work that was done only after the players had stopped."""
-        for player in self.players:
+        for player in (*self.players, self.witness):
             tab = Tab(player, self.site.web_socket, self.stopping, self.hurry)
             eventually(lambda tab=tab: tab.hears_all(), "the results are told")  # type: ignore[misc]
             tab.client.close()

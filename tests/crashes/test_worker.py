@@ -11,12 +11,14 @@ QUEUED = "SELECT id FROM queued_work WHERE state = 'queued' AND user_id = %s"
 
 def test_the_worker_may_be_killed_while_it_pays(site: Site, running: Load) -> None:
     """It waits for a row that the test holds, with the work locked and nothing committed."""
-    held = running.players[0].user_id
-    worker = site.running["worker"]
+    running.score_once()
+    held = running.witness.user_id
     with site.database() as session:
         session.execute("BEGIN")
         session.execute(HOLD, [held])
+        running.queue_once()
         eventually(lambda: paying(site, held), "the worker is at it")
+        worker = site.running["worker"]
         site.kill("worker")
         session.execute("COMMIT")
     assert worker.poll() is not None
@@ -28,6 +30,7 @@ def test_the_worker_may_be_killed_while_it_pays(site: Site, running: Load) -> No
 
 def paying(site: Site, player: str) -> bool:
     """Whether somebody has locked queued work of the player: only then does SKIP LOCKED pass it over."""
+    site.supervise()
     with site.database() as session:
         every = session.execute(QUEUED, [player]).fetchall()
         return len(session.execute(f"{QUEUED} FOR UPDATE SKIP LOCKED", [player]).fetchall()) < len(every)
