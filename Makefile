@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m config.embedded exec -- $(BIN)/python -m pytest
 # Test files at a time. More than cores: most tests wait for servers.
 JOBS ?= 4
 # Checks read the settings, and settings without a secret are refused; this one signs nothing.
-CHECK := DEBUG=true $(BIN)/python manage.py
+CHECK := DEBUG=true PYTHONWARNINGS='ignore:Got an error checking a consistent:RuntimeWarning' $(BIN)/python manage.py
 PRODUCTION = SECRET_KEY=$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(50))') HTTPS=true $(BIN)/python manage.py
 
 .DEFAULT_GOAL := help

@@ -97,7 +97,7 @@ def spend_all(claims: Sequence[Claims], request_ids: Sequence[str], *, as_of: da
 def settle(admitted: Sequence[Admitted], *, as_of: datetime | None = None) -> list[Settled]:
     """Spends what was admitted, for callers with a transaction of their own, who announce after it.
 
-    `as_of`: when queued work was accepted; its tokens are judged as of then, even if their rows are purged by now.
+    `as_of`: when queued work was accepted; its tokens are judged as of then.
     """
     claims = [one for one in admitted if isinstance(one, Claims)]
     return merged(admitted, spend_all(claims, [current_request_id()] * len(claims), as_of=as_of))
@@ -124,11 +124,10 @@ def claim_rows(claims: Sequence[Claims], request_ids: Sequence[str], as_of: date
     if not claims:
         return []
     issued, expires = None, None
-    # Their rows are made if missing: a separate signer's on first sight, and those that were purged while work waited.
-    rowless = [c.separate or as_of is not None for c in claims]
-    if any(rowless):
-        issued = [moment(c.issued_at) if may else None for c, may in zip(claims, rowless, strict=True)]
-        expires = [moment(c.expires_at) if may else None for c, may in zip(claims, rowless, strict=True)]
+    # A separate signer's get their rows here, on first sight; queued work's had them when it was accepted.
+    if as_of is None and any(c.separate for c in claims):
+        issued = [moment(c.issued_at) if c.separate else None for c in claims]
+        expires = [moment(c.expires_at) if c.separate else None for c in claims]
     parameters: list[Any] = [
         [c.action_id for c in claims],
         [c.user_id for c in claims],

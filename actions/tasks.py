@@ -14,11 +14,19 @@ from actions.watch import tasks as watch_tasks
 
 log = structlog.get_logger(__name__)
 
-# Kept a day after expiry: a late repeat still meets its row. After that the history answers for it.
+# Kept a day after expiry: a late repeat still meets its row. After that the history answers for it. Kept as long as
+# queued work is to spend it, waiting or dead: the row is what a promise is paid from.
 PURGE = """
+WITH promised AS MATERIALIZED (
+    SELECT (item->'claims'->>'action_id')::uuid AS id
+      FROM queued_work w CROSS JOIN jsonb_array_elements(w.submissions) AS item
+     WHERE w.state IN ('queued', 'dead') AND item ? 'claims'
+)
 DELETE FROM action_tokens
- WHERE id IN (SELECT id FROM action_tokens WHERE expires_at < now() - interval '1 day'
-               ORDER BY expires_at LIMIT %s FOR UPDATE SKIP LOCKED)
+ WHERE id IN (SELECT t.id FROM action_tokens t
+               WHERE t.expires_at < now() - interval '1 day'
+                 AND NOT EXISTS (SELECT 1 FROM promised p WHERE p.id = t.id)
+               ORDER BY t.expires_at LIMIT %s FOR UPDATE SKIP LOCKED)
 """
 
 

@@ -17,7 +17,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
 from actions import allowances, catalog, token_keys
-from actions.models import ActionType
+from actions.models import ActionToken, ActionType
 from api.problems import Problem
 from scoreboard.models import User
 
@@ -73,7 +73,10 @@ def mint(
     issued_by: uuid.UUID | None = None,
     password_mark: str | None = None,
 ) -> Minted:
-    """Charges the player's allowance, inserts the token's row and signs it.
+    """Inserts the token's row, charges the player's allowance and signs the token.
+
+    In this order, because the statement knows whether the caller may mint at all: a JWT that a new password has ended
+    must not use up its owner's allowance. A row whose token was never signed is worth nothing, and is taken away again.
 
     `points` and `issued_by` (an API key) are a trusted back end's; players get the catalogue's points. `password_mark`
     is a JWT's: it is compared with the password there is now.
@@ -81,7 +84,7 @@ def mint(
     issues tokens, 404 no such type, 429 allowance used up; ValidationError for points outside the type's bounds.
     """
     token_keys.signing_key()
-    allowances.charge_mint(user_id, catalog.find(action_type))
+    charged = catalog.find(action_type)
     action_id = uuid.uuid4()
     asked: dict[str, Any] = {
         "id": action_id,
@@ -96,6 +99,11 @@ def mint(
         row = cursor.fetchone()
     if row is None:
         raise refusal(user_id, action_type, points, issued_by, password_mark)
+    try:
+        allowances.charge_mint(user_id, charged)
+    except Problem:
+        ActionToken.objects.filter(pk=action_id).delete()
+        raise
     points, issued_at, expires_at = row
     return Minted(
         action_id=action_id,

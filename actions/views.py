@@ -170,8 +170,18 @@ class BatchView(PlayerView):
         user_id = self.caller(request).id
         submissions = [one for one in parsed if isinstance(one, Submission)]
         if wants_async(request):
-            return accepted(user_id, batch.merge(parsed, admit(user_id, submissions)), ids)
-        results = batch.merge(parsed, redemption.redeem_all(user_id, submissions))
+            admitted = batch.merge(parsed, admit(user_id, submissions))
+            refusals = [one for one in admitted if isinstance(one, Exception)]
+            if len(refusals) < len(admitted):
+                return accepted(user_id, admitted, ids)
+            return self.judged(ids, refusals)  # nothing is left to wait for
+        return self.judged(ids, batch.merge(parsed, redemption.redeem_all(user_id, submissions)))
+
+    def judged(self, ids: Sequence[str | None], results: Sequence[redemption.Result]) -> Response:
+        """The results; raises Problem not-authenticated when the caller was disabled, as every other call does."""
+        for one in results:
+            if isinstance(one, Problem) and one.kind == "not-authenticated":
+                raise one
         return ok({"results": [batch.result_data(name, one) for name, one in zip(ids, results, strict=True)]})
 
 

@@ -5,4 +5,4 @@ class ApiConfig(AppConfig):
     name = "api"
 
     def ready(self) -> None:
-        from api import openapi_rules  # noqa: F401  (registers)
+        from api import converters, openapi_rules  # noqa: F401  (register)

@@ -10,6 +10,7 @@ from rest_framework import serializers
 MAX_SAFE_INTEGER = 2**53 - 1  # the largest total: Redis scores and JSON numbers are doubles
 
 QUERY_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
+MAX_NAMED, MAX_NAME = 10, 64  # unknown fields that a refusal names, and characters of each: it must not repeat a body
 UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
@@ -18,10 +19,14 @@ class StrictSerializer(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict):
-            unknown = {name: ["Unknown field."] for name in data if name not in self.fields}
+            unknown = [name for name in data if name not in self.fields]
             if unknown:
-                raise serializers.ValidationError(unknown)
+                raise serializers.ValidationError({shortened(name): ["Unknown field."] for name in unknown[:MAX_NAMED]})
         return super().to_internal_value(data)
+
+
+def shortened(name: str) -> str:
+    return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
 
 
 class StrictText(serializers.CharField):

@@ -52,6 +52,10 @@ def configure(options: dict[str, Any]) -> None:
                 # A Host header that is not ours: the request line has its 400; a traceback for each would be a gift to
                 # whoever wants to fill the disk.
                 "django.security.DisallowedHost": {"level": "CRITICAL"},
+                # The same for a form of a thousand fields or files.
+                "django.security.TooManyFieldsSent": {"level": "CRITICAL"},
+                "django.security.TooManyFilesSent": {"level": "CRITICAL"},
+                "django.security.RequestDataTooBig": {"level": "CRITICAL"},
                 "asyncio": {"level": "WARNING"},
                 # A traceback every second while Redis is away; the live side says so itself, once.
                 "channels_redis": {"level": "CRITICAL"},

@@ -6,9 +6,8 @@ from collections.abc import Callable
 import structlog
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
-from django.template.loader import render_to_string
 
-from api.problems import UNAVAILABLE_RETRY_SECONDS, unavailable_response
+from api.problems import UNAVAILABLE_RETRY_SECONDS, error_page, is_call, unavailable_response
 from api.request_ids import accept_or_make
 
 log = structlog.get_logger("api.request")
@@ -55,11 +54,9 @@ class UnavailableMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, OperationalError | InterfaceError):
             log.error("database_unavailable", error=str(exception).strip())
-            return unavailable_response() if request.path.startswith("/api/") else unavailable_page()
+            return (
+                unavailable_response()
+                if is_call(request)
+                else error_page(503, {"Retry-After": str(UNAVAILABLE_RETRY_SECONDS)})
+            )
         return None
-
-
-def unavailable_page() -> HttpResponse:
-    """The same for a person. Rendered without the request, whose session would ask the database again."""
-    headers = {"Retry-After": str(UNAVAILABLE_RETRY_SECONDS)}
-    return HttpResponse(render_to_string("503.html"), status=503, headers=headers)

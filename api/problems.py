@@ -10,6 +10,7 @@ import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
@@ -98,10 +99,13 @@ def problem_response(
 
 
 def unavailable_response() -> HttpResponse:
-    """503 with Retry-After: PostgreSQL is away or too slow; nothing was written."""
+    """503 with Retry-After: PostgreSQL is away or too slow.
+
+    If it came to a standstill in the middle of a redemption it may still finish it: a repeat tells.
+    """
     return problem_response(
         "unavailable",
-        "The database cannot be reached right now. Nothing was changed; try again.",
+        "The database does not answer right now; try again. What was paid already is not paid twice.",
         headers={"Retry-After": str(UNAVAILABLE_RETRY_SECONDS)},
     )
 
@@ -189,26 +193,30 @@ def by_field(detail: Any) -> dict[str, list[str]]:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler400: what Django itself refuses, such as a Host header that is not ours."""
-    if request.path.startswith("/api/"):
-        return problem_response("invalid-request", MALFORMED)
-    from django.views.defaults import bad_request as page
+    return problem_response("invalid-request", MALFORMED) if is_call(request) else error_page(400)
 
-    return page(request, exception)
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler403, of pages: calls have `exception_handler`."""
+    return error_page(403)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """handler404: a problem under /api/, Django's page elsewhere."""
-    if request.path.startswith("/api/"):
-        return problem_response("not-found", "There is no such resource.")
-    from django.views.defaults import page_not_found
-
-    return page_not_found(request, exception)
+    """handler404: a problem under /api/, a page elsewhere."""
+    return problem_response("not-found", "There is no such resource.") if is_call(request) else error_page(404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """handler500: the traceback is in the log under the request id, never in the answer."""
-    if request.path.startswith("/api/"):
+    if is_call(request):
         return problem_response("internal-error", "The failure is logged under this request_id.")
-    from django.views.defaults import server_error as page
+    return error_page(500)
 
-    return page(request)
+
+def is_call(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/")
+
+
+def error_page(status: int, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    """Rendered without the request: reading its session or its form, as Django's own pages do, could fail once more."""
+    return HttpResponse(render_to_string(f"{status}.html"), status=status, headers=dict(headers or {}))

@@ -39,6 +39,11 @@ app.conf.beat_schedule = {
         "schedule": timedelta(minutes=10),
         "options": {"expires": 600},
     },
+    "purge-sign-ins": {
+        "task": "scoreboard.tasks.purge_sign_ins",
+        "schedule": crontab(minute=23),
+        "options": {"expires": 1800},
+    },
     "watch": {
         "task": "actions.watch.patrol",
         "schedule": timedelta(minutes=1),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import environ
+from corsheaders.defaults import default_headers
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError
 from redis.retry import Retry
@@ -210,7 +211,7 @@ SIMPLE_JWT = {
     # A hash of the password's hash: another password, and every token made before is worth nothing.
     "CHECK_REVOKE_TOKEN": True,
     "REVOKE_TOKEN_CLAIM": "pwd",
-    "AUTH_HEADER_TYPES": ("Bearer", "bearer"),
+    "AUTH_HEADER_TYPES": ("Bearer",),
 }
 
 # --- Actions ---------------------------------------------------------------------------------------
@@ -309,6 +310,7 @@ SPECTACULAR_SETTINGS = {
     },
     "COMPONENT_SPLIT_REQUEST": True,  # else the bounds of a text that must not be empty are lost
     "DISABLE_DOCSTRING_DESCRIPTIONS": True,  # they speak to readers of the code
+    "PATH_CONVERTER_OVERRIDES": {"id": {"type": "string", "format": "uuid"}},
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "api.openapi_rules.complete",
@@ -318,6 +320,7 @@ SPECTACULAR_SETTINGS = {
 CORS_ALLOW_ALL_ORIGINS = env.bool("CORS_ALLOW_ALL_ORIGINS", LEADERBOARD_PUBLIC)
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
 CORS_URLS_REGEX = r"^/(api/v1/|static/leaderboard/).*$"
+CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "if-none-match", "prefer", "x-request-id"]
 CORS_EXPOSE_HEADERS = [
     "ETag",
     "Location",
@@ -345,6 +348,7 @@ SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_ENGINE = "scoreboard.sessions"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_HTTPONLY = True  # the CSRF cookie is not: the play page's script sends it back
 if TRUSTED_PROXIES > 0:

@@ -99,13 +99,18 @@ def ledger_mismatches() -> Iterator[str]:
 
 
 def first_look(board: Board, report: Report, progress: Callable[[int], None]) -> Iterator[Doubts]:
-    """Everybody SQL has, then everybody Redis has, then every line of the ranking."""
+    """Everybody SQL has, everybody Redis has, whoever was written meanwhile, and every line of the ranking."""
+    beginning = truth.snapshot()
     for standings in truth.everyone():
         yield Doubts(disagreeing(board, standings))
         report.compared += len(standings)
         progress(len(standings))
     for ids in inspection.player_ids(board):
         yield Doubts(dict.fromkeys(set(ids).difference(truth.known(uuids(ids)))))
+    # Whoever is new in SQL since their page was read: after a restored backup they may have got the very version under
+    # which Redis holds another score, so that their projection lost.
+    for standings in truth.written_since(beginning):
+        yield Doubts(clashing(board, standings))
     for members in inspection.orphans(board):
         yield Doubts(orphans=members)
 
@@ -115,6 +120,16 @@ def disagreeing(board: Board, standings: list[Standing]) -> dict[str, int | None
     ids = [str(standing.user_id) for standing in standings]
     pairs = zip(standings, inspection.entries(board, ids), strict=True)
     return {str(s.user_id): s.version for s, entry in pairs if verdict(board, s.version, s, entry)}
+
+
+def clashing(board: Board, standings: list[Standing]) -> dict[str, int | None]:
+    """Of these players, those of whom Redis holds something else under the same version."""
+    pairs = zip(standings, inspection.entries(board, [str(s.user_id) for s in standings]), strict=True)
+    return {
+        str(s.user_id): s.version
+        for s, entry in pairs
+        if entry.version == s.version and inspection.differs(board, s, entry)
+    }
 
 
 def after_a_pause(found: Iterable[Doubts]) -> Iterator[Doubts]:

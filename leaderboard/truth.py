@@ -43,6 +43,13 @@ CHANGED = f"""
 SELECT {STANDING_COLUMNS} {FROM}
  WHERE s.changed_xid >= %s AND s.changed_xid < pg_snapshot_xmax(pg_current_snapshot())::text::bigint
 """
+# The same of every transaction that a snapshot taken earlier did not see.
+WRITTEN = f"""
+SELECT {STANDING_COLUMNS} {FROM}
+ WHERE s.changed_xid >= pg_snapshot_xmin(%s::pg_snapshot)::text::bigint
+   AND s.changed_xid < pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+   AND NOT pg_visible_in_snapshot(s.changed_xid::text::xid8, %s::pg_snapshot)
+"""
 # A page at a time, in key order: no snapshot is held for as long as a million players take, and every page is fresh.
 # The bound stands for both tables: a merge join would otherwise read `users` from its start for every page.
 PAGE = f"""
@@ -122,6 +129,19 @@ def watermark() -> Watermark:
 def changed_since(oldest: int) -> Iterator[list[Standing]]:
     """Standings whose version was raised by transaction `oldest` or a later one, in chunks."""
     for rows in stream(CHANGED, [oldest]):
+        yield [Standing(*row) for row in rows]
+
+
+def snapshot() -> str:
+    """What is committed at this moment, for `written_since`."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_current_snapshot()::text")
+        return str(cursor.fetchone()[0])
+
+
+def written_since(earlier: str) -> Iterator[list[Standing]]:
+    """Standings that a transaction has raised which this snapshot did not see, in chunks."""
+    for rows in stream(WRITTEN, [earlier, earlier]):
         yield [Standing(*row) for row in rows]
 
 

@@ -2,12 +2,14 @@
 
 import uuid
 from dataclasses import asdict
+from hashlib import sha256
 from typing import Any, cast
 
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseNotModified
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
@@ -70,18 +72,25 @@ class TopView(BoardView):
             snapshot = snapshots.get(board)
             return page_response(request, snapshot.page, snapshot.body(limit, offset))
         page = reads.top(board, limit, offset)
-        # No ETag: seq moves only when the visible top does, and this page reaches below it.
-        return HttpResponse(snapshots.encode_page(page, page.rows), content_type="application/json", headers=caching())
+        return tagged_by_content(request, snapshots.encode_page(page, page.rows))
 
 
 def page_response(request: Request, page: Page, body: bytes) -> HttpResponse:
     """200 with an ETag, or 304 when the client has this (epoch, seq). SQL's pages have neither, so no ETag."""
     if page.epoch is None:
         return HttpResponse(body, content_type="application/json", headers=caching())
-    etag = f'"{page.epoch}:{page.seq}"'
+    return tagged(request, body, f'"{page.epoch}:{page.seq}"')
+
+
+def tagged_by_content(request: Request, body: bytes) -> HttpResponse:
+    """What reaches below the visible top: seq does not move with it, so its ETag is a digest of what it says."""
+    return tagged(request, body, f'"{sha256(body).hexdigest()[:32]}"')
+
+
+def tagged(request: Request, body: bytes, etag: str) -> HttpResponse:
     headers = {"ETag": etag, **caching()}
     if matches(request.META.get("HTTP_IF_NONE_MATCH", ""), etag):
-        return HttpResponse(status=304, headers=headers)
+        return HttpResponseNotModified(headers=headers)
     return HttpResponse(body, content_type="application/json", headers=headers)
 
 
@@ -122,12 +131,12 @@ class PlayerScoreView(BoardView):
         parameters=[BoardQuery],
         responses={200: envelope(PlayerStandingSerializer()), **problems(400, 401, 404, 429, 503)},
     )
-    def get(self, request: Request, user_id: uuid.UUID) -> Response:
+    def get(self, request: Request, user_id: uuid.UUID) -> HttpResponse:
         board = boards.get(query(BoardQuery, request)["board"])
         standing = reads.player(board, user_id)
         if standing is None:
             raise Problem("not-found", "There is no such player.")
-        return ok(asdict(standing), headers=caching())
+        return tagged_by_content(request, JSONRenderer().render({"success": True, "data": asdict(standing)}))
 
 
 class AroundView(BoardView):
@@ -145,4 +154,4 @@ class AroundView(BoardView):
         page = reads.around(board, user_id, asked["radius"])
         if not page.rows and reads.player(board, user_id) is None:
             raise Problem("not-found", "There is no such player.")
-        return HttpResponse(snapshots.encode_page(page, page.rows), content_type="application/json", headers=caching())
+        return tagged_by_content(request, snapshots.encode_page(page, page.rows))

@@ -16,6 +16,7 @@ from rest_framework_simplejwt.utils import get_md5_hash_password
 
 from api.fields import StrictSerializer, StrictText
 from api.problems import Problem
+from api.throttles import charge, hit
 from scoreboard import addresses
 from scoreboard.authentication import MALFORMED, password_mark
 from scoreboard.models import User
@@ -103,12 +104,14 @@ def sign_in(username: str, password: str, request: HttpRequest | None = None) ->
 def rotate(raw: str) -> dict[str, str]:
     """Spends a refresh token and returns a new pair.
 
-    Raises 401 if it is bad, expired, spent or older than the password, or its user disabled.
+    Raises 401 if it is bad, expired, spent or older than the password, or its user disabled; 429 like every call of a
+    signed-in user.
 
     The blacklist's unique row decides: of two rotations of one token at the same moment one gets a pair.
     """
     old = refresh_token(raw)
     user = bearer(old)
+    hit(charge("user", str(user.pk)))
     _, spent_now = cast(tuple[Any, bool], old.blacklist())
     if not spent_now:
         raise Problem("not-authenticated", "The refresh token is already used.")

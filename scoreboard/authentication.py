@@ -36,7 +36,12 @@ def password_mark(token: Token) -> str:
 
 
 class UUIDSubject:
-    """Refuses tokens whose subject is not a UUID before SQL sees it."""
+    """Refuses tokens whose subject is not a UUID before SQL sees it; reads the scheme in any capitals (RFC 9110)."""
+
+    def get_raw_token(self, header: bytes) -> bytes | None:
+        scheme, _, rest = header.partition(b" ")
+        raw: bytes | None = super().get_raw_token(b"Bearer " + rest if scheme.lower() == b"bearer" else header)  # type: ignore[misc]
+        return raw
 
     def get_validated_token(self, raw_token: bytes) -> Token:
         try:

@@ -11,5 +11,5 @@ urlpatterns = [
     path("auth/token/verify", account_views.VerifyView.as_view(), name="auth-verify"),
     path("auth/logout", account_views.SignOutView.as_view(), name="auth-logout"),
     path("score/bonus", bonus_views.BonusView.as_view(), name="score-bonus"),
-    path("score/<uuid:user_id>/history", history_views.HistoryView.as_view(), name="score-history"),
+    path("score/<id:user_id>/history", history_views.HistoryView.as_view(), name="score-history"),
 ]

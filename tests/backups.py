@@ -59,10 +59,11 @@ class CopiedTables:
 
     def restore(self) -> None:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("TRUNCATE user_scores, score_history CASCADE")
+            # First, because its trigger makes and raises rows of user_scores.
             cursor.execute(
                 "UPDATE users u SET username = b.username, avatar_url = b.avatar_url, is_hidden = b.is_hidden,"
                 " is_active = b.is_active FROM saved_users b WHERE b.id = u.id"
             )
+            cursor.execute("TRUNCATE user_scores, score_history CASCADE")
             for table in TABLES:
                 cursor.execute(f"INSERT INTO {table} TABLE saved_{table}")

@@ -13,7 +13,7 @@ from django.urls import URLPattern, path, reverse
 from actions.watch import decisions
 from actions.watch.findings import Detector
 from actions.watch.flags import Flag
-from actions.watch.review import revertible, review
+from actions.watch.review import review
 from scoreboard.admin.records import ReadOnlyAdmin, user_link
 from scoreboard.models import User
 
@@ -161,7 +161,7 @@ class FlagAdmin(ReadOnlyAdmin):
             "opts": self.opts,
             "title": MEASURES[measure][0],
             "measure": measure,
-            "rows": [(flag, revertible(flag) if measure == "revert" else 0) for flag in flags],
+            "rows": [(flag, decisions.revertible(flag) if measure == "revert" else 0) for flag in flags],
             "max_note": MAX_NOTE,
         }
         request.current_app = self.admin_site.name
@@ -170,7 +170,7 @@ class FlagAdmin(ReadOnlyAdmin):
     def carry_out(self, request: HttpRequest, measure: str, selected: QuerySet[Flag], note: str) -> None:
         for flag in self.in_reach(request, selected)[:MAX_FLAGS]:
             try:
-                done = decisions.decide(flag.pk, measure, cast(User, request.user), note)
+                done = decisions.decide(flag.pk, measure, cast(User, request.user), note, shown=shown(request, flag))
                 messages.success(request, f"{done} ({flag.user.username})")
             except decisions.NotPossible as error:
                 messages.warning(request, str(error))
@@ -183,6 +183,12 @@ class FlagAdmin(ReadOnlyAdmin):
         if len(reachable) < len(flags):
             messages.warning(request, "Flags of admins are left out: only superusers act upon them.")
         return reachable
+
+
+def shown(request: HttpRequest, flag: Flag) -> int:
+    """The points that the page, which was confirmed, said of this flag; none if it said nothing."""
+    text = request.POST.get(f"points-{flag.pk}", "")
+    return int(text) if text.isdecimal() and len(text) < 19 else 0
 
 
 def fits(flag: Flag, measure: str) -> bool:

@@ -34,11 +34,12 @@ class NotPossible(Exception):
     """The decision does not fit the flag's state; the sentence says why."""
 
 
-def decide(flag_id: int, measure: str, actor: User, note: str) -> str:
+def decide(flag_id: int, measure: str, actor: User, note: str, *, shown: int | None = None) -> str:
     """Takes this measure (a key of MEASURES) and returns what was done, as a sentence.
 
+    `shown`: the points that the actor was told a revert takes back.
     Raises NotPossible when the flag was dismissed meanwhile, would be dismissed after a measure was taken, has nothing
-    to revert, or is the actor's own.
+    to revert or more than was shown, or is the actor's own.
     """
     with transaction.atomic():
         flag = Flag.objects.select_for_update().get(pk=flag_id)
@@ -48,6 +49,8 @@ def decide(flag_id: int, measure: str, actor: User, note: str) -> str:
             raise NotPossible(f"{flag} was dismissed; new evidence opens a new flag.")
         if measure == "dismiss" and flag.state != Flag.State.OPEN:
             raise NotPossible(f"{flag} is confirmed: “{flag.measures}” was done.")
+        if measure == "revert" and shown is not None and (now := revertible(flag)) > shown:
+            raise NotPossible(f"{flag} has new evidence: it is {now} points by now, and not {shown}. Look at it again.")
         done = MEASURES[measure](flag, actor, note)
         flag.state = Flag.State.DISMISSED if measure == "dismiss" else Flag.State.CONFIRMED
         flag.decided_by, flag.decided_at = actor, timezone.now()
@@ -111,6 +114,11 @@ def to_revert(flag: Flag) -> list[tuple[int, int]]:
     )
     taken = set(made.values_list("action_id", flat=True))
     return [(history_id, points) for history_id, points in found if compensation_id(history_id) not in taken]
+
+
+def revertible(flag: Flag) -> int:
+    """The points a revert would take back, before the player's total bounds it."""
+    return sum(points for _, points in to_revert(flag))
 
 
 def compensation(flag: Flag, history_id: int, points: int, actor: User, note: str) -> Entry:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from actions.watch.decisions import compensation_id, to_revert
+from actions.watch.decisions import compensation_id, revertible
 from actions.watch.findings import SENTENCES, Severity
 from actions.watch.flags import Flag, FlaggedEntry
 from scoreboard.models import ScoreHistory, User
@@ -90,8 +90,3 @@ def lines(flag: Flag) -> list[Line]:
     reverted = ScoreHistory.objects.filter(user_id=flag.user_id, action_id__in=made)
     taken = {made[action_id] for action_id in reverted.values_list("action_id", flat=True)}
     return [Line(entry, entry.pk in taken) for entry in entries]
-
-
-def revertible(flag: Flag) -> int:
-    """The points a revert would take back, before the player's total bounds it."""
-    return sum(points for _, points in to_revert(flag))

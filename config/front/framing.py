@@ -52,10 +52,15 @@ class UntilClose:
 
 
 class Chunked:
-    """Transfer-Encoding: chunked. Trailers are refused: nobody here sends any, and smugglers love them."""
+    """Transfer-Encoding: chunked. Trailers are refused: nobody here sends any, and smugglers love them.
 
-    def __init__(self) -> None:
+    `keep`: collect what is in the chunks as `content`.
+    """
+
+    def __init__(self, *, keep: bool = False) -> None:
         self.done = False
+        self.content = bytearray()
+        self._keep = keep
         self._left = 0  # bytes of the present chunk, the CRLF behind it included
         self._line = b""  # the part of a size line that has arrived
         self._last = False
@@ -65,6 +70,8 @@ class Chunked:
         while at < len(data) and not self.done:
             if self._left > 2:
                 step = min(self._left - 2, len(data) - at)
+                if self._keep:
+                    self.content += data[at : at + step]
                 self._left -= step
                 at += step
             elif self._left > 0:

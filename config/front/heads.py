@@ -44,6 +44,16 @@ class Request:
     upgrade: bool
     expects_continue: bool
 
+    def whole(self, body: bytes) -> bytes:
+        """What goes upstream, once `body` is all there.
+
+        A body that came in chunks goes on with its length, as from nginx: WSGI knows no other.
+        """
+        if isinstance(self.body, Chunked):
+            content = bytes(self.body.content)
+            return b"%bContent-Length: %d\r\n\r\n%b" % (self.head[:-2], len(content), content)
+        return self.head + body
+
     @property
     def repeatable(self) -> bool:
         """Whether sending it twice does no harm (RFC 9110 section 9.2.1) and needs nothing but its head."""
@@ -80,7 +90,7 @@ def parse_request(head: bytes, peer: bytes, *, may_upgrade: frozenset[bytes]) ->
             text = value.strip(b"\t ")
             if key in framing and (key != b"content-length" or text not in framing[key]):
                 raise BadHead(f"Expected one {key.decode()} header, got several")
-            if key not in framing:
+            if key not in framing and key != b"transfer-encoding":
                 lines += (name, b":", value, b"\r\n")
             framing[key] = {text}
         elif key == b"connection":
@@ -112,7 +122,7 @@ def _request_body(framing: dict[bytes, set[bytes]], minor: bytes) -> Body:
     if encoding is not None:
         if length is not None or minor == b"0" or {value.lower() for value in encoding} != {b"chunked"}:
             raise BadHead("Expected Transfer-Encoding: chunked, in HTTP/1.1, without a Content-Length")
-        return Chunked()
+        return Chunked(keep=True)
     if length is None:
         return Empty()
     (text,) = length

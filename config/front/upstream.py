@@ -35,7 +35,7 @@ class Upstream(asyncio.Protocol):
         """Send `request`, in one piece: a server that answers at the head and closes leaves nothing to write to."""
         self._request, self.answering, self._head = request, False, b""
         self._relay = self._read_head
-        self.transport.write(request.head + body)
+        self.transport.write(request.whole(body))
 
     def write(self, data: bytes) -> None:
         self.transport.write(data)

@@ -20,6 +20,11 @@ from scoreboard.accounts import MAX_PASSWORD
 from scoreboard.models import User
 from scoreboard.names import MAX_LENGTH
 
+TOGETHER = (
+    "This name, password and code do not belong together, or the account is not an admin's. "
+    "A code counts once: if it was used, wait for the next."
+)
+
 
 class AdminSignInForm(AdminAuthenticationForm):
     # Django's own field would change the name into another normal form than the one it was registered in.
@@ -39,7 +44,9 @@ class AdminSignInForm(AdminAuthenticationForm):
 
     def __init__(self, request: HttpRequest | None = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, *args, **kwargs)
-        if not settings.ADMIN_OTP:
+        if settings.ADMIN_OTP:
+            self.error_messages = {**self.error_messages, "invalid_login": TOGETHER}
+        else:
             del self.fields["code"]
 
     def clean(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from actions import catalog, tokens
 from actions.models import ActionToken, ActionType
 from scoreboard.models import User
 from tests.client import MINT, UPDATE, Api, assert_problem
-from tests.people import update_body
+from tests.people import bearer, update_body
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("fresh_limits", "catalogue")]
 
@@ -112,3 +112,19 @@ def test_an_edit_of_the_catalogue_reaches_the_limits_of_a_running_process(
     assert remembered.json()["data"]["points"] == 7, "points never do"
     monkeypatch.setattr(catalog, "REFRESH_SECONDS", 0.0)
     assert [mint(api, alice).status_code for _ in range(2)] == [201, 429]
+
+
+def test_a_token_that_a_new_password_has_ended_uses_up_nothing(api: Api, alice: User, settings: Settings) -> None:
+    """Else whoever has a stolen one keeps its owner from playing for an hour, for as long as it has not expired."""
+    settings.LIMITS = {**settings.LIMITS, "actions": "2/hour"}
+    stolen = bearer(alice)
+    alice.set_password("another long enough pass phrase")
+    alice.save()
+    assert {api.post(MINT, {"action_type": "WIN_MATCH"}, headers=stolen).status_code for _ in range(5)} == {401}
+    assert [mint(api, alice).status_code for _ in range(3)] == [201, 201, 429]
+
+
+def test_what_is_refused_leaves_no_row(api: Api, alice: User, settings: Settings) -> None:
+    settings.LIMITS = {**settings.LIMITS, "actions": "2/hour"}
+    assert [mint(api, alice).status_code for _ in range(5)] == [201, 201, 429, 429, 429]
+    assert ActionToken.objects.count() == 2

@@ -133,7 +133,7 @@ def test_what_does_not_fit_the_range_does_not_stop_what_does(api: Api, alice: Us
 def test_a_disabled_player_gets_nothing(api: Api, alice: User) -> None:
     actions = [fresh(alice), fresh(alice)]
     User.objects.filter(pk=alice.pk).update(is_active=False)
-    assert [result["status"] for result in send(api, alice, actions)] == [401, 401]
+    assert_problem(api.post(BATCH, {"actions": [*actions, {}]}, alice), "not-authenticated")
     assert (total(alice), ScoreHistory.objects.count()) == (0, 0)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db.models import F
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
@@ -21,6 +22,15 @@ from tests.races import at_once, none_failed
 from tests.signer import Signer
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("board", "unlimited")]
+
+
+def days_pass() -> None:
+    """Everything that is there is three days old."""
+    ago = timedelta(days=3)
+    ActionToken.objects.update(
+        issued_at=F("issued_at") - ago, not_before=F("not_before") - ago, expires_at=F("expires_at") - ago
+    )
+    QueuedWork.objects.update(accepted_at=F("accepted_at") - ago, sent_at=F("sent_at") - ago)
 
 
 def test_a_token_that_expires_while_it_waits_is_paid(api: Api, alice: User) -> None:
@@ -56,16 +66,65 @@ def test_waiting_makes_nothing_less_early(api: Api, alice: User) -> None:
     assert [result["status"] for result in results(api, alice, work)] == [425]
 
 
-def test_a_token_whose_row_is_purged_while_it_waits_is_paid_once(api: Api, alice: User) -> None:
-    paid, waiting = fresh(alice), fresh(alice)
+@pytest.mark.parametrize("dead", [False, True])
+@pytest.mark.parametrize("meanwhile", [{}, {"points": 60}, {"points": 40}, {"enabled": False}], ids=str)
+def test_work_that_waits_for_days_is_paid_as_it_was_accepted(
+    api: Api, alice: User, dead: bool, meanwhile: dict[str, Any]
+) -> None:
+    """Longer than tokens are kept, and through a change of the catalogue."""
+    paid, waiting, another = fresh(alice), fresh(alice), fresh(alice)
     assert api.post(UPDATE, paid, alice).status_code == 200
     work = queued(api, alice, paid, waiting)
-    ActionToken.objects.update(expires_at=timezone.now() - timedelta(days=2))
-    assert tasks.purge_tokens() == 2
-    assert [result["status"] for result in results(api, alice, work)] == [409, 200]
+    if dead:
+        queue.failed(work.pk, "broken", final=True)
+    days_pass()
+    assert tasks.purge_tokens() == 1
+    assert not ActionToken.objects.filter(pk=another["action_id"]).exists()
+    if meanwhile:
+        ActionType.objects.filter(slug="WIN_MATCH").update(**meanwhile)
+    if dead:
+        work.refresh_from_db()
+        assert queue.replay(work)
+    assert [(result["status"], result.get("score_delta")) for result in results(api, alice, work)] == [
+        (409, None),
+        (200, 50),
+    ]
     assert total(alice) == 100
+    assert tasks.purge_tokens() == 2
     again = queued(api, alice, waiting)
     assert [result["status"] for result in results(api, alice, again)] == [409]
+
+
+def test_a_separate_signers_token_is_paid_as_it_was_accepted(api: Api, alice: User, settings: Settings) -> None:
+    signer = Signer()
+    settings.ACTION_TOKEN_KEYS = [signer.setting]
+    work = queued(api, alice, signer.body(alice))
+    days_pass()
+    ActionType.objects.filter(slug="WIN_MATCH").update(enabled=False)
+    assert tasks.purge_tokens() == 0
+    assert [result["status"] for result in results(api, alice, work)] == [200]
+
+
+def test_a_separate_signers_token_that_the_catalogue_does_not_allow_gets_no_row(
+    api: Api, alice: User, settings: Settings
+) -> None:
+    """Not when it is accepted, and not because the catalogue allows it by the time it is judged."""
+    signer = Signer()
+    settings.ACTION_TOKEN_KEYS = [signer.setting]
+    work = queued(api, alice, signer.body(alice, points=60))
+    ActionType.objects.filter(slug="WIN_MATCH").update(max_points=60)
+    assert [result["status"] for result in results(api, alice, work)] == [403]
+    assert not ActionToken.objects.exists()
+
+
+def test_a_token_whose_row_never_was_is_refused_here_too(api: Api, alice: User) -> None:
+    """Its signature is good: made with the site's own key, or revoked by taking its row away."""
+    before, meanwhile = fresh(alice), fresh(alice)
+    ActionToken.objects.filter(pk=before["action_id"]).delete()
+    work = queued(api, alice, before, meanwhile)
+    ActionToken.objects.filter(pk=meanwhile["action_id"]).delete()
+    assert [result["status"] for result in results(api, alice, work)] == [403, 403]
+    assert total(alice) == 0
 
 
 def test_a_key_that_is_rotated_out_while_it_waits_does_not_matter(api: Api, alice: User, settings: Settings) -> None:
@@ -94,9 +153,9 @@ def test_a_separate_signers_token_is_charged_when_it_is_accepted_and_not_again(
     one, two, three = (signer.body(alice) for _ in range(3))
     work = queued(api, alice, one, two)
     assert api.post(UPDATE, three, alice, PREFER).status_code == 429
-    batch = accepted(api.post(BATCH, {"actions": [three]}, alice, PREFER))
-    assert [result["status"] for result in results(api, alice, batch)] == [429]
-    assert [result["status"] for result in results(api, alice, work)] == [200, 200]
+    batch = accepted(api.post(BATCH, {"actions": [three, one]}, alice, PREFER))
+    assert [result["status"] for result in results(api, alice, batch)] == [429, 200]
+    assert [result["status"] for result in results(api, alice, work)] == [409, 200]
     assert [result["status"] for result in results(api, alice, queued(api, alice, one, two))] == [409, 409]
 
 
@@ -164,3 +223,19 @@ def test_old_answers_are_forgotten_and_promises_are_not(api: Api, alice: User) -
     QueuedWork.objects.exclude(pk=recent.pk).update(finished_at=long_ago, accepted_at=long_ago)
     assert queue.purge() == 1
     assert set(QueuedWork.objects.values_list("pk", flat=True)) == {recent.pk, waiting.pk, dead.pk}
+
+
+def test_a_batch_in_which_nothing_is_left_to_judge_is_answered_at_once(api: Api, alice: User) -> None:
+    """Keeping refusals for a week would let anyone fill the disk."""
+    answer = api.post(BATCH, {"actions": [{}, {"x" * 5000: 1}, "nonsense"]}, alice, PREFER)
+    assert answer.status_code == 200
+    assert [result["status"] for result in answer.json()["data"]["results"]] == [400, 400, 400]
+    assert not QueuedWork.objects.exists()
+
+
+def test_a_refusal_does_not_repeat_what_was_sent(api: Api, alice: User) -> None:
+    body = {"actions": [{f"{n}{'x' * 500}": 1 for n in range(200)}]}
+    answer = api.post(BATCH, body, alice)
+    [result] = answer.json()["data"]["results"]
+    assert len(result["errors"]) == 10
+    assert len(answer.content) < 2000

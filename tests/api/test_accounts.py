@@ -1,10 +1,16 @@
 """Sign-up, sign-in, rotation, verification and sign-out."""
 
+from datetime import timedelta
+
 import pytest
-from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 from scoreboard.models import User
+from scoreboard.tasks import purge_sign_ins
 from tests.client import Api, assert_problem
 from tests.people import PASSWORD, player
 
@@ -219,3 +225,38 @@ def test_no_answer_shows_a_hash_or_somebody_s_address(api: Api) -> None:
         said = api.get(path, user).content.decode()
         assert "example.org" not in said
         assert "scrypt" not in said
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR"])
+def test_the_scheme_is_read_in_any_capitals(api: Api, alice: User, scheme: str) -> None:
+    """RFC 9110, section 11.1."""
+    token = str(AccessToken.for_user(alice))
+    assert api.get("/api/v1/score/me", headers={"Authorization": f"{scheme} {token}"}).status_code == 200
+    assert api.get("/api/v1/score/me", headers={"Authorization": f"{scheme}{token}"}).status_code == 401
+
+
+def test_rotations_are_calls_of_their_user(api: Api, alice: User, settings: Settings) -> None:
+    """Each leaves a row for as long as the token would have lived."""
+    settings.LIMITS = {**settings.LIMITS, "user": "2/minute"}
+    refresh = str(RefreshToken.for_user(alice))
+    for _ in range(2):
+        answer = api.post(REFRESH, {"refresh": refresh})
+        assert answer.status_code == 200
+        refresh = answer.json()["data"]["refresh"]
+    assert_problem(api.post(REFRESH, {"refresh": refresh}), "rate-limited")
+    settings.LIMITS = {**settings.LIMITS, "user": "off"}
+    assert api.post(REFRESH, {"refresh": refresh}).status_code == 200
+
+
+def test_what_has_expired_is_forgotten(api: Api, alice: User) -> None:
+    old, spent, good = (RefreshToken.for_user(alice) for _ in range(3))
+    spent.blacklist()
+    then = timezone.now() - timedelta(seconds=1)
+    OutstandingToken.objects.filter(jti__in=[old["jti"], spent["jti"]]).update(expires_at=then)
+    for key, expires in (("a" * 32, then), ("b" * 32, timezone.now() + timedelta(days=1))):
+        Session.objects.create(session_key=key, session_data="", expire_date=expires)
+    assert purge_sign_ins(chunk=1) == 3
+    assert list(OutstandingToken.objects.values_list("jti", flat=True)) == [good["jti"]]
+    assert not BlacklistedToken.objects.exists()
+    assert Session.objects.get().session_key == "b" * 32
+    assert api.post(REFRESH, {"refresh": str(good)}).status_code == 200

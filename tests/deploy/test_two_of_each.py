@@ -2,8 +2,10 @@
 
 import itertools
 import json
+import re
 import threading
 import time
+import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Iterator
@@ -134,3 +136,38 @@ def test_what_a_client_says_about_its_address_is_dropped(site: Site) -> None:
         except urllib.error.HTTPError as refused:
             statuses.append(refused.code)
     assert statuses == [401] * 10 + [429] * 2
+
+
+def refused(request: urllib.request.Request) -> tuple[int, dict[str, str], dict[str, object]]:
+    """Status, headers in small letters, and the problem document."""
+    with pytest.raises(urllib.error.HTTPError) as met:
+        urllib.request.urlopen(request, timeout=10)  # noqa: S310
+    answer = met.value
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    assert headers["content-type"] == "application/problem+json"
+    return answer.code, headers, json.loads(answer.read())
+
+
+def test_what_nginx_answers_by_itself_is_a_problem_document_too(site: Site, alice: User) -> None:
+    door, webs, _ = site
+    large = urllib.request.Request(  # noqa: S310
+        door.http("/api/v1/score/batch"), b"x" * 300_000, {"X-Request-ID": "mine-12345"}
+    )
+    status, headers, document = refused(large)
+    assert (status, document["type"], document["request_id"]) == (413, "/problems/payload-too-large", "mine-12345")
+    assert headers["x-request-id"] == "mine-12345"
+    for web in webs:
+        web.close()
+    forged = {"X-Request-ID": 'a"b\\'}
+    status, headers, document = refused(urllib.request.Request(door.http("/api/v1/scoreboard/top"), headers=forged))  # noqa: S310
+    assert (status, document["type"], headers["retry-after"]) == (503, "/problems/unavailable", "2")
+    assert document["request_id"] == headers["x-request-id"]
+    assert re.fullmatch("[0-9a-f]{32}", str(document["request_id"]))
+
+
+def test_a_shared_cache_is_told_that_some_cannot_unpack(site: Site, alice: User) -> None:
+    door, _, _ = site
+    score(door, alice)
+    request = urllib.request.Request(door.http("/static/leaderboard/live-leaderboard.js"))  # noqa: S310
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        assert "accept-encoding" in str(answer.headers.get_all("Vary")).lower()

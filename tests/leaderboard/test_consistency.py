@@ -64,9 +64,12 @@ class Interleavings(RuleBasedStateMachine):
         super().__init__()
         self.redis: Any = redis_client.connection()
         self.keys = boards.keys(self.board)
+        # In this order: a change of the profile makes and raises rows of user_scores.
+        for user in self.users:
+            fresh = {"username": user.username, "is_hidden": False, "is_active": True, "avatar_url": ""}
+            User.objects.filter(pk=user.pk).update(**fresh)
         with database.cursor() as cursor:
             cursor.execute("TRUNCATE user_scores, score_history CASCADE")
-        User.objects.filter(pk__in=[u.pk for u in self.users]).update(is_hidden=False, is_active=True, avatar_url="")
         self.lose_everything()
         assert rebuild.rebuild(self.board)
         self.news: list[Standing] = []

@@ -93,6 +93,7 @@ def test_who_has_it_is_told_so_without_a_body(api: Api, crowd: list[User], form:
     answer = api.get(TOP, headers={"If-None-Match": form.format(etag)})
     assert (answer.status_code, answer.content) == (304, b"")
     assert (answer["ETag"], answer["Cache-Control"]) == (etag, PUBLIC)
+    assert "Content-Type" not in answer  # a cache would put it on the answer it has
 
 
 @pytest.mark.parametrize("form", ["", '""', "nonsense", '"a:1"', "\x00", '"' * 999, "W/"])
@@ -110,11 +111,29 @@ def test_the_etag_moves_when_the_top_does(api: Api, crowd: list[User], board: Bo
     assert answer.json()["data"][0]["user_id"] == str(crowd[9].pk)
 
 
-def test_a_page_below_the_visible_top_has_no_etag(api: Api, crowd: list[User]) -> None:
+def test_an_answer_below_the_visible_top_is_tagged_by_what_it_says(api: Api, crowd: list[User]) -> None:
     """seq stands still when only that part of the board moves."""
-    answer = api.get(f"{TOP}?limit=10&offset=95")
-    assert "ETag" not in answer
-    assert api.get(f"{TOP}?limit=10&offset=95", headers={"If-None-Match": "*"}).status_code == 200
+    crowded = players(90)
+    for user in crowded:
+        give(user, 5)
+    below = crowded[-1]
+    for path in (f"{TOP}?limit=10&offset=95", of(below), of(below, "/around?radius=1")):
+        answer = api.get(path)
+        assert answer["Cache-Control"] == PUBLIC
+        again = api.get(path, headers={"If-None-Match": answer["ETag"]})
+        assert (again.status_code, again.content) == (304, b"")
+    give(below, -1)
+    for path in (f"{TOP}?limit=30&offset=95", of(below), of(below, "/around?radius=1")):
+        before = api.get(path)["ETag"]
+        give(below, -1)
+        assert api.get(path, headers={"If-None-Match": before}).status_code == 200
+
+
+@pytest.mark.parametrize("rest", ["", "/around"])
+def test_an_id_may_be_written_in_capitals(api: Api, crowd: list[User], rest: str) -> None:
+    """RFC 9562, section 4: on input in either case."""
+    capitals = api.get(f"/api/v1/score/{str(crowd[3].pk).upper()}{rest}")
+    assert (capitals.status_code, capitals.json()) == (200, api.get(of(crowd[3], rest)).json())
 
 
 # --- One player -------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import uuid
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.utils import timezone
 
 from scoreboard import ledger
 from scoreboard.ledger import Entry
@@ -245,7 +246,9 @@ def test_what_no_board_shows_does_not(alice: User, change: dict[str, object]) ->
     assert UserScore.objects.get(user=alice).version == 1
 
 
-def test_a_player_without_points_has_nothing_to_raise() -> None:
-    newcomer = player()
+def test_a_player_without_points_has_a_version_as_soon_as_the_profile_changes() -> None:
+    """A first score that is being written beside it must know that it is not the first news."""
+    newcomer, other = player(), player()
     User.objects.filter(pk=newcomer.pk).update(is_hidden=True)
-    assert not UserScore.objects.filter(user=newcomer).exists()
+    User.objects.filter(pk=other.pk).update(last_login=timezone.now())
+    assert list(UserScore.objects.values_list("user_id", "total", "version")) == [(newcomer.pk, 0, 1)]

@@ -14,6 +14,7 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from pytest_django.fixtures import Settings
 
 from scoreboard import second_factor
+from scoreboard.admin.sign_in import TOGETHER
 from scoreboard.models import User
 from tests.admin_site import signed_in
 from tests.people import PASSWORD
@@ -57,7 +58,7 @@ def test_a_wrong_code_is_told_as_a_wrong_password_is(root: User) -> None:
     second_factor.enroll(root)
     wrong_code, wrong_password = enter("000000"), enter(app_code(root), password="not the one")
     said = [list(answer.context["form"].non_field_errors()) for answer in (wrong_code, wrong_password)]
-    assert said[0] == said[1] != []
+    assert said[0] == said[1] == [TOGETHER]
 
 
 def test_an_admin_without_a_second_factor_waits_outside(root: User) -> None:

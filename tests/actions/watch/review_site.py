@@ -1,5 +1,6 @@
 """The review queue as somebody who is signed in to the admin site uses it."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -41,10 +42,17 @@ def page(flagged: Flag) -> str:
 
 
 def decide(by: User, measure: str, flags: Iterable[Flag], *, confirmed: bool = True, note: str = "") -> Any:
-    body = {"measure": measure, "flag": [one.pk for one in flags], "note": note}
+    """Posts the measure; and then, if it is to be confirmed, what the page that asks holds in its hidden fields."""
+    client = signed_in(by)
+    body: dict[str, Any] = {"measure": measure, "flag": [one.pk for one in flags], "note": note}
     if confirmed:
-        body["confirmed"] = "yes"
-    return signed_in(by).post(DECIDE, body, follow=True)
+        body |= {"confirmed": "yes"} | shown(client.post(DECIDE, {"measure": measure, "flag": body["flag"]}))
+    return client.post(DECIDE, body, follow=True)
+
+
+def shown(asked: Any) -> dict[str, str]:
+    """The points that a page said would be taken back, by the field that says so."""
+    return dict(re.findall(r'name="(points-\d+)" value="(\d+)"', asked.content.decode()))
 
 
 def buttons(response: Any) -> list[str]:

@@ -10,7 +10,7 @@ from actions.watch.flags import Flag
 from actions.watch.record import record
 from leaderboard.boards import Board
 from scoreboard.models import User, UserScore
-from tests.actions.watch.review_site import DECIDE, LABELS, QUEUE, buttons, decide, flag, page, untouched
+from tests.actions.watch.review_site import DECIDE, LABELS, QUEUE, buttons, decide, flag, page, shown, untouched
 from tests.admin_site import said, signed_in
 from tests.agreement import assert_agreement, sql_rows
 from tests.people import player, players
@@ -96,7 +96,25 @@ def test_nothing_happens_before_it_is_confirmed(alice: User, reviewer: User, mea
 
 def test_the_page_before_a_revert_says_what_it_takes(alice: User, reviewer: User) -> None:
     response = decide(reviewer, "revert", [flag(alice)], confirmed=False)
-    assert "<td>30</td>" in response.content.decode()
+    assert "<td>30<" in response.content.decode()
+
+
+def test_a_revert_takes_no_more_than_the_page_said(alice: User, reviewer: User) -> None:
+    """The patrol goes on adding evidence to a flag that is open while somebody reads it."""
+    flagged = flag(alice)
+    body = {"measure": "revert", "flag": [flagged.pk]}
+    client = signed_in(reviewer)
+    confirmed = body | {"confirmed": "yes"} | shown(client.post(DECIDE, body))
+    assert flag(alice).pk == flagged.pk
+    assert any("60 points by now, and not 30" in text for text in said(client.post(DECIDE, confirmed, follow=True)))
+    assert untouched(alice, flagged)
+    assert any("60 points of 6 entries" in text for text in said(decide(reviewer, "revert", [flagged])))
+
+
+def test_a_revert_that_was_never_shown_takes_nothing(alice: User, reviewer: User) -> None:
+    flagged = flag(alice)
+    signed_in(reviewer).post(DECIDE, {"measure": "revert", "flag": [flagged.pk], "confirmed": "yes"})
+    assert untouched(alice, flagged)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,0 +1,86 @@
+"""Somebody scores for the first time at the moment in which they are hidden, renamed, disabled or erased.
+
+There is no total yet whose lock could keep the two apart.
+"""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from django.db import transaction
+
+from leaderboard import sweep
+from leaderboard.boards import Board
+from scoreboard import erasure
+from scoreboard.models import User, UserScore
+from scoreboard.visibility import hide, save_profile
+from tests.agreement import assert_agreement
+from tests.people import give
+from tests.races import at_once, none_failed
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def renamed(user: User) -> None:
+    user.username = "somebody else"
+    save_profile(user, ["username"])
+
+
+def disabled(user: User) -> None:
+    user.is_active = False
+    save_profile(user, ["is_active"])
+
+
+def hidden(user: User) -> None:
+    hide([user.pk])
+
+
+def erased(user: User) -> None:
+    erasure.anonymise(user.pk)
+
+
+CHANGES = [hidden, renamed, disabled, erased]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_first_score_beside_a_change_shows_what_was_changed(
+    board: Board, alice: User, change: Callable[[User], None]
+) -> None:
+    """The change is made, and not yet committed, when the score comes."""
+    made, scored = threading.Event(), threading.Event()
+
+    def step(number: int) -> None:
+        if number:
+            assert made.wait(10)
+            give(alice, 5)
+            scored.set()
+        else:
+            with transaction.atomic():
+                change(alice)
+                made.set()
+                scored.wait(0.5)
+
+    none_failed(at_once(2, step))
+    assert_agreement(board)
+    assert UserScore.objects.get(pk=alice.pk).version == 2
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_beside_a_first_score_is_shown(board: Board, alice: User, change: Callable[[User], None]) -> None:
+    """The score is written, and not yet committed, when the change comes."""
+    scored, changed = threading.Event(), threading.Event()
+
+    def step(number: int) -> None:
+        if number:
+            assert scored.wait(10)
+            change(alice)
+            changed.set()
+        else:
+            with transaction.atomic():
+                give(alice, 5)
+                scored.set()
+                changed.wait(0.5)
+
+    none_failed(at_once(2, step))
+    sweep.sweep(board)
+    assert_agreement(board)
