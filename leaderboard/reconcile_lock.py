@@ -30,23 +30,35 @@ class Busy(Exception):
 @contextmanager
 def held(board: Board) -> Iterator[None]:
     """Holds the board's lock; raises Busy, with a sentence that says who has it, when another session does."""
-    name = [SPACE, zlib.crc32(board.slug.encode()) & 0x7FFFFFFF]
     with connection.cursor() as cursor:
-        cursor.execute(TRY, name)
-        if not cursor.fetchone()[0]:
-            cursor.execute(HOLDER, name)
-            holder = cursor.fetchone()
-            session = f" (PostgreSQL session {holder[0]})" if holder else ""
-            raise Busy(f"Another reconcile of board {board.slug} is running{session}; this one did nothing.")
+        cursor.execute(TRY, name(board))
+        taken = cursor.fetchone()[0]
+    if not taken:
+        pid = holder(board)
+        session = f" (PostgreSQL session {pid})" if pid else ""
+        raise Busy(f"Another reconcile of board {board.slug} is running{session}; this one did nothing.")
     try:
         yield
     finally:
-        release(name)
+        release(board)
 
 
-def release(name: list[int]) -> None:
+def holder(board: Board) -> int | None:
+    """The process id of the PostgreSQL session that has the board's lock, None when it is free; takes nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute(HOLDER, name(board))
+        found = cursor.fetchone()
+    return found[0] if found else None
+
+
+def name(board: Board) -> list[int]:
+    """The two numbers the lock goes by in PostgreSQL."""
+    return [SPACE, zlib.crc32(board.slug.encode()) & 0x7FFFFFFF]
+
+
+def release(board: Board) -> None:
     try:
         with connection.cursor() as cursor:
-            cursor.execute(RELEASE, name)
+            cursor.execute(RELEASE, name(board))
     except (OperationalError, InterfaceError):
         pass  # the session is gone, and its lock with it
