@@ -89,6 +89,16 @@ class History:
         with self.lock:
             return sum(told.status == status for told in self.told)
 
+    def highest(self, player: str) -> int:
+        """The highest score that an acknowledgement told `player` so far."""
+        with self.lock:
+            return max((told.new_score or 0 for told in self.told if told.player == player), default=0)
+
+    def shown(self, player: str, score: int) -> bool:
+        """Whether a read ever showed `player` this score."""
+        with self.lock:
+            return any((seen.player, seen.score) == (player, score) for seen in self.seen)
+
     def lines(self) -> Iterator[str]:
         with self.lock:
             events: list[Minted | Told | Seen] = [*self.minted, *self.told, *self.seen]
