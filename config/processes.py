@@ -12,6 +12,7 @@ import sys
 from contextlib import suppress
 from types import FrameType
 
+import honcho.manager
 import psutil
 from honcho.environ import parse_procfile
 from honcho.manager import SYSTEM_PRINTER_NAME, Manager
@@ -22,6 +23,7 @@ from config.leash import die_with
 from config.local import BASE
 
 _LOOK_SECONDS = 1.0
+_LEAVE_SECONDS = 10  # what every process promises to be gone within; honcho's own patience ends after 5
 _STARTED = re.compile(r"(\S+) started \(pid=(\d+)\)")
 _STOPPED = re.compile(r"(\S+) stopped \(rc=(-?\d+)\)")
 
@@ -55,6 +57,7 @@ class Processes:
         self.servers = servers
         self.fallen: str | None = None
         self.console = Console()
+        honcho.manager.KILL_WAIT = _LEAVE_SECONDS
         self.manager = Manager(self.console)
         leash = shlex.join([sys.executable, "-I", str(BASE / "config" / "leash.py")])
         procfile = parse_procfile((BASE / "Procfile").read_text(encoding="utf-8"))
