@@ -5,12 +5,21 @@ import os
 import pytest
 from _pytest.terminal import TerminalReporter
 from django.conf import settings
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis
 
 from api import redis_client
 from leaderboard import rebuild
 from tests.programs import NOT_HERE
 
 pytest_plugins = ["tests.fixtures"]
+
+# A run says something of the code, not of its luck or of a busy machine: the same examples each time, however long
+# they take. For others: make test ARGS="--hypothesis-profile=default …".
+hypothesis.register_profile(
+    "repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+hypothesis.load_profile("repeatable")
 
 # Files that start whole sites or take long otherwise. Begun last, one would keep a parallel run waiting for it alone.
 LONGEST = (

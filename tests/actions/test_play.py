@@ -46,7 +46,7 @@ def server(live_server: LiveServer, redis_of_its_own: None, catalogue: None, unl
 def play(url: str, **options: object) -> str:
     """Runs the command; what it printed."""
     printed = StringIO()
-    defaults = {"players": 3, "rate": FAST, "seconds": 1, "processes": 2, "repeat": 0, "patience": 10}
+    defaults = {"players": 3, "rate": FAST, "seconds": 1, "processes": 2, "repeat": 0, "patience": 60}
     call_command("play", url=url, stdout=printed, **{**defaults, **options})
     return printed.getvalue()
 
@@ -56,6 +56,11 @@ def accepted(report: str) -> tuple[int, int]:
     found = re.search(r"accepted +(\d+) actions .*, (\d+) points", report)
     assert found, report
     return int(found[1]), int(found[2])
+
+
+def stop_playing() -> None:
+    """Ends the run that this process waits for, as Ctrl-C does: it reports what there was."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @contextmanager
@@ -76,7 +81,10 @@ def proxy(server: LiveServer, meddle: Callable[[str, int, bytes], Reply]) -> Ite
             if reply is None:
                 self.close_connection = True
                 return
-            self.send_response(reply[0])
+            self.send_response_only(reply[0])
+            for name, value in response.getheaders():
+                if name.lower() not in ("connection", "content-length", "transfer-encoding"):
+                    self.send_header(name, value)
             self.send_header("Content-Length", str(len(reply[1])))
             self.end_headers()
             self.wfile.write(reply[1])
@@ -126,7 +134,7 @@ def test_a_new_database_under_an_old_secret_is_signed_up_to(server: LiveServer, 
 
 
 def test_the_secret_is_for_its_owner_alone(server: LiveServer, home: Path) -> None:
-    play(server.url, seconds=0.1)
+    play(server.url)
     assert stat.S_IMODE((home / "play_secret").stat().st_mode) == 0o600
     assert [path.name for path in home.iterdir()] == ["play_secret"]
 
@@ -140,23 +148,36 @@ def test_a_name_of_somebody_else_is_refused_and_reported(server: LiveServer) -> 
 
 def test_limits_are_reported_as_refusals_and_obeyed(server: LiveServer, settings: Settings) -> None:
     settings.LIMITS = {**settings.LIMITS, "actions": "2/hour"}
-    report = play(server.url, players=1, seconds=4)
+    refused: list[int] = []
+
+    def stop_at_the_third(path: str, status: int, body: bytes) -> Reply:
+        if status == 429:
+            refused.append(status)
+            if len(refused) == 3:
+                stop_playing()
+        return status, body
+
+    with proxy(server, stop_at_the_third) as url:
+        report = play(url, players=1, processes=1, seconds=0)
     # One player, three types, two tokens each; then each type rests for the rest of its hour.
     assert accepted(report)[0] == 6
     assert "mint rate-limited 3" in report
 
 
 def test_a_lost_answer_is_settled_by_the_409_of_a_repeat(server: LiveServer) -> None:
-    lost: list[str] = []
+    handed_in: list[int] = []
 
     def lose_the_first_two(path: str, status: int, body: bytes) -> Reply:
-        if path.endswith("/score/update") and len(lost) < 2:
-            lost.append(path)
-            return None
-        return status, body
+        if not path.endswith("/score/update"):
+            return status, body
+        handed_in.append(status)
+        if len(handed_in) == 3:
+            stop_playing()
+        return (status, body) if len(handed_in) > 2 else None
 
     with proxy(server, lose_the_first_two) as url:
-        report = play(url, players=1, processes=1, seconds=3)
+        report = play(url, players=1, processes=1, seconds=0)
+    assert handed_in == [200, 409, 409]
     assert "settled   1 accepted actions" in report
     assert "network errors 1" in report  # the first loss looks like an idle connection's end, the second does not
     assert "refused   0" in report
@@ -172,12 +193,19 @@ def test_a_server_that_takes_a_repeat_for_good_fails_the_run(server: LiveServer)
 
 
 def test_a_5xx_fails_the_run(server: LiveServer) -> None:
+    minted: list[int] = []
+
     def break_mints(path: str, status: int, body: bytes) -> Reply:
-        return (500, b"oops") if path.endswith("/action/token") and status == 201 else (status, body)
+        if not path.endswith("/action/token"):
+            return status, body
+        minted.append(status)
+        if len(minted) == 2:
+            stop_playing()
+        return 500, b"oops"
 
     printed = StringIO()
     with proxy(server, break_mints) as url, pytest.raises(CommandError):
-        call_command("play", url=url, players=1, rate=FAST, seconds=1, stdout=printed)
+        call_command("play", url=url, players=1, rate=FAST, seconds=0, stdout=printed)
     assert re.search(r"5xx mint http-500 \d+", printed.getvalue())
 
 

@@ -90,6 +90,7 @@ def test_one_that_hangs_is_tried_once_and_then_left_alone(
     api: Api, alice: User, monkeypatch: pytest.MonkeyPatch, listener: Listener, scheme: str
 ) -> None:
     use(monkeypatch, f"{scheme}://127.0.0.1:{listener.port}//")
+    monkeypatch.setattr(broker.breaker, "seconds", 3600.0)
     works = [queued(api, alice, fresh(alice)) for _ in range(20)]
     assert len(listener.taken) == 1
     assert QueuedWork.objects.filter(state="queued").count() == len(works)

@@ -69,9 +69,9 @@ def test_a_worker_killed_in_the_middle_is_replaced_and_nothing_is_paid_twice(
 ) -> None:
     give(alice, 1)
     work = queued(api, alice, fresh(alice), fresh(alice))
-    first = start()
     with transaction.atomic():
         UserScore.objects.select_for_update().get(user=alice)
+        first = start()
         wait_until_blocked()
         first.kill()
     start()
@@ -85,9 +85,9 @@ def test_a_worker_killed_in_the_middle_is_replaced_and_nothing_is_paid_twice(
 def test_a_worker_cut_off_from_the_database_tries_again(api: Api, alice: User, start: Start) -> None:
     give(alice, 1)
     work = queued(api, alice, fresh(alice))
-    start(QUEUE_RETRY_SECONDS="0,0,0")
     with transaction.atomic():
         UserScore.objects.select_for_update().get(user=alice)
+        start(QUEUE_RETRY_SECONDS="0,0,0")
         session = wait_until_blocked()
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_terminate_backend(%s)", [session])

@@ -137,7 +137,7 @@ def test_claims_are_exactly_of_our_types(
     refused(f"{text}.{encoded(signer.private.sign(text.encode()))}", claims)
 
 
-@pytest.mark.parametrize(("ahead", "status"), [(0, 200), (3, 425), (8, 403), (60, 403), (10**6, 403), (2**36, 403)])
+@pytest.mark.parametrize(("ahead", "status"), [(0, 200), (5, 425), (15, 403), (60, 403), (10**6, 403), (2**36, 403)])
 def test_issued_in_the_future_is_refused(api: Api, signer: Signer, alice: User, ahead: int, status: int) -> None:
     issued = int(time.time()) + ahead
     answer = api.post(UPDATE, signer.body(alice, iat=issued, exp=issued + 60), alice)

@@ -80,7 +80,7 @@ BAD: dict[str, Forge] = {
     "no signature": spelled(lambda t: t[: t.rindex(".") + 1]),
     "expired": signed(exp=int(time.time()) - 1),
     "expired long ago": signed(exp=0),
-    "before time": signed(nbf=int(time.time()) + 3600),
+    "before time": signed(nbf=int(time.time()) + 10 * 3600),
     "the other kind": other,
     "no kind": signed(token_type=...),
     "kind of another world": signed(token_type="sliding"),

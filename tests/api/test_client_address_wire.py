@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 @pytest.fixture
 def web(tmp_path: Path) -> Iterator[Web]:
-    server = Web(tmp_path / "web.log", TRUSTED_PROXIES="1", LIMIT_IP="3/hour")
+    server = Web(tmp_path / "web.log", TRUSTED_PROXIES="1", LIMIT_IP="3/hour", REDIS_TIMEOUT="20")
     yield server
     server.close()
 

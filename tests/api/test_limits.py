@@ -145,7 +145,7 @@ def test_whoever_comes_back_later_is_let_in(api: Api, limit: Limit) -> None:
 
 
 def test_what_was_refused_does_not_count(limit: Limit) -> None:
-    limit(ip="2/second")
+    limit(ip="2/minute")
     charge = throttles.charge("ip", "somebody")
     assert charge
     taken = [throttles.take(charge) for _ in range(50)]

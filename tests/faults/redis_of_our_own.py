@@ -63,7 +63,9 @@ def own_redis(settings: Settings) -> Iterator[OwnRedis]:
     redis.start()
     settings.REDIS_URL = redis.url
     cache = settings.CACHES["default"]
-    settings.CACHES = {**settings.CACHES, "default": {**cache, "LOCATION": redis.url}}
+    patience = {"SOCKET_TIMEOUT": settings.REDIS_TIMEOUT, "SOCKET_CONNECT_TIMEOUT": settings.REDIS_TIMEOUT}
+    own = {**cache, "LOCATION": redis.url, "OPTIONS": {**cache["OPTIONS"], **patience}}
+    settings.CACHES = {**settings.CACHES, "default": own}
     yield redis
     redis.close()
     shutil.rmtree(folder)

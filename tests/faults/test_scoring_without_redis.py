@@ -116,7 +116,7 @@ def test_a_redis_that_hangs_is_asked_once_and_then_left_alone(
 ) -> None:
     """Each of these calls would wait for it otherwise."""
     attempts = counted_attempts(monkeypatch)
-    monkeypatch.setattr(redis_client, "BREAK_SECONDS", 3600.0)
+    monkeypatch.setattr(redis_client.breaker, "seconds", 3600.0)
     monkeypatch.setattr(rebuild, "in_background", lambda board: None)
     [user] = players(1)
     minted = [submission(tokens.mint(user.pk, "DAILY_LOGIN")) for _ in range(20)]

@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -18,7 +19,7 @@ from django.db import connection as database
 from prometheus_client.parser import text_string_to_metric_families
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 20.0  # seconds for anything a test waits for; reached only when it fails
+PATIENCE = 60.0  # seconds for anything a test waits for; reached only when it fails
 NOWHERE = "postgres://nobody@127.0.0.1:9/nothing"  # the discard port: nothing listens
 
 
@@ -39,9 +40,19 @@ def database_url() -> str:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One that nobody else will have taken by the time it is used.
+
+    Below those that the system hands out, and from a range of this pytest process's own.
+    """
+    for port in _ports:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
+
+
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_ports = iter(range(20_000 + 1_000 * (_worker % 12) + os.getpid() % 500, 32_000))
 
 
 class Server:

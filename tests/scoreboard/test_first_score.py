@@ -51,7 +51,7 @@ def test_a_first_score_beside_a_change_shows_what_was_changed(
 
     def step(number: int) -> None:
         if number:
-            assert made.wait(10)
+            assert made.wait(60)
             give(alice, 5)
             scored.set()
         else:
@@ -72,7 +72,7 @@ def test_a_change_beside_a_first_score_is_shown(board: Board, alice: User, chang
 
     def step(number: int) -> None:
         if number:
-            assert scored.wait(10)
+            assert scored.wait(60)
             change(alice)
             changed.set()
         else:

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib import admin
 from django.db import connection
 from django.test import Client
@@ -28,6 +30,13 @@ def asked_for_a_code(settings: Settings) -> None:
     settings.ADMIN_OTP = True
     settings.LIMITS = dict.fromkeys(settings.LIMITS, "off")
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def at_one_moment() -> Iterator[None]:
+    """Codes are good for half a minute, and the first wait after a wrong one is a second long."""
+    with time_machine.travel(datetime.now(UTC), tick=False):
+        yield
 
 
 @pytest.fixture
