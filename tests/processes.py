@@ -71,4 +71,4 @@ def running(command: list[str], env: Mapping[str, str], log: Path) -> Iterator["
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGCONT)
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait(10)
+        process.wait(PATIENCE)

@@ -1,13 +1,20 @@
 """Many threads at the same moment."""
 
+import fcntl
+import os
+import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import TypeVar
 
 from django.db import connections
 
 T = TypeVar("T")
+
+CROWD = 16
 
 
 def at_once(count: int, call: Callable[[int], T], *, connected: bool = True) -> list[T | Exception]:
@@ -16,13 +23,27 @@ def at_once(count: int, call: Callable[[int], T], *, connected: bool = True) -> 
     The result or the exception of each, in that order. `connected=False`: for calls that hardly need the database,
     which has only about a hundred connections to give.
     """
+    with one_crowd_at_a_time() if count >= CROWD else nullcontext():
+        return released_together(count, call, connected=connected)
+
+
+@contextmanager
+def one_crowd_at_a_time() -> Iterator[None]:
+    """Of all that test this site on this machine now, whose connections would be too many together."""
+    path = Path(tempfile.gettempdir()) / f"scoreboard-crowd-{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}"
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def released_together(count: int, call: Callable[[int], T], *, connected: bool) -> list[T | Exception]:
     barrier = threading.Barrier(count)
 
     def run(number: int) -> T | Exception:
         try:
             if connected:
                 connections["default"].ensure_connection()
-            barrier.wait(30)
+            barrier.wait(60)
             return call(number)
         except Exception as error:
             return error

@@ -75,7 +75,7 @@ class Player:
 @pytest.fixture
 def servers(board: Board, tmp_path: Path) -> Iterator[tuple[Server, Server]]:
     """One `web`, as the Procfile starts it, and one `live`."""
-    web = Web(tmp_path / "web.log", **UNLIMITED)
+    web = Web(tmp_path / "web.log", REDIS_TIMEOUT="20", **UNLIMITED)
     live = Server(tmp_path / "live.log")
     yield web, live
     for server in (web, live):

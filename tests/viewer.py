@@ -17,7 +17,7 @@ class Viewer:
         self.redis = cast(Any, redis_client.connection())
         self.pubsub = self.redis.pubsub()
         self.pubsub.subscribe(boards.channel())
-        self.pubsub.get_message(timeout=5)
+        self.pubsub.get_message(timeout=60)
         self.epochs: set[str] = set()
         self.seen: Seen | None = None
         self.look_again()
@@ -29,7 +29,7 @@ class Viewer:
         """Whether anything was announced; deterministic: what was published before the PING comes before its answer."""
         self.pubsub.ping()
         heard = False
-        while (message := self.pubsub.get_message(timeout=5))["type"] != "pong":
+        while (message := self.pubsub.get_message(timeout=60))["type"] != "pong":
             heard |= message["type"] == "message"
         return heard
 

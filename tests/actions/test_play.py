@@ -177,7 +177,7 @@ def test_a_lost_answer_is_settled_by_the_409_of_a_repeat(server: LiveServer) -> 
 
     with proxy(server, lose_the_first_two) as url:
         report = play(url, players=1, processes=1, seconds=0)
-    assert handed_in == [200, 409, 409]
+    assert handed_in[:3] == [200, 409, 409]
     assert "settled   1 accepted actions" in report
     assert "network errors 1" in report  # the first loss looks like an idle connection's end, the second does not
     assert "refused   0" in report

@@ -21,6 +21,11 @@ def until(page: Page, condition: Callable[[], bool], what: str) -> None:
     eventually(holds, what)
 
 
+def stop_clock(page: Page) -> None:
+    """From now on the page's installed clock moves only when the test says so."""
+    page.clock.pause_at(page.evaluate("Date.now()") + 1_000)
+
+
 def status(page: Page) -> Locator:
     return page.locator("live-leaderboard [part=status]")
 

@@ -62,14 +62,16 @@ def crowd(site: object, alice: User) -> User:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_no_page_has_serious_findings_or_overflows(visitors: Visitors, crowd: User, size: str, dark: bool) -> None:
-    visitor = visitors.page(visitors.profile(size=SIZES[size], dark=dark))
-    player = visitors.page(visitors.profile(crowd, size=SIZES[size], dark=dark))
+    visitor = visitors.page(visitors.profile(size=SIZES[size], dark=dark, still=True))
+    player = visitors.page(visitors.profile(crowd, size=SIZES[size], dark=dark, still=True))
     found = []
     for path in PAGES:
         page = player if path == "/play" else visitor
         page.goto(path)
         for shown in status(page).all():
             expect(shown).to_have_text("Live")
+        for board in page.locator("live-leaderboard").all():
+            expect(board.get_by_text("Nadia").first).to_be_visible()
         name = f"{path.strip('/').replace('/', '-') or 'board'}-{size}-{'dark' if dark else 'light'}"
         photograph(page, name)
         found += [f"{name}: {finding}" for finding in findings(page)]
@@ -134,3 +136,4 @@ def test_everything_can_be_done_by_keyboard(visitors: Visitors, crowd: User) -> 
         if page.evaluate("document.activeElement.localName") == "live-leaderboard":
             break
     assert page.evaluate("document.activeElement.localName") == "live-leaderboard"
+    expect(page.locator("#settling")).to_contain_text("is yours")  # nothing is left to do when the test ends

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.board import ScriptedLive, line, names, row, score, status, until
+from tests.browser.board import ScriptedLive, line, names, row, score, status, stop_clock, until
 from tests.browser.conftest import PHONE, Visitors
 
 LARGEST = 2**53 - 1
@@ -72,6 +72,7 @@ def test_a_late_message_does_not_flicker(page: Page, live: ScriptedLive) -> None
 def test_it_resumes_from_what_it_has(page: Page, live: ScriptedLive) -> None:
     live.show(row(1, "x", 1), seq=7)
     expect(names(page)).to_have_text(["x"])
+    stop_clock(page)
     live.sockets[-1].close(code=1012)
     expect(status(page)).to_have_text(re.compile("^Reconnecting"))
     page.clock.fast_forward(1_000)
@@ -101,6 +102,7 @@ def test_silence_is_a_dead_line(page: Page, live: ScriptedLive) -> None:
 
 
 def test_a_goodbye_is_followed_as_told(page: Page, live: ScriptedLive) -> None:
+    stop_clock(page)
     live.say("bye", retry_ms=60_000)
     expect(status(page)).to_have_text(re.compile("^Reconnecting"))
     page.clock.fast_forward(58_000)
@@ -190,6 +192,7 @@ def test_extreme_rows_fit_a_phone(visitors: Visitors) -> None:
     page = visitors.page(visitors.profile(size=PHONE))
     live = ScriptedLive(page)
     page.goto("/")
+    expect(status(page)).to_have_text("Live")
     live.show(
         row(1, "W" * 50, LARGEST, "https://localhost:1/no-such.png"),
         row(2, "محمد الأمين", LARGEST - 1),
@@ -212,6 +215,7 @@ def moving(visitors: Visitors, *, still: bool) -> tuple[int, str]:
     page = visitors.page(visitors.profile(still=still))
     live = ScriptedLive(page)
     page.goto("/")
+    expect(status(page)).to_have_text("Live")
     live.show(row(1, "a", 20), row(2, "b", 15), seq=1)
     expect(names(page)).to_have_text(["a", "b"])
     page.evaluate(

@@ -135,7 +135,9 @@ def test_when_the_supervisor_is_killed_everything_ends_and_the_next_start_finds_
     assert len(everybody) > 3
     process.kill()
     process.wait()
-    assert sql("SELECT answer FROM kept", home) == "0 42"
+    # It may say that it has to wait for the servers of the one that was killed.
+    code, *_, answer = sql("SELECT answer FROM kept", home).split()
+    assert (code, answer) == ("0", "42")
     assert psutil.wait_procs(everybody, timeout=PATIENCE)[1] == []
 
 
@@ -147,7 +149,8 @@ def test_when_all_are_killed_at_once_the_next_start_finds_all(home: Path) -> Non
     for one in everybody:
         with suppress(psutil.NoSuchProcess):
             one.kill()
-    assert sql("SELECT answer FROM kept", home) == "0 42"
+    code, *_, answer = sql("SELECT answer FROM kept", home).split()
+    assert (code, answer) == ("0", "42")
 
 
 @pytest.mark.parametrize(("program", "name"), [("postgres", "PostgreSQL"), ("valkey-server", "Redis")])

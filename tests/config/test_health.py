@@ -20,7 +20,8 @@ def test_a_postgresql_that_hangs_is_none(board: Board, monkeypatch: pytest.Monke
     """It takes connections, for the kernel does, and never says a word. Kept connections would wait with it."""
     connection.ensure_connection()
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        changes = {"HOST": "127.0.0.1", "PORT": silent.getsockname()[1]}
+        options = {**connections.settings["default"]["OPTIONS"], "connect_timeout": 3}
+        changes = {"HOST": "127.0.0.1", "PORT": silent.getsockname()[1], "OPTIONS": options}
         monkeypatch.setitem(connections.settings, "default", {**connections.settings["default"], **changes})
         answer = Client().get("/readyz")
     assert (answer.status_code, answer.json()["postgresql"], answer["Retry-After"]) == (503, "unavailable", "2")

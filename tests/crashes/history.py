@@ -94,10 +94,10 @@ class History:
         with self.lock:
             return max((told.new_score or 0 for told in self.told if told.player == player), default=0)
 
-    def shown(self, player: str, score: int) -> bool:
-        """Whether a read ever showed `player` this score."""
+    def shown(self, player: str, score: int, *, since: float) -> bool:
+        """Whether a read that was begun after this moment showed `player` this score."""
         with self.lock:
-            return any((seen.player, seen.score) == (player, score) for seen in self.seen)
+            return any((seen.player, seen.score) == (player, score) and seen.invoked > since for seen in self.seen)
 
     def lines(self) -> Iterator[str]:
         with self.lock:

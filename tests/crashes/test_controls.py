@@ -1,6 +1,7 @@
 """Each guard taken away from a real site, and the judge says so. The guards are PostgreSQL's and the sweep."""
 
 import re
+import time
 from typing import Any
 
 from tests.crashes import evidence
@@ -27,7 +28,7 @@ def spend_tokens_for_ever(site: Site) -> None:
 def test_without_what_spends_a_token_the_judge_finds_double_pay(spoiled_site: Site) -> None:
     spend_tokens_for_ever(spoiled_site)
     with load(spoiled_site) as running:
-        running.goes_on(60)
+        running.goes_on(200)
         running.stop()
         found = broken(running)
     assert any("is in the ledger 2 times" in one for one in found)
@@ -82,7 +83,8 @@ def test_with_a_board_that_claims_to_know_better_the_judge_finds_a_read_that_wen
             member = known.partition(":")[2]
             redis.hset("lb:{global}:player", player, f"999999:{member}")
             redis.zadd("lb:{global}:rank", {member: LIE})
-        eventually(lambda: history.shown(player, LIE), "the player is told so")
+        lied = time.monotonic()
+        eventually(lambda: history.shown(player, LIE, since=lied), "the player is told so")
         running.stop()
         found = broken(running)
     assert any(one.startswith(f"{player} was shown {LIE} after") for one in found)

@@ -57,7 +57,7 @@ class Door(Server):
 def two_of_each(folder: Path) -> Iterator[tuple[Door, list[Web], list[Server]]]:
     """(the door, the two web processes, the two live processes)"""
     with ExitStack() as stack:
-        generous = {f"LIMIT_{name}": "off" for name in ("IP", "USER", "ACTIONS")}
+        generous = {f"LIMIT_{name}": "off" for name in ("IP", "USER", "ACTIONS")} | {"REDIS_TIMEOUT": "20"}
         webs = [Web(folder / f"web-{n}.log", TRUSTED_PROXIES="1", **generous) for n in range(2)]
         lives = [Server(folder / f"live-{n}.log", TRUSTED_PROXIES="1") for n in range(2)]
         for server in (*webs, *lives):
@@ -71,5 +71,5 @@ def two_of_each(folder: Path) -> Iterator[tuple[Door, list[Web], list[Server]]]:
 
 def post(server: Server, path: str, body: bytes, **headers: str) -> bytes:
     request = urllib.request.Request(server.http(path), body, {"Content-Type": "application/json", **headers})  # noqa: S310
-    with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=PATIENCE) as response:  # noqa: S310
         return bytes(response.read())

@@ -119,7 +119,7 @@ def test_a_live_process_that_dies_leaves_its_viewers_to_the_other(site: Site, al
 
 def test_the_stream_passes_unbuffered(site: Site, alice: User) -> None:
     door, _, _ = site
-    with urllib.request.urlopen(door.http("/api/v1/scoreboard/stream"), timeout=20) as stream:  # noqa: S310
+    with urllib.request.urlopen(door.http("/api/v1/scoreboard/stream"), timeout=PATIENCE) as stream:  # noqa: S310
         lines = iter(stream.readline, b"")
         assert any(line.startswith(b"event: leaderboard_update") for line in lines)
         score(door, alice)
@@ -141,7 +141,7 @@ def test_what_a_client_says_about_its_address_is_dropped(site: Site) -> None:
 def refused(request: urllib.request.Request) -> tuple[int, dict[str, str], dict[str, object]]:
     """Status, headers in small letters, and the problem document."""
     with pytest.raises(urllib.error.HTTPError) as met:
-        urllib.request.urlopen(request, timeout=10)  # noqa: S310
+        urllib.request.urlopen(request, timeout=PATIENCE)  # noqa: S310
     answer = met.value
     headers = {name.lower(): value for name, value in answer.headers.items()}
     assert headers["content-type"] == "application/problem+json"
@@ -169,5 +169,5 @@ def test_a_shared_cache_is_told_that_some_cannot_unpack(site: Site, alice: User)
     door, _, _ = site
     score(door, alice)
     request = urllib.request.Request(door.http("/static/leaderboard/live-leaderboard.js"))  # noqa: S310
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
         assert "accept-encoding" in str(answer.headers.get_all("Vary")).lower()

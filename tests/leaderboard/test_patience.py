@@ -27,6 +27,7 @@ Hesitate = Callable[[object], None]
 def in_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconcile, "SETTLE_SECONDS", 0)
     monkeypatch.setattr(truth, "CHUNK", 2)
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 60.0)  # the machine may hesitate as well
 
 
 @pytest.fixture

@@ -84,6 +84,8 @@ def viewer(
         additional_headers=headers,
         compression=None,
         proxy=None,
+        open_timeout=PATIENCE,
+        ping_interval=None,  # the library's own, which would end what a test has not read for a while
         close_timeout=1,  # one that has stopped reading does not see the server's goodbye either
     ) as connection:
         yield Socket(connection)

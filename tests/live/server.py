@@ -100,7 +100,7 @@ class Server:
         return f"ws://127.0.0.1:{self.port}/scoreboard/live{query}"
 
     def get(self, path: str) -> bytes:
-        with urllib.request.urlopen(self.http(path), timeout=5) as response:  # noqa: S310
+        with urllib.request.urlopen(self.http(path), timeout=PATIENCE) as response:  # noqa: S310
             return bytes(response.read())
 
     def metric(self, name: str, **labels: str) -> float:

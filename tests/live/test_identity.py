@@ -119,7 +119,7 @@ class TestOnAPublicBoard:
             assert alice.next()["code"] == "not-authenticated"
 
     def test_an_expired_token_ends_the_own_line_but_not_the_view(self, live: Server) -> None:
-        with viewer(live, protocols=("bearer", token(lifetime=2))) as alice:
+        with viewer(live, protocols=("bearer", token(lifetime=4))) as alice:
             known(alice)
             assert alice.until("error")["code"] == "not-authenticated"
             assert alice.until("connection_success")["user_id"] is None
@@ -129,11 +129,11 @@ class TestOnAPublicBoard:
             assert known(alice)["score"] == 30
 
     def test_a_new_token_before_the_old_one_expires_keeps_the_own_line(self, live: Server) -> None:
-        with viewer(live, protocols=("bearer", token(lifetime=2))) as alice:
+        with viewer(live, protocols=("bearer", token(lifetime=4))) as alice:
             known(alice)
             alice.say(type="authenticate", token=token())
             alice.until("connection_success", user_id=ALICE)
-            expiry, version = time.monotonic() + 2.5, 0
+            expiry, version = time.monotonic() + 4.5, 0
             while time.monotonic() < expiry:
                 version += 1
                 write("alice", version, version)
@@ -156,7 +156,7 @@ class TestOnAPrivateBoard:
             messages, close_code = alice.ending()
         assert [message["code"] for message in messages] == ["not-authenticated"]
         assert close_code == 4501
-        assert 4 < time.monotonic() - began < 8
+        assert 4 < time.monotonic() - began < 30
 
     @bad_tokens
     def test_a_bad_token_is_the_end(self, private: Server, bad: str) -> None:
@@ -174,12 +174,12 @@ class TestOnAPrivateBoard:
         assert body["type"] == "/problems/not-authenticated"
 
     def test_an_expired_token_ends_the_view(self, private: Server) -> None:
-        with viewer(private, protocols=("bearer", token(lifetime=2))) as alice:
+        with viewer(private, protocols=("bearer", token(lifetime=4))) as alice:
             known(alice)
             messages, close_code = alice.ending()
         assert messages[-1]["code"] == "not-authenticated"
         assert close_code == 4501
-        with watcher(private, **bearer(token(lifetime=2))) as bob:
+        with watcher(private, **bearer(token(lifetime=4))) as bob:
             assert bob.rest()[-1]["code"] == "not-authenticated"
             assert bob.ended
 

@@ -203,7 +203,8 @@ def test_what_is_not_understood_is_answered_with_an_error_and_the_view_goes_on(l
 def test_a_message_over_4_kib_ends_the_connection(live: Server, size: int) -> None:
     with viewer(live) as alice:
         alice.opening()
-        alice.send("x" * size)
+        with suppress(ConnectionClosed):  # the refusal may come before the last byte
+            alice.send("x" * size)
         messages, close_code = alice.ending()
     assert [message["code"] for message in messages if message["type"] == "error"] == ["payload-too-large"]
     assert close_code == 4513
@@ -239,13 +240,13 @@ def test_every_15_seconds_viewers_are_told_what_is_newest(live: Server) -> None:
     """And who has not even finished its request by then is not waited for: tested here to wait only once."""
     with viewer(live) as alice, watcher(live) as bob, socket.create_connection(("127.0.0.1", live.port)) as sluggish:
         sluggish.sendall(b"GET /scoreboard/live HTTP/1.1\r\nHost:")
-        sluggish.settimeout(20)
+        sluggish.settimeout(60)
         _, snapshot = alice.opening()
         bob.opening()
         before, began = bob.id, time.monotonic()
         ping = {"type": "ping", "epoch": snapshot["epoch"], "seq": snapshot["seq"]}
         assert alice.until("ping") == bob.until("ping") == ping
-        assert time.monotonic() - began < 16.5
+        assert time.monotonic() - began < 28  # not the second one, 15 s later
         assert bob.comments
         assert bob.id == before  # a ping is no snapshot: it must not change what a viewer claims to have
         with pytest.raises(ConnectionResetError):

@@ -32,13 +32,17 @@ def test_a_burst_becomes_one_push_at_once_and_one_at_its_end(start: Start) -> No
         opening = alice.opening()[1]
         rested = time.monotonic() + 1.6
         eventually(lambda: time.monotonic() > rested, "the first push is an interval old")
-        for version in range(1, 200):
+        began = time.monotonic()
+        write("alice", 1, 1)
+        first = alice.until("leaderboard_update")
+        for version in range(2, 200):
             write("alice", version, version)
-        pushes = [message for _, message in everything_until(alice, page().seq or 0)]
+        intervals = (time.monotonic() - began) / 1.5  # none, unless the machine is very busy
+        rest = [message for _, message in everything_until(alice, page().seq or 0)]
     assert page().seq == opening["seq"] + 199
-    assert len(pushes) == 2
-    assert pushes[0]["top"][0]["score"] < 199
-    assert pushes[1]["top"][0]["score"] == 199
+    assert first["top"][0]["score"] == 1
+    assert 1 <= len(rest) <= 1 + int(intervals)
+    assert rest[-1]["top"][0]["score"] == 199
 
 
 def test_pushes_keep_their_distance_under_a_stream_of_writes(start: Start) -> None:
@@ -56,10 +60,14 @@ def test_pushes_keep_their_distance_under_a_stream_of_writes(start: Start) -> No
         alice.opening()
         writer = threading.Thread(target=write_on)
         writer.start()
-        pushes = [alice.until("leaderboard_update") for _ in range(8)]
-        over.set()
-        writer.join()
-        everything_until(alice, page().seq or 0)
+        try:
+            pushes = [alice.until("leaderboard_update") for _ in range(8)]
+        finally:
+            over.set()
+            writer.join()
+        newest = page().seq or 0
+        if pushes[-1]["seq"] < newest:
+            everything_until(alice, newest)
         counted = server.metric("scoreboard_live_pushes_total", board="global")
         assert server.metric("scoreboard_live_encodes_total") == counted
     seqs = [push["seq"] for push in pushes]
@@ -97,9 +105,7 @@ def test_an_announcement_that_never_came_is_made_up_for(live: Server) -> None:
         pipeline.zincrby(keys.rank, 7, page_member())
         pipeline.hincrby(keys.meta, "seq", 1)
         pipeline.execute()
-        began = time.monotonic()
         alice.scores({"alice": 37})
-        assert time.monotonic() - began < 4
 
 
 def page_member() -> bytes:

@@ -6,6 +6,7 @@ from contextlib import suppress
 import pytest
 
 from tests.config.front.conftest import Front
+from tests.live.server import PATIENCE
 
 GET = b"GET /page HTTP/1.1\r\nHost: a\r\n\r\n"
 STREAM = b"GET /api/v1/scoreboard/stream?board=global HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -420,4 +421,4 @@ def test_leaving_lets_an_answer_end_and_takes_nobody_new(front: Front) -> None:
             assert not front.accepts()
             web.sendall(b"cd")
             assert read(client, 100) == b"cd"
-    assert front.process.wait(5) == 0
+    assert front.process.wait(PATIENCE) == 0
