@@ -186,6 +186,7 @@ def test_too_many_says_when_to_try_again(page: Page) -> None:
     expect(score(page)).to_have_text("100")
     page.unroute(MINT)
     page.clock.run_for(42_500)
+    page.clock.resume()
     expect(again).to_have_text("Retry")
     again.click()
     settled(page)
