@@ -75,12 +75,12 @@ def test_with_a_board_that_claims_to_know_better_the_judge_finds_a_read_that_wen
     """A reader is told what the board has if that is as new as the ledger: here it only says so."""
     with load(spoiled_site) as running:
         player, history = running.players[0].user_id, running.history
-        eventually(lambda: history.highest(player) > LIE, "the player has more than the board is going to say")
-        spoiled_site.kill("beat")  # a sweep could put it right before anybody looks
         with spoiled_site.redis_client() as client:
             redis: Any = client
-            known = redis.hget("lb:{global}:player", player).decode()
-            member = known.partition(":")[2]
+            eventually(lambda: redis.hget("lb:{global}:player", player), "the player is on the board")
+            eventually(lambda: history.highest(player) > LIE, "and has more than it is going to say")
+            spoiled_site.kill("beat")  # a sweep could put it right before anybody looks
+            member = redis.hget("lb:{global}:player", player).decode().partition(":")[2]
             redis.hset("lb:{global}:player", player, f"999999:{member}")
             redis.zadd("lb:{global}:rank", {member: LIE})
         lied = time.monotonic()
