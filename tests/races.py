@@ -29,8 +29,8 @@ def at_once(count: int, call: Callable[[int], T], *, connected: bool = True) -> 
 
 @contextmanager
 def one_crowd_at_a_time() -> Iterator[None]:
-    """Of all that test this site on this machine now, whose connections would be too many together."""
-    path = Path(tempfile.gettempdir()) / f"scoreboard-crowd-{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}"
+    """Of all that test this site on this machine: the connections of several would be too many for one PostgreSQL."""
+    path = Path(tempfile.gettempdir()) / f"scoreboard-crowd-{os.getuid()}"
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
