@@ -58,9 +58,24 @@ def accepted(report: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def stop_playing() -> None:
-    """Ends the run that this process waits for, as Ctrl-C does: it reports what there was."""
-    os.kill(os.getpid(), signal.SIGTERM)
+def play_until(seen: threading.Event, url: str, home: Path, *options: str) -> tuple[int, str]:
+    """Runs the command without an end, tells it to stop once `seen` is set; its exit code and what it printed."""
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "play", "--seconds=0", f"--url={url}", *options],
+        cwd=site.BASE_DIR,
+        env={**os.environ, "SCOREBOARD_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        assert seen.wait(60)
+        process.send_signal(signal.SIGTERM)
+        report, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+    return process.returncode, report.decode()
 
 
 @contextmanager
@@ -146,37 +161,40 @@ def test_a_name_of_somebody_else_is_refused_and_reported(server: LiveServer) -> 
     assert "sign-in not-authenticated 1" in report
 
 
-def test_limits_are_reported_as_refusals_and_obeyed(server: LiveServer, settings: Settings) -> None:
+def test_limits_are_reported_as_refusals_and_obeyed(server: LiveServer, settings: Settings, home: Path) -> None:
     settings.LIMITS = {**settings.LIMITS, "actions": "2/hour"}
     refused: list[int] = []
+    all_refused = threading.Event()
 
-    def stop_at_the_third(path: str, status: int, body: bytes) -> Reply:
+    def watch(path: str, status: int, body: bytes) -> Reply:
         if status == 429:
             refused.append(status)
             if len(refused) == 3:
-                stop_playing()
+                all_refused.set()
         return status, body
 
-    with proxy(server, stop_at_the_third) as url:
-        report = play(url, players=1, processes=1, seconds=0)
+    with proxy(server, watch) as url:
+        _, report = play_until(all_refused, url, home, "--players=1", f"--rate={FAST}", "--repeat=0")
     # One player, three types, two tokens each; then each type rests for the rest of its hour.
     assert accepted(report)[0] == 6
     assert "mint rate-limited 3" in report
 
 
-def test_a_lost_answer_is_settled_by_the_409_of_a_repeat(server: LiveServer) -> None:
+def test_a_lost_answer_is_settled_by_the_409_of_a_repeat(server: LiveServer, home: Path) -> None:
     handed_in: list[int] = []
+    settled = threading.Event()
 
     def lose_the_first_two(path: str, status: int, body: bytes) -> Reply:
         if not path.endswith("/score/update"):
             return status, body
         handed_in.append(status)
-        if len(handed_in) == 3:
-            stop_playing()
-        return (status, body) if len(handed_in) > 2 else None
+        if len(handed_in) > 2:
+            settled.set()
+            return status, body
+        return None
 
     with proxy(server, lose_the_first_two) as url:
-        report = play(url, players=1, processes=1, seconds=0)
+        _, report = play_until(settled, url, home, "--players=1", f"--rate={FAST}", "--repeat=0")
     assert handed_in[:3] == [200, 409, 409]
     assert "settled   1 accepted actions" in report
     assert "network errors 1" in report  # the first loss looks like an idle connection's end, the second does not
@@ -192,21 +210,22 @@ def test_a_server_that_takes_a_repeat_for_good_fails_the_run(server: LiveServer)
         play(url, repeat=1)
 
 
-def test_a_5xx_fails_the_run(server: LiveServer) -> None:
+def test_a_5xx_fails_the_run(server: LiveServer, home: Path) -> None:
     minted: list[int] = []
+    broken = threading.Event()
 
     def break_mints(path: str, status: int, body: bytes) -> Reply:
         if not path.endswith("/action/token"):
             return status, body
         minted.append(status)
-        if len(minted) == 2:
-            stop_playing()
+        if len(minted) == 2:  # so it has met the first one
+            broken.set()
         return 500, b"oops"
 
-    printed = StringIO()
-    with proxy(server, break_mints) as url, pytest.raises(CommandError):
-        call_command("play", url=url, players=1, rate=FAST, seconds=0, stdout=printed)
-    assert re.search(r"5xx mint http-500 \d+", printed.getvalue())
+    with proxy(server, break_mints) as url:
+        code, report = play_until(broken, url, home, "--players=1", f"--rate={FAST}")
+    assert code == 1
+    assert re.search(r"5xx mint http-500 \d+", report)
 
 
 def test_nothing_accepted_fails_the_run(home: Path) -> None:
@@ -226,23 +245,9 @@ def test_a_signal_ends_an_endless_run_with_its_report_and_leaves_nobody_behind(s
         return status, body
 
     with proxy(server, watch) as url:
-        process = subprocess.Popen(
-            [sys.executable, "manage.py", "play", "--players=2", "--rate=10", "--seconds=0", f"--url={url}"],
-            cwd=site.BASE_DIR,
-            env={**os.environ, "SCOREBOARD_HOME": str(home)},
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        )
-        try:
-            assert played.wait(60)
-            process.send_signal(signal.SIGTERM)
-            report, _ = process.communicate(timeout=60)
-        finally:
-            process.kill()
-    assert process.returncode == 0
-    assert accepted(report.decode())[0] == ScoreHistory.objects.count() > 0
-    with pytest.raises(ProcessLookupError):
-        os.killpg(process.pid, 0)
+        code, report = play_until(played, url, home, "--players=2", "--rate=10")
+    assert code == 0
+    assert accepted(report)[0] == ScoreHistory.objects.count() > 0
 
 
 @pytest.mark.parametrize(
