@@ -80,10 +80,10 @@ class History:
                     case str():
                         self.unexpected.append(event)
 
-    def acknowledged(self, *, but: str = "") -> int:
-        """How many 200s and 409s the players, `but` one, got so far."""
+    def acknowledged(self, *, but: str = "", of: str = "") -> int:
+        """How many 200s and 409s the players got so far: all, `but` one, or only that `of` one."""
         with self.lock:
-            return sum(told.acknowledged for told in self.told if told.player != but)
+            return sum(told.acknowledged for told in self.told if told.player != but and (not of or told.player == of))
 
     def answers(self, status: int) -> int:
         with self.lock:

@@ -42,16 +42,22 @@ class Load:
     def hears(self, status: int, count: int = 1) -> None:
         """Returns once this many further requests were answered so (LOST: not answered)."""
         before = self.history.answers(status)
-        eventually(lambda: self.history.answers(status) >= before + count, f"some are answered {status}", 30)
+
+        def heard() -> bool:
+            self.site.supervise()
+            return self.history.answers(status) >= before + count
+
+        eventually(heard, f"some are answered {status}", 30)
 
     def score_once(self) -> None:
         """The witness scores and does nothing ever after: what the board lacks of it, no later score brings along."""
         tab = Tab(self.witness, self.site.web_socket, self.stopping, self.hurry)
+        before = self.history.acknowledged(of=self.witness.user_id)
 
         def scored() -> bool:
             with suppress(Lost):
                 tab.redeem_one()
-            return any(told.acknowledged for told in self.history.told if told.player == self.witness.user_id)
+            return self.history.acknowledged(of=self.witness.user_id) > before
 
         eventually(scored, "one more scores", 30)
         tab.client.close()

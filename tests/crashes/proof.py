@@ -7,6 +7,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import psycopg
+import redis
+
 from tests.crashes import evidence
 from tests.crashes.checker import violations
 from tests.crashes.load import Load
@@ -51,7 +54,10 @@ def heal(site: Site, seconds: float) -> None:
 
     def healed() -> bool:
         site.supervise()
-        drift[:] = evidence.disagreements(evidence.truth(site), evidence.dump(site))
+        try:
+            drift[:] = evidence.disagreements(evidence.truth(site), evidence.dump(site))
+        except (psycopg.OperationalError, redis.RedisError) as error:
+            drift[:] = [repr(error)]  # not up yet
         return not drift
 
     try:
@@ -65,7 +71,11 @@ def keep_promises(site: Site) -> None:
 
     def waiting() -> bool:
         site.supervise()
-        with site.database() as session:
+        try:
+            session = site.database()
+        except psycopg.OperationalError:
+            return True
+        with session:
             return session.execute("SELECT 1 FROM queued_work WHERE state = 'queued'").fetchone() is not None
 
     if waiting():  # for whatever reason: what was not lost is found done, and done once

@@ -53,8 +53,12 @@ def test_with_commits_that_do_not_wait_for_the_disk_the_judge_finds_lost_pay(spo
 
 def test_without_the_sweep_the_judge_finds_what_redis_lacks(spoiled_site: Site) -> None:
     with load(spoiled_site) as running:
+        spoiled_site.kill("beat")  # before its first sweep
         running.goes_on()
-        spoiled_site.kill("beat")
+        with spoiled_site.redis_client() as client:
+            redis: Any = client
+            redis.config_set("appendfsync", "always")  # what it has when it is killed, it has afterwards
+            eventually(lambda: redis.hget("lb:{global}:meta", "epoch"), "the board is built")
         spoiled_site.kill_redis()
         running.score_once()
         spoiled_site.start_redis()

@@ -88,6 +88,7 @@ def all_taken(site: Site, taken: "list[psycopg.Connection[tuple[object, ...]]]")
 
 def test_a_row_that_somebody_holds_costs_nobody_else(site: Site, running: Load) -> None:
     held = running.players[0].user_id
+    eventually(lambda: running.history.highest(held) > 0, "the player has a row")
     with site.database() as session:
         session.execute("BEGIN")
         session.execute("SELECT 1 FROM user_scores WHERE user_id = %s FOR UPDATE", [held])
