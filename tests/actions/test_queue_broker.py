@@ -96,6 +96,7 @@ def test_one_that_hangs_is_tried_once_and_then_left_alone(
     assert QueuedWork.objects.filter(state="queued").count() == len(works)
 
 
+@pytest.mark.usefixtures("patient_broker")
 def test_when_it_is_back_what_waited_is_sent(api: Api, alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as away:
         use(away, "redis://127.0.0.1:9//")
@@ -106,6 +107,7 @@ def test_when_it_is_back_what_waited_is_sent(api: Api, alice: User, monkeypatch:
     assert sends("sent") == sent + 3
 
 
+@pytest.mark.usefixtures("patient_broker")
 def test_a_connection_that_a_restart_has_closed_is_opened_anew(
     api: Api, alice: User, monkeypatch: pytest.MonkeyPatch, own_redis: OwnRedis
 ) -> None:

@@ -17,7 +17,10 @@ from tests.people import give
 from tests.queued import fresh, queued, status, total
 from tests.worker import ON_RABBITMQ, Worker, dead_letters, wait_until_blocked
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("catalogue", "unlimited")]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("catalogue", "unlimited", "patient_broker"),
+]
 
 Start = Callable[..., Worker]
 
