@@ -22,6 +22,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0  # seconds for anything a test waits for; reached only when it fails
 NOWHERE = "postgres://nobody@127.0.0.1:9/nothing"  # the discard port: nothing listens
 
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_ports = iter(range(20_000 + 1_000 * (_worker % 12) + os.getpid() % 500, 32_000))
+
 
 def eventually(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
     """The first true value of `condition`, asked again and again; fails the test when there is none in time."""
@@ -49,10 +52,6 @@ def free_port() -> int:
             probe.bind(("127.0.0.1", port))
             return port
     raise AssertionError("no port is free")
-
-
-_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-_ports = iter(range(20_000 + 1_000 * (_worker % 12) + os.getpid() % 500, 32_000))
 
 
 class Server:
