@@ -10,8 +10,8 @@ from rest_framework.exceptions import ValidationError
 
 from actions import allowances, catalog, tokens
 from actions.models import ActionToken
-from api.metrics import SCORE_INCREMENT_FAILURES
 from api.problems import Problem
+from scoreboard.metrics import SCORE_INCREMENT_FAILURES
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ import structlog
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 from psycopg.errors import LockNotAvailable
 
+from actions.metrics import COMMIT_GROUP
 from actions.tokens import Claims
-from api.metrics import COMMIT_GROUP
 from scoreboard.signals import Placement
 
 log = structlog.get_logger(__name__)

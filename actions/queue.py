@@ -17,14 +17,14 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from rest_framework.renderers import JSONRenderer
 
+from accounts.models import User
 from actions import batch, broker, redemption
 from actions.admission import Admitted
+from actions.metrics import QUEUE_DEAD, QUEUE_SENDS
 from actions.models import QueuedWork
 from actions.redemption import moment
 from actions.tokens import Claims
-from api.metrics import QUEUE_DEAD, QUEUE_SENDS
 from api.request_ids import current_request_id
-from scoreboard.models import User
 
 log = structlog.get_logger(__name__)
 

@@ -12,9 +12,9 @@ from actions.admission import Admitted, Refusal, Submission, admit
 from actions.committer import Committer, Contended
 from actions.outcomes import Redeemed, Spent, answer, settle_repeats, spend
 from actions.tokens import Claims
-from api.metrics import SCORE_INCREMENT_FAILURES, SCORE_INCREMENTS
 from api.request_ids import current_request_id
 from scoreboard import ledger
+from scoreboard.metrics import SCORE_INCREMENT_FAILURES, SCORE_INCREMENTS
 from scoreboard.signals import Placement
 
 REDEEM = """

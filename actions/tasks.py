@@ -10,7 +10,6 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from actions import queue
-from actions.watch import tasks as watch_tasks
 
 log = structlog.get_logger(__name__)
 
@@ -82,6 +81,3 @@ def resend_queued() -> None:
     if resent:
         log.warning("queued_work_resent", count=resent)
     queue.purge()
-
-
-__all__ = ["purge_tokens", "redeem_queued", "resend_queued", "watch_tasks"]

@@ -13,9 +13,19 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.authentication import (
+    AccountSessionAuthentication,
+    ApiKeyAuthentication,
+    BackEnd,
+    StatelessJWTAuthentication,
+    StatelessUser,
+)
+from accounts.models import ApiKey, User
 from actions import batch, queue, redemption, tokens
 from actions.admission import Admitted, Submission, admit
+from actions.metrics import UPDATE_LATENCY
 from actions.models import ActionType
+from actions.problems import AlreadyRedeemedSerializer
 from actions.serializers import (
     ActionTypeSerializer,
     BackEndMintSerializer,
@@ -28,21 +38,11 @@ from actions.serializers import (
     RedeemedSerializer,
     SubmissionSerializer,
 )
-from api.metrics import UPDATE_LATENCY
 from api.openapi import envelope, problems
 from api.parsers import BatchJSONParser
 from api.problems import Problem
 from api.responses import ok
 from api.views import ApiView
-from scoreboard.api_keys import ApiKey
-from scoreboard.authentication import (
-    AccountSessionAuthentication,
-    ApiKeyAuthentication,
-    BackEnd,
-    StatelessJWTAuthentication,
-    StatelessUser,
-)
-from scoreboard.models import User
 
 # Said, not discovered: the schema knows one Bearer scheme, whichever of our classes reads it.
 AUTH: Any = [{"bearer": []}, {"session": []}]
@@ -126,7 +126,7 @@ class UpdateView(PlayerView):
         responses={
             200: envelope(RedeemedSerializer()),
             202: envelope(QueuedSerializer()),
-            **problems(400, 401, 403, 409, 410, 413, 415, 425, 429, 503),
+            **problems(400, 401, 403, 409, 410, 413, 415, 425, 429, 503, conflict=AlreadyRedeemedSerializer),
         },
     )
     def post(self, request: Request) -> Response:

@@ -49,10 +49,12 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "config.apps.ConfigConfig",
-    "api.apps.ApiConfig",
-    "scoreboard.apps.ScoreboardConfig",
+    "integrity.apps.IntegrityConfig",
     "actions.apps.ActionsConfig",
+    "scoreboard.apps.ScoreboardConfig",
     "leaderboard.apps.LeaderboardConfig",
+    "accounts.apps.AccountsConfig",
+    "api.apps.ApiConfig",
 ]
 
 MIDDLEWARE = [
@@ -179,11 +181,11 @@ CELERY_TIMEZONE = "UTC"
 
 # --- Identity --------------------------------------------------------------------------------------
 
-AUTH_USER_MODEL = "scoreboard.User"
+AUTH_USER_MODEL = "accounts.User"
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "play"
 LOGOUT_REDIRECT_URL = "board"
-AUTHENTICATION_BACKENDS = ["scoreboard.password_backend.PasswordBackend", "scoreboard.roles.RoleBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.backends.PasswordBackend", "accounts.roles.RoleBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -279,8 +281,8 @@ LEADERBOARD_FRAME_ANCESTORS = env.list("LEADERBOARD_FRAME_ANCESTORS", default=["
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "scoreboard.authentication.AccountJWTAuthentication",
-        "scoreboard.authentication.AccountSessionAuthentication",
+        "accounts.authentication.AccountJWTAuthentication",
+        "accounts.authentication.AccountSessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PARSER_CLASSES": ["api.parsers.StrictJSONParser"],
@@ -348,7 +350,7 @@ SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
-SESSION_ENGINE = "scoreboard.sessions"
+SESSION_ENGINE = "accounts.sessions"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_HTTPONLY = True  # the CSRF cookie is not: the play page's script sends it back
 if TRUSTED_PROXIES > 0:

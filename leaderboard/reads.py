@@ -8,9 +8,9 @@ from datetime import datetime
 import structlog
 from django.db import connection
 
-from api.metrics import CACHE_READS
 from leaderboard import ranking, rebuild, truth
 from leaderboard.boards import Board
+from leaderboard.metrics import CACHE_READS
 from leaderboard.ranking import Page
 from scoreboard.signals import Standing
 

@@ -17,11 +17,11 @@ import structlog
 from django.db import connection, transaction
 
 from api.fields import UUID_TEXT
-from api.metrics import DRIFT
 from leaderboard import inspection, patience, ranking, rebuild, reconcile_lock, truth
 from leaderboard.boards import Board
 from leaderboard.drift import Report, verdict
 from leaderboard.inspection import Entry
+from leaderboard.metrics import DRIFT
 from leaderboard.reconcile_lock import Busy
 from scoreboard.signals import Standing
 

@@ -13,8 +13,8 @@ from typing import Any
 import structlog
 from django.db import connection, transaction
 
-from api.metrics import PROJECTION_FAILURES, SCORE_INCREMENT_FAILURES, SCORE_INCREMENTS
 from api.request_ids import current_request_id
+from scoreboard.metrics import PROJECTION_FAILURES, SCORE_INCREMENT_FAILURES, SCORE_INCREMENTS
 from scoreboard.models import ScoreHistory
 from scoreboard.signals import Placement, ReadSideAway, Standing, standing_changed
 

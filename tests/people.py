@@ -8,11 +8,12 @@ from typing import Any
 from django.contrib.auth.hashers import make_password
 from rest_framework_simplejwt.tokens import AccessToken
 
+from accounts.models import User
 from actions import tokens
 from actions.admission import Submission
 from scoreboard import ledger
 from scoreboard.ledger import Entry, Outcome
-from scoreboard.models import ScoreHistory, User
+from scoreboard.models import ScoreHistory
 
 PASSWORD = "a long enough pass phrase"
 

@@ -19,8 +19,8 @@ from django.http import HttpRequest
 from django.utils.module_loading import import_string
 from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
 
+from accounts.authentication import StatelessJWTAuthentication
 from leaderboard.live.requests import LiveRequest
-from scoreboard.authentication import StatelessJWTAuthentication
 
 log = structlog.get_logger(__name__)
 

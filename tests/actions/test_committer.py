@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connections
 
+from accounts.models import User
 from actions import redemption, tokens
 from actions.admission import Submission
 from actions.committer import Committer
@@ -17,7 +18,7 @@ from actions.outcomes import Redeemed
 from actions.tokens import Claims
 from api.problems import Problem
 from leaderboard.boards import Board
-from scoreboard.models import ScoreHistory, User, UserScore
+from scoreboard.models import ScoreHistory, UserScore
 from tests.people import player
 
 THREADS = 32

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 import pytest
 from django.db import connection, transaction
 
+from accounts.models import User
 from actions import redemption, tokens
 from actions.committer import Committer
-from scoreboard.models import User, UserScore
+from scoreboard.models import UserScore
 from tests.live.server import eventually
 from tests.people import give, submission
 from tests.worker import blocked_backends

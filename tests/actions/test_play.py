@@ -22,8 +22,9 @@ from django.db.models import Sum
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
+from accounts.models import User
 from actions.play.tally import Latencies, Tally, total
-from scoreboard.models import ScoreHistory, User
+from scoreboard.models import ScoreHistory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

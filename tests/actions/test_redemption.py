@@ -11,13 +11,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts.models import User
 from actions import redemption, tasks, tokens
 from actions.models import ActionToken, ActionType
 from actions.outcomes import Redeemed
 from actions.tokens import Minted
 from api.problems import Problem
 from leaderboard.boards import Board
-from scoreboard.models import MAX_TOTAL, ScoreHistory, User, UserScore
+from scoreboard.models import MAX_TOTAL, ScoreHistory, UserScore
 from tests.agreement import assert_agreement
 from tests.client import UPDATE, Api, assert_problem
 from tests.people import give, submission, update_body

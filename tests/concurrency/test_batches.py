@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from accounts import visibility
+from accounts.models import User
 from actions import redemption, tokens
 from leaderboard.boards import Board
-from scoreboard import bonus, ledger, visibility
-from scoreboard.models import ScoreHistory, User, UserScore
+from scoreboard import bonus, ledger
+from scoreboard.models import ScoreHistory, UserScore
 from tests.agreement import assert_agreement
 from tests.client import Api
 from tests.people import entry, player, players, update_body

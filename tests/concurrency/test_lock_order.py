@@ -8,11 +8,13 @@ from typing import TypeVar
 import pytest
 from django.db import OperationalError, connection, transaction
 
+from accounts import visibility
+from accounts.models import User
 from actions import redemption, tokens
 from leaderboard import reconcile
 from leaderboard.boards import Board
-from scoreboard import ledger, visibility
-from scoreboard.models import ScoreHistory, User, UserScore
+from scoreboard import ledger
+from scoreboard.models import ScoreHistory, UserScore
 from tests.agreement import assert_agreement
 from tests.people import entry, give, players, submission
 from tests.races import at_once, none_failed

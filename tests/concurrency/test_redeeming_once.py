@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import pytest
 from django.db import connection
 
+from accounts.models import User
 from actions import redemption, tokens
 from actions.committer import Committer
 from actions.models import ActionToken
 from actions.tokens import Minted
 from api.problems import Problem
 from leaderboard.boards import Board
-from scoreboard.models import ScoreHistory, User, UserScore
+from scoreboard.models import ScoreHistory, UserScore
 from tests.agreement import assert_agreement
 from tests.client import UPDATE, Api, assert_problem
 from tests.people import give, submission, update_body

@@ -6,10 +6,11 @@ from django.core.management import CommandError, call_command
 from django.db.models import Sum
 from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
+from accounts.models import User
 from config import demo
 from leaderboard import ranking
 from leaderboard.boards import Board
-from scoreboard.models import ScoreHistory, User, UserScore
+from scoreboard.models import ScoreHistory, UserScore
 from tests.people import player
 from tests.races import at_once
 

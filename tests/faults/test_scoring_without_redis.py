@@ -7,12 +7,13 @@ from typing import Any, cast
 
 import pytest
 
+from accounts.models import User
 from actions import redemption, tokens
 from actions.outcomes import Redeemed
 from api import redis_client
 from leaderboard import boards, ranking, reads, rebuild, sweep
 from leaderboard.boards import Board
-from scoreboard.models import ScoreHistory, User
+from scoreboard.models import ScoreHistory
 from tests.agreement import assert_agreement, shown, sql_rows
 from tests.client import TOP
 from tests.deploy.nginx import Web

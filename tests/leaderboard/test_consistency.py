@@ -9,11 +9,12 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from accounts.models import User
 from api import redis_client
 from leaderboard import boards, ranking, reads, rebuild, reconcile, sweep, truth
 from leaderboard.boards import Board
 from scoreboard import ledger
-from scoreboard.models import MAX_TOTAL, ScoreHistory, User
+from scoreboard.models import MAX_TOTAL, ScoreHistory
 from scoreboard.signals import Standing
 from tests.agreement import assert_agreement
 from tests.backups import CopiedTables

@@ -9,9 +9,10 @@ import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from channels.layers import get_channel_layer
 
+from accounts import visibility
+from accounts.models import User
 from leaderboard import receivers
-from scoreboard import adjustments, visibility
-from scoreboard.models import User
+from scoreboard import adjustments
 from tests.admin_site import superuser
 from tests.people import give
 

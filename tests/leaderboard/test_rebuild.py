@@ -5,11 +5,11 @@ from typing import Any, cast
 
 import pytest
 
+from accounts.models import User
 from api import redis_client
 from leaderboard import boards, ranking, reads, rebuild, sweep, truth
 from leaderboard.boards import Board
 from scoreboard import ledger
-from scoreboard.models import User
 from tests.agreement import assert_agreement, dump, sql_rows
 from tests.people import give, player, players
 from tests.processes import eventually, python

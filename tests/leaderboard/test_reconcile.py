@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from accounts.models import User
 from api import redis_client
 from leaderboard import boards, reconcile
 from leaderboard.boards import Board
-from scoreboard.models import MAX_TOTAL, User, UserScore
+from scoreboard.models import MAX_TOTAL, UserScore
 from tests.agreement import assert_agreement
 from tests.people import give, player, players
 from tests.spoiling import DRIFTS, Hand, forget

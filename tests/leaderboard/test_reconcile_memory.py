@@ -7,12 +7,12 @@ from typing import Any, cast
 import pytest
 from django.db import connection
 
+from accounts.models import User
 from api import redis_client
 from benchmarks import reconcile_people as crowd
 from leaderboard import boards, inspection, rebuild, reconcile, truth
 from leaderboard.boards import Board
 from leaderboard.reconcile import Doubts
-from scoreboard.models import User
 from tests.agreement import assert_agreement
 from tests.leaderboard.writers import writers
 from tests.processes import environment

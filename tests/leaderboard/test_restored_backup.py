@@ -6,12 +6,12 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
+from accounts.models import User
 from api import redis_client
 from leaderboard import boards, ranking, reconcile, sweep, truth
 from leaderboard.boards import Board
 from leaderboard.truth import Watermark
 from scoreboard import ledger
-from scoreboard.models import User
 from tests.agreement import assert_agreement
 from tests.backups import CopiedTables, copied_database
 from tests.people import give, players

@@ -10,11 +10,12 @@ import pytest
 from django.db import connections, transaction
 from django.utils import timezone
 
+from accounts.models import User
 from api import redis_client
 from leaderboard import boards, ranking, reconcile, sweep, tasks
 from leaderboard.boards import Board
 from scoreboard import ledger
-from scoreboard.models import ScoreHistory, User, UserScore
+from scoreboard.models import ScoreHistory, UserScore
 from tests.agreement import assert_agreement, dump, sql_rows
 from tests.people import entry, give, player, players
 from tests.processes import python

@@ -10,12 +10,13 @@ from django.db import transaction
 from django.db.models import signals as model_signals
 from prometheus_client import REGISTRY
 
+from accounts.models import User
 from actions import tokens
 from leaderboard import ranking
 from leaderboard.boards import Board
 from leaderboard.receivers import project_standings
 from scoreboard import ledger, signals
-from scoreboard.models import ScoreHistory, User, UserScore
+from scoreboard.models import ScoreHistory, UserScore
 from scoreboard.signals import Standing
 from tests.agreement import assert_agreement
 from tests.client import UPDATE, Api
