@@ -43,7 +43,7 @@ def purge_tokens(chunk: int = 5000) -> int:
 
 
 @shared_task(
-    name="actions.tasks.redeem_queued",
+    name=queue.TASK,
     bind=True,
     max_retries=None,
     acks_late=True,

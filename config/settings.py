@@ -221,7 +221,7 @@ SIMPLE_JWT = {
 # "kid:algorithm:base64 key" items; the first one signs, all verify. Empty: one key derived from SECRET_KEY.
 ACTION_TOKEN_KEYS = env.list("ACTION_TOKEN_KEYS", default=[])
 ACTION_TOKEN_AUDIENCE = env.str("ACTION_TOKEN_AUDIENCE", "scoreboard:action")
-# Redeem what several request threads want at one moment by one statement (actions/committer.py).
+# Redeem what several request threads want at one moment by one statement (actions/batcher.py).
 ACTION_GROUP_COMMIT = env.bool("ACTION_GROUP_COMMIT", True)
 # Seconds the `timestamp` of a redemption may differ from the server's clock.
 ACTION_TIMESTAMP_WINDOW = env.int("ACTION_TIMESTAMP_WINDOW", 300)

@@ -15,36 +15,21 @@ from actions.models import ActionType
 from integrity.crowds import LEAST_SIGMA, MAD_TO_SIGMA, Population
 from integrity.findings import Account, Detector, Event, Rule, Severity, Thresholds
 from integrity.models import Flag, Watermark
+from scoreboard import changes
 
 MAX_EVENTS = 3000  # of one player in one look
 MAX_ACCOUNTS = 500  # of one address
 MAX_OUTLIERS = 1000  # of one hour
 
-# As the sweep's: transaction numbers of one cluster and database mean nothing in another.
-SNAPSHOT = """
-SELECT (SELECT system_identifier FROM pg_control_system())::text || '/' ||
-       (SELECT oid FROM pg_database WHERE datname = current_database()),
-       pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
-       clock_timestamp()
-"""
-# Whoever is on no board gains nothing from cheating, and was judged already.
-PAGE = """
-SELECT s.changed_xid, s.user_id
-  FROM user_scores s JOIN users u ON u.id = s.user_id
- WHERE s.changed_xid >= %s AND s.changed_xid < %s AND (s.changed_xid, s.user_id) > (%s, %s)
-   AND s.reached_at >= %s AND u.is_active AND NOT u.is_hidden
- ORDER BY s.changed_xid, s.user_id LIMIT %s
-"""
 EVENTS = "SELECT * FROM watch_events(%s, %s, %s)"
 # Everyone who ever scored from each address that one of these players signed up from. Banned and hidden accounts count:
 # who is thrown out and comes back is what this is about.
 ACCOUNTS = """
 SELECT * FROM (
-    SELECT a.digest, a.user_id, s.total, a.created_at, u.is_active AND NOT u.is_hidden,
+    SELECT a.digest, a.user_id, s.total, a.created_at, s.visible,
            row_number() OVER (PARTITION BY a.digest ORDER BY a.created_at DESC) AS nth
       FROM sign_up_addresses a
-      JOIN users u ON u.id = a.user_id
-      JOIN user_scores s ON s.user_id = a.user_id
+      JOIN player_standings s ON s.user_id = a.user_id
      WHERE a.digest IN (SELECT digest FROM sign_up_addresses WHERE user_id = ANY (%s)) AND a.created_at >= %s
 ) account WHERE nth <= %s ORDER BY digest
 """
@@ -55,7 +40,7 @@ WITH gains AS MATERIALIZED (
     SELECT h.user_id, ln(1 + sum(h.delta))::double precision AS size, sum(h.delta)::bigint AS gain
       FROM score_history h JOIN users u ON u.id = h.user_id
      WHERE h.created_at >= %(hour)s AND h.created_at < %(hour)s + interval '1 hour'
-       AND h.source = 'action' AND u.is_active AND NOT u.is_hidden
+       AND h.source = 'action' AND player_visible(u)
      GROUP BY h.user_id
 ), middle AS (
     SELECT count(*) AS players, percentile_cont(0.5) WITHIN GROUP (ORDER BY size) AS median FROM gains
@@ -73,25 +58,10 @@ SELECT p.players, p.median, p.mad, g.user_id, g.gain
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """`oldest`: the oldest transaction that may still be open; `next`: the first number not given out yet."""
-
-    source: str
-    oldest: int
-    next: int
-    now: datetime
-
-
-def snapshot() -> Snapshot:
-    """Read before the rows it is to cover."""
-    return Snapshot(*rows(SNAPSHOT, [])[0])
-
-
 def page(mark: Watermark, size: int) -> list[tuple[int, uuid.UUID]]:
     """(transaction, player) of the next of the pass under way whose total changed lately."""
-    until = mark.until or 0
-    return rows(PAGE, [mark.since, until, mark.at_transaction, mark.at_user, horizon(mark), size])
+    after = (mark.at_transaction, mark.at_user)
+    return changes.scored(mark.since, mark.until or 0, after, horizon(mark), size)
 
 
 def horizon(mark: Watermark) -> datetime:

@@ -18,6 +18,7 @@ from integrity.findings import Detector, Finding, Thresholds
 from integrity.metrics import FLAGS
 from integrity.models import Watermark
 from integrity.record import record
+from scoreboard import changes
 
 PAGE = 200  # players of one transaction
 HOUR = timedelta(hours=1)
@@ -49,12 +50,12 @@ def look_at_page(done: Round, thresholds: Thresholds) -> bool:
         mark = Watermark.claim()
         if mark is None:
             return False
-        now = gather.snapshot()
+        now = changes.now()
         if mark.until is None or mark.source != now.source:
             begin(mark, now)
         page = gather.page(mark, PAGE)
         user_ids = [user_id for _, user_id in page]
-        opened = look_at(user_ids, gather.horizon(mark), now.now, thresholds)
+        opened = look_at(user_ids, gather.horizon(mark), now.at, thresholds)
         if len(page) == PAGE:
             mark.at_transaction, mark.at_user = page[-1]
         else:
@@ -66,11 +67,11 @@ def look_at_page(done: Round, thresholds: Thresholds) -> bool:
     return True
 
 
-def begin(mark: Watermark, now: gather.Snapshot) -> None:
+def begin(mark: Watermark, now: changes.Mark) -> None:
     """A new pass. In another database than the last one (a restored backup, say) it begins with everybody."""
     if mark.source != now.source:
-        mark.source, mark.since, mark.hour, mark.hour_fence = now.source, 0, None, None
-    mark.until, mark.next_since, mark.began_at = now.next, now.oldest, now.now
+        mark.source, mark.since, mark.hour_fence = now.source, 0, None
+    mark.until, mark.next_since, mark.began_at = now.next, now.oldest, now.at
     mark.at_transaction, mark.at_user = 0, uuid.UUID(int=0)
 
 
@@ -109,21 +110,21 @@ def look_at_hour(done: Round, thresholds: Thresholds) -> None:
         mark = Watermark.claim()
         if mark is None:
             return
-        now = gather.snapshot()
+        now = changes.now()
         hour = next_hour(mark, now)
         if hour is None:
             mark.save()
             return
-        opened = outliers_of(hour, now.now, thresholds)
+        opened = outliers_of(hour, now.at, thresholds)
         mark.hour, mark.hour_fence = hour + HOUR, None
         mark.save()
     note(done, opened)
 
 
-def next_hour(mark: Watermark, now: gather.Snapshot) -> datetime | None:
+def next_hour(mark: Watermark, now: changes.Mark) -> datetime | None:
     """The hour that is complete and not compared yet, if there is one. A worker that was away catches up, an hour each
     round, as far back as WATCH_HOURS."""
-    last = now.now.replace(minute=0, second=0, microsecond=0) - HOUR
+    last = now.at.replace(minute=0, second=0, microsecond=0) - HOUR
     earliest = last - (settings.WATCH["hours"] - 1) * HOUR
     if mark.hour is None:
         mark.hour = last

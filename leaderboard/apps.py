@@ -8,8 +8,8 @@ class LeaderboardConfig(AppConfig):
     def ready(self) -> None:
         from accounts import privacy
         from leaderboard.privacy import erase, export
-        from leaderboard.receivers import project_standings
-        from scoreboard.signals import standing_changed
+        from leaderboard.projection import project
+        from scoreboard import ledger
 
-        standing_changed.connect(project_standings, dispatch_uid="leaderboard.projection")
+        ledger.set_projector(project)
         privacy.register(export, erase)

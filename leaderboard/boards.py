@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from api.problems import Problem
-from scoreboard.signals import Standing
+from scoreboard.standing import Standing
 
 VISIBLE_TOP = 100  # ranks a page can show; a change inside raises seq and is announced, one below is not
 

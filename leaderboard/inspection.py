@@ -8,7 +8,7 @@ from typing import Any
 
 from leaderboard import boards, patience, ranking
 from leaderboard.boards import Board
-from scoreboard.signals import Standing
+from scoreboard.standing import Standing
 
 SCAN_COUNT = 1000
 KNOWN = re.compile(r"([0-9]+):(.*)", re.DOTALL)  # what write.lua reads of a player entry

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from redis.exceptions import RedisError
 
 from api.redis_client import breaker
-from scoreboard.signals import ReadSideAway
+from scoreboard.standing import ReadSideAway
 
 PATIENCE_SECONDS = 5.0  # well below rebuild.LOCK_SECONDS
 RETRY_SECONDS = 0.1

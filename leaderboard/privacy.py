@@ -4,8 +4,9 @@ import uuid
 from typing import Any
 
 from accounts.models import User
-from leaderboard import inspection, projection, truth
+from leaderboard import inspection, projection
 from leaderboard.boards import BOARDS
+from scoreboard import ledger
 
 
 def export(user: User) -> dict[str, Any]:
@@ -22,4 +23,4 @@ def erase(user_id: uuid.UUID) -> None:
 
     The write side has announced it already; but what it announced while Redis was away is only repaired by the sweep.
     """
-    projection.project(truth.some([user_id]))
+    projection.project(ledger.standings([user_id]))

@@ -22,7 +22,7 @@ from leaderboard import boards
 from leaderboard.boards import Board
 from leaderboard.patience import Unavailable as Unavailable
 from leaderboard.patience import ask
-from scoreboard.signals import Standing
+from scoreboard.standing import Standing
 
 EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)

@@ -14,6 +14,7 @@ from django.db import connection as database
 
 from leaderboard import boards, patience, ranking, truth
 from leaderboard.boards import Board
+from scoreboard import changes
 
 log = structlog.get_logger(__name__)
 
@@ -34,10 +35,10 @@ def rebuild(board: Board) -> bool:
         keys = boards.keys(board).all()
         if not ranking.run("begin_build", keys, [token]):
             return False
-        mark = truth.watermark()
+        mark = changes.now()
         players = 0
         with patience.patient():
-            for standings in truth.everyone():
+            for standings in truth.everyone(board):
                 for few in patience.slices(standings):
                     ranking.write(board, few, builder=token)
                 players += len(standings)

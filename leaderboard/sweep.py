@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from leaderboard import boards, ranking, rebuild, reconcile, truth
+from leaderboard import boards, ranking, rebuild, reconcile
 from leaderboard.boards import Board
+from scoreboard import changes
 
 log = structlog.get_logger(__name__)
 
@@ -36,13 +37,14 @@ def sweep(board: Board) -> Swept:
     epoch, [swept] = ranking.epoch(board), ranking.meta(board, "swept")
     if epoch is None:
         return Swept(rebuilt=rebuild.rebuild(board))
-    now = truth.watermark()
-    if swept is None or not now.covers(swept):
+    now = changes.now()
+    since = now.since(swept)
+    if since is None:
         # Another database than the one this board was made from: a restored backup, say. Compare everything.
         report = reconcile.reconcile(board)
         result = Swept(report.compared, report.repaired, report.lost)
     else:
-        result = project_changes(board, int(swept.rpartition(":")[2]))
+        result = project_changes(board, since)
     ranking.run("mark_swept", boards.keys(board).all(), [epoch, str(now)])
     if result.healed:
         log.info("sweep_healed", board=board.slug, healed=result.healed, seen=result.seen)
@@ -63,7 +65,7 @@ def adopt(board: Board) -> None:
 def project_changes(board: Board, since: int) -> Swept:
     seen = healed = 0
     try:
-        for standings in truth.changed_since(since):
+        for standings in changes.standings(since):
             seen += len(standings)
             healed += sum(ranking.write(board, standings).applied)
     except ranking.Lost:

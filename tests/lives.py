@@ -44,7 +44,7 @@ def life(name: str = NAME) -> User:
     second_factor.enroll(zoe)
     api_keys.issue("game server", ["mint"], created_by=zoe)
     tokens.mint(zoe.pk, "WIN_MATCH")
-    queue.accept(zoe.pk, [], [])
+    queue.accept(zoe.pk, [])
     LogEntry.objects.log_actions(mod.pk, [zoe], CHANGE, f"Talked to {NAME}", single_object=True)
     flag = open_flag(zoe, now)
     LogEntry.objects.log_actions(mod.pk, [flag], CHANGE, f"{NAME} was too fast", single_object=True)

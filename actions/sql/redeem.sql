@@ -4,61 +4,71 @@
 -- tokens or players wait for each other and never in a circle. The claim and the ledger entry commit together; a token whose entry
 -- is refused stays unspent.
 
+-- Tokens of a separate signer, which has no access to this database, get their rows here, when they are first seen, inside
+-- what the catalogue allows now: what is changed later does not touch them. Of others `p_issued` and `p_expires` are NULL.
+CREATE FUNCTION action_tokens_see(
+    p_token uuid[], p_user uuid[], p_action_type text[], p_points bigint[], p_issued timestamptz[], p_expires timestamptz[]
+) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO action_tokens (id, user_id, action_type, points, issued_at, not_before, expires_at)
+    SELECT DISTINCT ON (e.token) e.token, e.user_id, e.action_type, e.points, e.issued,
+           e.issued + make_interval(secs => a.min_seconds),
+           least(e.expires, e.issued + make_interval(secs => a.token_lifetime))
+      FROM unnest(p_token, p_user, p_action_type, p_points, p_issued, p_expires)
+           AS e(token, user_id, action_type, points, issued, expires)
+      JOIN action_types a ON a.slug = e.action_type AND a.enabled
+       AND e.points BETWEEN coalesce(a.min_points, a.points) AND coalesce(a.max_points, a.points)
+     WHERE e.expires > clock_timestamp() AND e.issued <= clock_timestamp() + interval '5 seconds'
+       AND NOT EXISTS (SELECT 1 FROM action_tokens t WHERE t.id = e.token)
+       AND NOT EXISTS (SELECT 1 FROM score_history h WHERE h.user_id = e.user_id AND h.action_id = e.token)
+     ORDER BY e.token
+        ON CONFLICT DO NOTHING
+$$;
+
 CREATE TYPE redeem_outcome AS (
     ord bigint,
     outcome text,            -- redeemed | already-redeemed | not-authenticated | token-invalid | token-expired |
-                             -- too-early | score-out-of-range
-    user_id uuid,
-    action_id uuid,
+                             -- too-early | score-out-of-range | unknown (no row, and the history does not know it either)
     delta bigint,            -- of the history row: this one's, or the first one's when already-redeemed
-    old_total bigint,
     new_total bigint,
     created_at timestamptz,
-    total bigint,            -- the player's standing after the call, when this call changed it
-    version bigint,
-    reached_at timestamptz,
-    visible boolean,
-    username text,
-    avatar_url text,
-    region text,
-    wait_seconds double precision  -- until the token may be redeemed, when too-early
+    wait_seconds double precision,  -- until the token may be redeemed, when too-early
+    standing player_standings       -- the player's, after the call, if the entry came to the ledger
 );
 
--- `p_issued` and `p_expires` are set for tokens of a separate signer, which has no access to this database: their rows are
--- made here, on first sight, inside what the catalogue allows. `p_as_of` is when queued work was accepted: an honest
--- player must not lose a token to a queue.
+-- `p_as_of` is when queued work was accepted: an honest player must not lose a token to a queue.
 CREATE FUNCTION action_redeem(
     p_token uuid[], p_user uuid[], p_action_type text[], p_points bigint[],
     p_issued timestamptz[], p_expires timestamptz[], p_as_of timestamptz, p_request_id text[]
-) RETURNS SETOF redeem_outcome LANGUAGE plpgsql AS $$
+) RETURNS SETOF redeem_outcome LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     v_now timestamptz;
-    v_refusal text[];
-    v_fresh bigint[];        -- positions of the entries that go to the ledger
+    v_judged redeem_outcome[];
+    v_fresh bigint[];        -- positions of the entries that go to the ledger; what it needs to know of them follows
+    v_token uuid[];
+    v_user uuid[];
+    v_action_type text[];
+    v_points bigint[];
+    v_request_id text[];
 BEGIN
     IF p_expires IS NOT NULL THEN
-        INSERT INTO action_tokens (id, user_id, action_type, points, issued_at, not_before, expires_at)
-        SELECT DISTINCT ON (e.token) e.token, e.user_id, e.action_type, e.points, e.issued,
-               e.issued + make_interval(secs => a.min_seconds),
-               least(e.expires, e.issued + make_interval(secs => a.token_lifetime))
-          FROM unnest(p_token, p_user, p_action_type, p_points, p_issued, p_expires)
-               AS e(token, user_id, action_type, points, issued, expires)
-          JOIN action_types a ON a.slug = e.action_type AND a.enabled
-           AND e.points BETWEEN coalesce(a.min_points, a.points) AND coalesce(a.max_points, a.points)
-         WHERE e.expires > coalesce(p_as_of, clock_timestamp()) AND e.issued <= clock_timestamp() + interval '5 seconds'
-           AND NOT EXISTS (SELECT 1 FROM action_tokens t WHERE t.id = e.token)
-         ORDER BY e.token
-            ON CONFLICT DO NOTHING;
+        PERFORM action_tokens_see(p_token, p_user, p_action_type, p_points, p_issued, p_expires);
     END IF;
 
     PERFORM 1 FROM action_tokens t WHERE t.id = ANY (p_token) ORDER BY t.id FOR UPDATE;
     v_now := coalesce(p_as_of, clock_timestamp());
 
     -- New statement, new snapshot: it sees what the redemptions we waited for have spent.
-    SELECT array_agg(j.refusal ORDER BY j.ord), array_agg(j.ord ORDER BY j.ord) FILTER (WHERE j.refusal IS NULL)
-      INTO v_refusal, v_fresh
+    SELECT array_agg((j.ord, j.refusal, j.delta, j.new_total, j.created_at, j.wait_seconds, NULL)::redeem_outcome ORDER BY j.ord),
+           array_agg(j.ord ORDER BY j.ord) FILTER (WHERE j.refusal IS NULL),
+           array_agg(j.token ORDER BY j.ord) FILTER (WHERE j.refusal IS NULL),
+           array_agg(j.user_id ORDER BY j.ord) FILTER (WHERE j.refusal IS NULL),
+           array_agg(j.action_type ORDER BY j.ord) FILTER (WHERE j.refusal IS NULL),
+           array_agg(j.points ORDER BY j.ord) FILTER (WHERE j.refusal IS NULL),
+           array_agg(j.request_id ORDER BY j.ord) FILTER (WHERE j.refusal IS NULL)
+      INTO v_judged, v_fresh, v_token, v_user, v_action_type, v_points, v_request_id
       FROM (
-        SELECT e.ord,
+        SELECT e.*, h.delta, h.new_total, h.created_at,
+               extract(epoch FROM t.not_before - v_now)::double precision AS wait_seconds,
                CASE WHEN u.id IS NULL OR NOT u.is_active THEN 'not-authenticated'
                     -- The row is gone some time after expiry; the history remembers for ever.
                     WHEN t.id IS NULL AND h.id IS NOT NULL THEN 'already-redeemed'
@@ -68,56 +78,41 @@ BEGIN
                     WHEN t.redeemed_at IS NOT NULL THEN 'already-redeemed'
                     WHEN t.expires_at <= v_now THEN 'token-expired'
                     WHEN t.not_before > v_now THEN 'too-early'
-                    WHEN row_number() OVER (PARTITION BY e.token ORDER BY e.ord) > 1 THEN 'already-redeemed'
                END AS refusal
-          FROM unnest(p_token, p_user, p_action_type, p_points)
-               WITH ORDINALITY AS e(token, user_id, action_type, points, ord)
+          FROM unnest(p_token, p_user, p_action_type, p_points, p_request_id)
+               WITH ORDINALITY AS e(token, user_id, action_type, points, request_id, ord)
           LEFT JOIN action_tokens t ON t.id = e.token
           LEFT JOIN users u ON u.id = e.user_id
           LEFT JOIN score_history h ON h.user_id = e.user_id AND h.action_id = e.token
       ) j;
 
+    IF v_fresh IS NULL THEN
+        RETURN QUERY SELECT * FROM unnest(v_judged);
+        RETURN;
+    END IF;
+
     RETURN QUERY
-    WITH fresh AS (
-        SELECT f.ord, f.position FROM unnest(v_fresh) WITH ORDINALITY AS f(ord, position)
-    ), ledger AS (
-        SELECT f.ord AS entry_ord, l.*
-          FROM ledger_record(
-                   (SELECT array_agg(p_user[f.ord] ORDER BY f.position) FROM fresh f),
-                   (SELECT array_agg(p_token[f.ord] ORDER BY f.position) FROM fresh f),
-                   (SELECT array_agg('action'::text) FROM fresh f),
-                   (SELECT array_agg(p_action_type[f.ord] ORDER BY f.position) FROM fresh f),
-                   (SELECT array_agg(p_points[f.ord] ORDER BY f.position) FROM fresh f),
-                   (SELECT array_agg(NULL::bigint) FROM fresh f),
-                   (SELECT array_agg(NULL::uuid) FROM fresh f),
-                   (SELECT array_agg(''::text) FROM fresh f),
-                   (SELECT array_agg(p_request_id[f.ord] ORDER BY f.position) FROM fresh f)) l
-          JOIN fresh f ON f.position = l.ord
-         WHERE v_fresh IS NOT NULL
-    ), claimed AS (
+    WITH ledger AS MATERIALIZED (
+        SELECT v_fresh[l.ord] AS entry_ord, l.*
+          FROM ledger_record(v_user, v_token, array_fill('action'::text, ARRAY[cardinality(v_fresh)]), v_action_type, v_points,
+                             NULL, NULL, array_fill(''::text, ARRAY[cardinality(v_fresh)]), v_request_id) l
+    ), spent AS (
         -- A duplicate in the ledger means the history knows this token although its row looks unspent: spend it.
         UPDATE action_tokens t SET redeemed_at = l.created_at
           FROM ledger l
          WHERE t.id = l.action_id AND l.outcome IN ('recorded', 'duplicate')
-        RETURNING t.id
     )
-    SELECT e.ord,
-           CASE coalesce(v_refusal[e.ord], l.outcome)
+    SELECT j.ord,
+           CASE coalesce(j.outcome, l.outcome)
                 WHEN 'recorded' THEN 'redeemed'
                 WHEN 'duplicate' THEN 'already-redeemed'
                 WHEN 'unknown-user' THEN 'not-authenticated'
-                ELSE coalesce(v_refusal[e.ord], l.outcome)
+                ELSE coalesce(j.outcome, l.outcome)
            END,
-           e.user_id, e.token,
-           coalesce(l.delta, h.delta), coalesce(l.old_total, h.old_total),
-           coalesce(l.new_total, h.new_total), coalesce(l.created_at, h.created_at),
-           l.total, l.version, l.reached_at, l.visible, l.username, l.avatar_url, l.region,
-           extract(epoch FROM t.not_before - v_now)::double precision
-      FROM unnest(p_token, p_user) WITH ORDINALITY AS e(token, user_id, ord)
-      LEFT JOIN ledger l ON l.entry_ord = e.ord
-      LEFT JOIN action_tokens t ON t.id = e.token AND v_refusal[e.ord] = 'too-early'
-      LEFT JOIN score_history h ON v_refusal[e.ord] = 'already-redeemed'
-                               AND h.user_id = e.user_id AND h.action_id = e.token
-     ORDER BY e.ord;
+           coalesce(j.delta, l.delta), coalesce(j.new_total, l.new_total), coalesce(j.created_at, l.created_at),
+           j.wait_seconds, l.standing
+      FROM unnest(v_judged) j
+      LEFT JOIN ledger l ON l.entry_ord = j.ord
+     ORDER BY j.ord;
 END
 $$;

@@ -15,7 +15,8 @@ class Migration(migrations.Migration):
         ),
         migrations.RunSQL((SQL / "shown_columns.sql").read_text(), "DROP FUNCTION users_raise_version CASCADE"),
         migrations.RunSQL(
-            (SQL / "ledger.sql").read_text(),
-            "DROP FUNCTION ledger_record; DROP TYPE ledger_outcome; DROP FUNCTION ledger_carry_step CASCADE",
+            (SQL / "board_players.sql").read_text(),
+            "DROP VIEW board_players; DROP VIEW player_standings; DROP FUNCTION player_visible",
         ),
+        migrations.RunSQL((SQL / "ledger.sql").read_text(), "DROP FUNCTION ledger_record; DROP TYPE ledger_outcome"),
     ]

@@ -1,46 +1,39 @@
 -- The ledger: the only code that changes a total.
 --
--- Set-based: arrays of entries in, one row per entry out, in the order they came. Locks are taken on user_scores in
--- user order, by every writer, so that writers over the same players wait for each other and never in a circle.
-
--- Carries a running total over one player's entries of one call. An entry that would leave 0 … 2^53−1 is passed over,
--- so that each is judged alone. `target`, when given, replaces the total instead of adding to it.
-CREATE FUNCTION ledger_carry_step(carried bigint, start bigint, delta bigint, target bigint)
-RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN coalesce(target, coalesce(carried, start) + delta) BETWEEN 0 AND 9007199254740991
-                THEN coalesce(target, coalesce(carried, start) + delta)
-                ELSE coalesce(carried, start) END
-$$;
-
-CREATE AGGREGATE ledger_carry(start bigint, delta bigint, target bigint) (
-    SFUNC = ledger_carry_step, STYPE = bigint
-);
+-- Arrays of entries in, one row per entry out. Locks are taken on user_scores in user order, by every writer, so that
+-- writers over the same players wait for each other and never in a circle. However many the entries, the statements are six:
+-- the loop between them only adds up.
 
 CREATE TYPE ledger_outcome AS (
     ord bigint,              -- position in the input arrays, from 1
     outcome text,            -- recorded | duplicate | unchanged | score-out-of-range | unknown-user
     user_id uuid,
     action_id uuid,
-    delta bigint,            -- of the recorded entry; of the first one when duplicate
+    version bigint,          -- of the recorded entry, like the next three; those of the first one when duplicate
+    delta bigint,
     old_total bigint,
     new_total bigint,
     created_at timestamptz,
-    -- the player's standing after the whole call
-    total bigint,
-    version bigint,
-    reached_at timestamptz,
-    visible boolean,
-    username text,
-    avatar_url text,
-    region text
+    standing player_standings  -- the player's, after the whole call
 );
 
+-- Each entry is judged alone: one that would leave 0 … 2^53−1 does not touch the others. A repeat within the call answers
+-- with what became of the first. `p_target`, where given, replaces the total instead of adding to it.
+-- The plans are generic: made for each call they would cost more than the work.
 CREATE FUNCTION ledger_record(
     p_user uuid[], p_action uuid[], p_source text[], p_action_type text[],
     p_delta bigint[], p_target bigint[], p_actor uuid[], p_reason text[], p_request_id text[]
-) RETURNS SETOF ledger_outcome LANGUAGE plpgsql AS $$
+) RETURNS SETOF ledger_outcome LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
+    v_most CONSTANT bigint := 9007199254740991;
     v_now timestamptz;
+    v_entry record;
+    v_player uuid;           -- whose entries the loop is at, with the total and the version they have come to
+    v_total bigint;
+    v_version bigint;
+    v_next bigint;
+    v_one ledger_outcome;
+    v_outcomes ledger_outcome[];  -- by position
 BEGIN
     -- A first entry makes the row. In user order, like every lock here.
     INSERT INTO user_scores (user_id, total, version, reached_at, changed_xid)
@@ -56,69 +49,80 @@ BEGIN
     -- Read the clock after the locks: whoever waited reached the total later than whoever it waited for.
     v_now := clock_timestamp();
 
-    -- A new statement, so a new snapshot: it sees what the transactions we waited for have written, in the history
-    -- (duplicates), in the totals and in the profiles.
-    RETURN QUERY
-    WITH entry AS (
-        -- No total is further than 2^53 from another: more than that is clipped, so that no sum overflows bigint.
-        SELECT e.user_id, e.action_id, e.source, e.action_type,
-               greatest(least(e.delta, 9007199254740992), -9007199254740992) AS delta, e.target, e.actor, e.reason,
-               e.request_id, e.ord
-          FROM unnest(p_user, p_action, p_source, p_action_type, p_delta, p_target, p_actor, p_reason,
-                      p_request_id)
-            WITH ORDINALITY AS e(user_id, action_id, source, action_type, delta, target, actor, reason, request_id, ord)
-    ), judged AS (
-        SELECT e.*, s.total AS start, s.version AS start_version,
-               h.delta AS first_delta, h.old_total AS first_old, h.new_total AS first_new, h.created_at AS first_at,
-               CASE WHEN s.user_id IS NULL THEN 'unknown-user'
-                    WHEN h.id IS NOT NULL THEN 'duplicate'
-                    WHEN row_number() OVER (PARTITION BY e.user_id, e.action_id ORDER BY e.ord) > 1 THEN 'duplicate'
-               END AS refusal
-          FROM entry e
+    -- A new statement, so a new snapshot: it sees what the transactions we waited for have written. No total is further than
+    -- 2^53 from another: a larger delta is clipped, so that no sum overflows.
+    FOR v_entry IN
+        SELECT e.ord, e.user_id, e.action_id, e.target,
+               greatest(least(e.delta, v_most + 1), -v_most - 1) AS delta,
+               min(e.ord) OVER (PARTITION BY e.user_id, e.action_id) AS first_ord,
+               s.user_id AS player, s.total, s.version,
+               h.version AS h_version, h.delta AS h_delta, h.old_total, h.new_total, h.created_at
+          FROM unnest(p_user, p_action, p_delta, p_target) WITH ORDINALITY
+            AS e(user_id, action_id, delta, target, ord)
           LEFT JOIN user_scores s ON s.user_id = e.user_id
           LEFT JOIN score_history h ON h.user_id = e.user_id AND h.action_id = e.action_id
-    ), carried AS (
-        SELECT j.*, ledger_carry(j.start, j.delta, j.target)
-                    OVER (PARTITION BY j.user_id ORDER BY j.ord ROWS UNBOUNDED PRECEDING) AS after
-          FROM judged j WHERE j.refusal IS NULL
-    ), stepped AS (
-        SELECT c.*, lag(c.after, 1, c.start) OVER (PARTITION BY c.user_id ORDER BY c.ord) AS before
-          FROM carried c
-    ), accepted AS (
-        SELECT t.*, t.start_version + row_number() OVER (PARTITION BY t.user_id ORDER BY t.ord) AS next_version
-          FROM stepped t WHERE t.after <> t.before
-    ), appended AS (
-        INSERT INTO score_history AS h (user_id, action_id, source, action_type, delta, old_total, new_total, version,
-                                        actor_id, reason, request_id, created_at)
-        SELECT a.user_id, a.action_id, a.source, a.action_type, a.after - a.before, a.before, a.after, a.next_version,
-               a.actor, a.reason, a.request_id, v_now
-          FROM accepted a ORDER BY a.ord
-        RETURNING h.user_id, h.action_id, h.delta, h.old_total, h.new_total, h.version
-    ), raised AS (
-        UPDATE user_scores s
-           SET total = f.after, version = f.next_version, reached_at = v_now,
-               changed_xid = pg_current_xact_id()::text::bigint
-          FROM (SELECT DISTINCT ON (a.user_id) a.user_id, a.after, a.next_version
-                  FROM accepted a ORDER BY a.user_id, a.ord DESC) f
-         WHERE s.user_id = f.user_id
-        RETURNING s.user_id, s.total, s.version, s.reached_at
-    )
-    SELECT j.ord,
-           coalesce(j.refusal,
-                    CASE WHEN p.user_id IS NOT NULL THEN 'recorded'
-                         WHEN coalesce(j.target, t.before + j.delta) BETWEEN 0 AND 9007199254740991 THEN 'unchanged'
-                         ELSE 'score-out-of-range' END),
-           j.user_id, j.action_id,
-           coalesce(j.first_delta, p.delta), coalesce(j.first_old, p.old_total), coalesce(j.first_new, p.new_total),
-           coalesce(j.first_at, CASE WHEN p.user_id IS NOT NULL THEN v_now END),
-           coalesce(r.total, s.total), coalesce(r.version, s.version), coalesce(r.reached_at, s.reached_at),
-           u.is_active AND NOT u.is_hidden, u.username::text, u.avatar_url::text, u.region::text
-      FROM judged j
-      LEFT JOIN stepped t ON t.ord = j.ord
-      LEFT JOIN appended p ON p.user_id = j.user_id AND p.action_id = j.action_id
-      LEFT JOIN raised r ON r.user_id = j.user_id
-      LEFT JOIN user_scores s ON s.user_id = j.user_id
-      LEFT JOIN users u ON u.id = j.user_id
-     ORDER BY j.ord;
+         ORDER BY e.user_id, e.ord
+    LOOP
+        IF v_entry.user_id IS DISTINCT FROM v_player THEN
+            v_player := v_entry.user_id;
+            v_total := v_entry.total;
+            v_version := v_entry.version;
+        END IF;
+        v_next := coalesce(v_entry.target, v_total + v_entry.delta);
+        v_one := (v_entry.ord, NULL, v_entry.user_id, v_entry.action_id, NULL, NULL, NULL, NULL, NULL, NULL);
+        IF v_entry.player IS NULL THEN
+            v_one.outcome := 'unknown-user';
+        ELSIF v_entry.h_version IS NOT NULL THEN
+            v_one.outcome := 'duplicate';
+            v_one.version := v_entry.h_version;
+            v_one.delta := v_entry.h_delta;
+            v_one.old_total := v_entry.old_total;
+            v_one.new_total := v_entry.new_total;
+            v_one.created_at := v_entry.created_at;
+        ELSIF v_entry.first_ord < v_entry.ord THEN
+            v_one := v_outcomes[v_entry.first_ord];
+            v_one.ord := v_entry.ord;
+            IF v_one.outcome = 'recorded' THEN
+                v_one.outcome := 'duplicate';
+            END IF;
+        ELSIF v_next NOT BETWEEN 0 AND v_most THEN
+            v_one.outcome := 'score-out-of-range';
+        ELSIF v_next = v_total THEN
+            v_one.outcome := 'unchanged';
+        ELSE
+            v_version := v_version + 1;
+            v_one.outcome := 'recorded';
+            v_one.version := v_version;
+            v_one.delta := v_next - v_total;
+            v_one.old_total := v_total;
+            v_one.new_total := v_next;
+            v_one.created_at := v_now;
+            v_total := v_next;
+        END IF;
+        v_outcomes[v_entry.ord] := v_one;
+    END LOOP;
+
+    INSERT INTO score_history (user_id, action_id, source, action_type, delta, old_total, new_total, version,
+                               actor_id, reason, request_id, created_at)
+    SELECT o.user_id, o.action_id, e.source, e.action_type, o.delta, o.old_total, o.new_total, o.version,
+           e.actor, e.reason, e.request_id, o.created_at
+      FROM unnest(v_outcomes) o
+      JOIN unnest(p_source, p_action_type, p_actor, p_reason, p_request_id) WITH ORDINALITY
+        AS e(source, action_type, actor, reason, request_id, ord) ON e.ord = o.ord
+     WHERE o.outcome = 'recorded'
+     ORDER BY o.ord;
+
+    UPDATE user_scores s
+       SET total = o.new_total, version = o.version, reached_at = v_now,
+           changed_xid = pg_current_xact_id()::text::bigint
+      FROM (SELECT DISTINCT ON (o.user_id) o.user_id, o.new_total, o.version
+              FROM unnest(v_outcomes) o WHERE o.outcome = 'recorded'
+             ORDER BY o.user_id, o.version DESC) o
+     WHERE s.user_id = o.user_id;
+
+    RETURN QUERY
+    SELECT o.ord, o.outcome, o.user_id, o.action_id, o.version, o.delta, o.old_total, o.new_total, o.created_at, p
+      FROM unnest(v_outcomes) o LEFT JOIN player_standings p ON p.user_id = o.user_id
+     ORDER BY o.ord;
 END
 $$;

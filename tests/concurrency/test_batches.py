@@ -11,6 +11,7 @@ from django.db import connection
 from accounts import visibility
 from accounts.models import User
 from actions import redemption, tokens
+from actions.submission import Submission
 from leaderboard.boards import Board
 from scoreboard import bonus, ledger
 from scoreboard.models import ScoreHistory, UserScore
@@ -73,8 +74,8 @@ def test_batches_get_along_with_group_commits_adjustments_bonuses_hides_and_rena
             hand_in(user, actions[user], seed)
 
     def group(seed: int) -> None:
-        """What the committer of another process sends: many players in one statement."""
-        redemption.commit(shuffled(claims, seed), [""] * len(claims))
+        """What the batcher of another process sends: many players in one statement."""
+        redemption.commit([Submission(claims=one) for one in shuffled(claims, seed)])
 
     def adjust(seed: int) -> None:
         for turn in range(4):

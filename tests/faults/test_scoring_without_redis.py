@@ -9,7 +9,7 @@ import pytest
 
 from accounts.models import User
 from actions import redemption, tokens
-from actions.outcomes import Redeemed
+from actions.submission import Submission
 from api import redis_client
 from leaderboard import boards, ranking, reads, rebuild, sweep
 from leaderboard.boards import Board
@@ -38,7 +38,7 @@ def board(transactional_db: None, own_redis: OwnRedis, redis_of_its_own: None, c
     redis_client.breaker.open_until = 0.0
 
 
-def redeem(user: User, action_type: str = "WIN_MATCH") -> Redeemed:
+def redeem(user: User, action_type: str = "WIN_MATCH") -> Submission:
     return redemption.redeem(user.pk, submission(tokens.mint(user.pk, action_type)))
 
 

@@ -11,7 +11,7 @@ from channels.layers import get_channel_layer
 
 from accounts import visibility
 from accounts.models import User
-from leaderboard import receivers
+from leaderboard import projection
 from scoreboard import adjustments
 from tests.admin_site import superuser
 from tests.people import give
@@ -63,6 +63,6 @@ def test_of_a_change_of_very_many_players_the_first_are_told(
 ) -> None:
     give(alice, 50)
     give(bob, 20)
-    monkeypatch.setattr(receivers, "MAX_NOTIFIED", 1)
+    monkeypatch.setattr(projection, "MAX_NOTIFIED", 1)
     told = heard([alice.pk, bob.pk], lambda: visibility.hide([alice.pk, bob.pk]))
     assert len(told) == 1

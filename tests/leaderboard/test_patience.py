@@ -26,7 +26,7 @@ Hesitate = Callable[[object], None]
 @pytest.fixture(autouse=True)
 def in_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconcile, "SETTLE_SECONDS", 0)
-    monkeypatch.setattr(truth, "CHUNK", 2)
+    monkeypatch.setattr("scoreboard.changes.CHUNK", 2)
     monkeypatch.setattr(patience, "PATIENCE_SECONDS", 60.0)  # the machine may hesitate as well
 
 
@@ -63,8 +63,8 @@ def pages_after(first: Hesitate, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     """Calls `first` between SQL's pages."""
     real = truth.everyone
 
-    def everyone() -> Iterator[object]:
-        for standings in real():
+    def everyone(board: Board) -> Iterator[object]:
+        for standings in real(board):
             yield standings
             first(standings)
 

@@ -7,9 +7,9 @@ import pytest
 
 from accounts.models import User
 from api import redis_client
-from leaderboard import boards, ranking, reads, rebuild, sweep, truth
+from leaderboard import boards, ranking, reads, rebuild, sweep
 from leaderboard.boards import Board
-from scoreboard import ledger
+from scoreboard import changes, ledger
 from tests.agreement import assert_agreement, dump, sql_rows
 from tests.people import give, player, players
 from tests.processes import eventually, python
@@ -65,7 +65,7 @@ def test_everyone_who_reads_a_lost_board_gets_sql_s_and_one_thread_rebuilds_it(b
 
 def test_writes_beside_a_rebuild_are_not_lost(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     """Scores between the builder's reading of SQL and its writing to Redis, for players it has and has not read."""
-    monkeypatch.setattr(truth, "CHUNK", 2)
+    monkeypatch.setattr(changes, "CHUNK", 2)
     crowd = players(8)
     for user in crowd:
         give(user, 5)

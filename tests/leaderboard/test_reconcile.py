@@ -142,7 +142,7 @@ def test_a_board_that_lost_one_of_its_keys_is_repaired_player_by_player(board: B
 
 
 def test_many_kinds_at_once_and_more_players_than_one_chunk(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("leaderboard.truth.CHUNK", 3)
+    monkeypatch.setattr("scoreboard.changes.CHUNK", 3)
     crowd = players(len(DRIFTS) + 7)
     for user in crowd:
         give(user, 50)

@@ -24,16 +24,13 @@ DIES = """
 import json, os, signal, sys
 from scoreboard import ledger
 from scoreboard.models import User
-from scoreboard.signals import standing_changed
-from leaderboard.receivers import project_standings
 
-def die(**news):
+def die(standings, notify):
     print("committed", flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 
 # Exactly where the projection would begin: after the commit, before Redis.
-assert standing_changed.disconnect(dispatch_uid="leaderboard.projection")
-standing_changed.connect(die, weak=False)
+ledger.set_projector(die)
 user = User.objects.get(pk=sys.argv[1])
 """
 DEATHS = {
@@ -48,8 +45,9 @@ ledger.announce(o.standing for o in ledger.record([entry]))
     "redemption": """
 import time
 from actions import redemption, tokens
+from actions.submission import Submission
 minted = tokens.mint(user.pk, "COMPLETE_TASK")
-body = redemption.Submission(minted.action_id, minted.action_type, minted.action_token, time.time())
+body = Submission(minted.action_id, minted.action_type, minted.action_token, time.time())
 redemption.redeem(user.pk, body)
 """,
     "hide": "User.objects.filter(pk=user.pk).update(is_hidden=True); ledger.announce_players([user.pk])",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from api import redis_client
 from leaderboard import boards, ranking
 from leaderboard.ranking import Page, Written
-from scoreboard.signals import Standing
+from scoreboard.standing import Standing
 
 NAMESPACE = uuid.UUID("6f1ad9de-4c41-4b5a-9a05-0e4f6bbd3c0f")
 

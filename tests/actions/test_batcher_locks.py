@@ -8,7 +8,8 @@ from django.db import connection, transaction
 
 from accounts.models import User
 from actions import redemption, tokens
-from actions.committer import Committer
+from actions.batcher import Batcher
+from actions.submission import Submission
 from scoreboard.models import UserScore
 from tests.live.server import eventually
 from tests.people import give, submission
@@ -18,12 +19,12 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 
 @pytest.fixture
-def committer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Committer]:
+def batcher(monkeypatch: pytest.MonkeyPatch) -> Iterator[Batcher[Submission]]:
     """This process redeems in groups, as a `web` process does."""
-    committer = Committer(redemption.commit_group)
-    monkeypatch.setattr(redemption, "_committer", committer)
-    yield committer
-    committer.close()
+    batcher = Batcher(redemption.commit)
+    monkeypatch.setattr(redemption, "_batcher", batcher)
+    yield batcher
+    batcher.close()
 
 
 class Redeeming(threading.Thread):
@@ -41,7 +42,7 @@ class Redeeming(threading.Thread):
             connection.close()
 
 
-def test_a_held_row_holds_up_only_those_who_need_it(committer: Committer, alice: User, bob: User) -> None:
+def test_a_held_row_holds_up_only_those_who_need_it(batcher: Batcher[Submission], alice: User, bob: User) -> None:
     give(alice, 1)
     held_up, *neighbours = [Redeeming(user) for user in (alice, bob, bob, bob)]
     with transaction.atomic():
@@ -58,7 +59,7 @@ def test_a_held_row_holds_up_only_those_who_need_it(committer: Committer, alice:
     assert held_up.score == 51
 
 
-def test_who_was_held_up_in_a_group_is_paid_once(committer: Committer, alice: User, bob: User) -> None:
+def test_who_was_held_up_in_a_group_is_paid_once(batcher: Batcher[Submission], alice: User, bob: User) -> None:
     give(alice, 1)
     everyone = [Redeeming(user) for user in (alice, bob, alice, bob)]
     with transaction.atomic():
