@@ -9,6 +9,7 @@ from typing import Any
 
 import environ
 from corsheaders.defaults import default_headers
+from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError
 from redis.retry import Retry
@@ -139,10 +140,21 @@ CACHES = {
     },
 }
 
-CHANNEL_LAYERS = {
+CHANNEL_LAYERS: dict[str, Any] = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL], "prefix": f"{REDIS_KEY_PREFIX}channels"},
+        "CONFIG": {
+            # As above: without bounds a Redis that hangs would hold up whoever sends.
+            "hosts": [
+                {
+                    "address": REDIS_URL,
+                    "socket_timeout": REDIS_TIMEOUT,
+                    "socket_connect_timeout": REDIS_TIMEOUT,
+                    "retry": AsyncRetry(NoBackoff(), 1),
+                }
+            ],
+            "prefix": f"{REDIS_KEY_PREFIX}channels",
+        },
     },
 }
 

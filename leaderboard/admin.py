@@ -49,10 +49,7 @@ def ranks_of(user_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int | None]:
     """The place of each, from 1, None for one who is not on the board; {} while Redis cannot say."""
     board = boards.get(PRIMARY)
     try:
-        reply = ranking.run("places", boards.keys(board).all(), [str(pk) for pk in user_ids])
-    except ranking.Unavailable:
+        places = ranking.places(board, user_ids)
+    except (ranking.Unavailable, ranking.Lost):
         return {}
-    if not reply:
-        return {}
-    ranks = reply[2::2]
-    return {pk: None if rank is None else rank + 1 for pk, rank in zip(user_ids, ranks, strict=True)}
+    return {pk: place.rank for pk, place in zip(user_ids, places, strict=True)}

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from leaderboard import inspection
 from leaderboard.boards import Board
-from leaderboard.inspection import Entry
+from leaderboard.ranking import inspection
+from leaderboard.ranking.inspection import Entry
 from scoreboard.standing import Standing
 
 KINDS = ("missing", "stale", "ahead", "extra", "ledger")

@@ -4,8 +4,9 @@ import uuid
 from typing import Any
 
 from accounts.models import User
-from leaderboard import inspection, projection
+from leaderboard import projection
 from leaderboard.boards import BOARDS
+from leaderboard.ranking import inspection
 from scoreboard import ledger
 
 

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from functools import partial
 
-from leaderboard import boards, notices, rebuild
+from leaderboard import boards, notifications, rebuild
 from leaderboard.ranking import Lost, Written, write
 from scoreboard.standing import Placement, Standing
 
@@ -28,7 +28,7 @@ def project(standings: Sequence[Standing], notify: bool = False) -> dict[uuid.UU
         if board.slug == PRIMARY and written.epoch:
             placements = placed(standings, written)
     for standing in standings[: MAX_NOTIFIED if notify else 0]:
-        notices.standing_changed(standing.user_id)
+        notifications.standing_changed(standing.user_id)
     return placements
 
 

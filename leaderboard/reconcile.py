@@ -17,11 +17,12 @@ import structlog
 from django.db import connection, transaction
 
 from api.fields import UUID_TEXT
-from leaderboard import inspection, patience, ranking, rebuild, reconcile_lock, truth
+from leaderboard import ranking, rebuild, reconcile_lock, truth
 from leaderboard.boards import Board
 from leaderboard.drift import Report, verdict
-from leaderboard.inspection import Entry
 from leaderboard.metrics import DRIFT
+from leaderboard.ranking import inspection
+from leaderboard.ranking.inspection import Entry
 from leaderboard.reconcile_lock import Busy
 from scoreboard import changes
 from scoreboard.standing import Standing
@@ -62,7 +63,7 @@ def reconcile(board: Board, *, check: bool = False, progress: Callable[[int], No
             report.add("ledger", user_id)
         try:
             demand(board)
-            with patience.patient():
+            with ranking.retrying():
                 for doubts in after_a_pause(first_look(board, report, progress)):
                     second_look(board, doubts, report, check)
             demand(board)  # it may have been lost meanwhile
@@ -181,7 +182,7 @@ def repair(board: Board, wrong: list[tuple[Standing, Entry]]) -> None:
     put = {s.user_id: s.version for (s, _), done in zip(wrong, applied, strict=True) if done}
     # A write that came between our reading SQL and the compare-and-set lost against the old entry: let it win now.
     behind = [s for s in truth.some(board, [s.user_id for s, _ in wrong]) if put.get(s.user_id) != s.version]
-    for few in patience.slices(behind):
+    for few in ranking.slices(behind):
         ranking.write(board, few)
 
 

@@ -5,13 +5,11 @@ Its watermark is a transaction number, kept in Redis beside the board it speaks 
 old snapshot brings the old watermark with it, and the sweep repeats exactly what the snapshot lacks.
 """
 
-import secrets
-import time
 from dataclasses import dataclass
 
 import structlog
 
-from leaderboard import boards, ranking, rebuild, reconcile
+from leaderboard import ranking, rebuild, reconcile
 from leaderboard.boards import Board
 from scoreboard import changes
 
@@ -33,7 +31,8 @@ def sweep(board: Board) -> Swept:
     Raises ranking.Unavailable when Redis is away, and reconcile.Busy when everything must be compared and another
     process is at it; the mark then stays where it is, and the next sweep comes back to it.
     """
-    adopt(board)
+    if renewed := ranking.adopt(board):
+        log.info("epoch_renewed", board=board.slug, epoch=renewed)
     epoch, [swept] = ranking.epoch(board), ranking.meta(board, "swept")
     if epoch is None:
         return Swept(rebuilt=rebuild.rebuild(board))
@@ -45,21 +44,10 @@ def sweep(board: Board) -> Swept:
         result = Swept(report.compared, report.repaired, report.lost)
     else:
         result = project_changes(board, since)
-    ranking.run("mark_swept", boards.keys(board).all(), [epoch, str(now)])
+    ranking.mark_swept(board, epoch, str(now))
     if result.healed:
         log.info("sweep_healed", board=board.slug, healed=result.healed, seen=result.seen)
     return result
-
-
-def adopt(board: Board) -> None:
-    """Gives the board a new epoch if Redis was restarted, or replaced by its replica, since it was last looked at.
-
-    Such a Redis may lack its last seconds, and viewers must not take what follows for old news.
-    """
-    new = secrets.token_hex(8)
-    arguments = [ranking.run_id(), new, f"{time.time():.3f}", boards.channel(), board.slug, ""]
-    if ranking.run("adopt", boards.keys(board).all(), arguments):
-        log.info("epoch_renewed", board=board.slug, epoch=new)
 
 
 def project_changes(board: Board, since: int) -> Swept:

@@ -94,7 +94,7 @@ def record(entries: Sequence[Entry]) -> list[Outcome]:
     ]
     with connection.cursor() as cursor:
         cursor.execute(RECORD, columns)
-        outcomes = [Outcome(*row[:7], standing_or_none(row[7:])) for row in cursor.fetchall()]
+        outcomes = [Outcome(*(*row[:7], standing_or_none(row[7:]))) for row in cursor.fetchall()]
     count(outcomes, [entry.source for entry in entries])
     return outcomes
 

@@ -13,7 +13,7 @@ from accounts import privacy
 from accounts.models import User
 from actions import tokens
 from leaderboard.boards import Board
-from leaderboard.live import identity
+from leaderboard.live import credentials
 from tests.admin_site import signed_in, superuser
 from tests.client import MINT, UPDATE, Api, assert_problem
 from tests.people import PASSWORD, update_body
@@ -123,11 +123,11 @@ def test_the_live_side_believes_an_access_token_until_it_expires_and_no_longer(
     """As documented: it asks no database about a token; a session it looks at again."""
     held = Held(alice)
     end(alice)
-    known = identity.from_token(held.access)
+    known = credentials.from_token(held.access)
     lifetime = site.SIMPLE_JWT["ACCESS_TOKEN_LIFETIME"].total_seconds()
     assert known.user_id == str(alice.pk)
     assert known.until <= time.time() + lifetime
-    assert identity._session_user(held.session.session.session_key or "") is None
+    assert credentials._session_user(held.session.session.session_key or "") is None
 
 
 @pytest.mark.parametrize("mark", [..., None, "", "x", "\0", "0" * 32, "x" * 2000, 7, True, [], {}])

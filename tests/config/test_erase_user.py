@@ -14,8 +14,9 @@ from accounts.models import User
 from actions.models import ActionToken, QueuedWork
 from api import redis_client
 from integrity.models import Flag, FlaggedEntry
-from leaderboard import boards, inspection, reads, reconcile, sweep
+from leaderboard import boards, reads, reconcile, sweep
 from leaderboard.boards import Board
+from leaderboard.ranking import inspection
 from scoreboard.models import Bonus, ScoreHistory
 from tests.admin_site import superuser
 from tests.agreement import assert_agreement

@@ -13,6 +13,7 @@ from actions.submission import Submission
 from api import redis_client
 from leaderboard import boards, ranking, reads, rebuild, sweep
 from leaderboard.boards import Board
+from leaderboard.ranking import commands
 from scoreboard.models import ScoreHistory
 from tests.agreement import assert_agreement, shown, sql_rows
 from tests.client import TOP
@@ -102,13 +103,13 @@ def test_a_redis_that_lost_its_last_writes_and_counts_again_does_not_go_back_in_
 def counted_attempts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The scripts this process tries to call, from now on."""
     attempts: list[str] = []
-    real = ranking.script
+    real = commands.script
 
     def counted(name: str) -> Any:
         attempts.append(name)
         return real(name)
 
-    monkeypatch.setattr(ranking, "script", counted)
+    monkeypatch.setattr(commands, "script", counted)
     return attempts
 
 

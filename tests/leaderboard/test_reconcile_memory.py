@@ -10,8 +10,9 @@ from django.db import connection
 from accounts.models import User
 from api import redis_client
 from benchmarks import reconcile_people as crowd
-from leaderboard import boards, inspection, rebuild, reconcile
+from leaderboard import boards, rebuild, reconcile
 from leaderboard.boards import Board
+from leaderboard.ranking import inspection
 from leaderboard.reconcile import Doubts
 from scoreboard import changes
 from tests.agreement import assert_agreement

@@ -196,7 +196,7 @@ def test_a_restarted_redis_begins_a_new_epoch_so_that_viewers_take_what_follows_
 
     redis.hset(meta, "run", "0" * 40)  # as written by another start of the server
     pubsub = redis.pubsub()
-    pubsub.subscribe(boards.channel())
+    pubsub.subscribe(boards.channel(board))
     pubsub.get_message(timeout=5)
     sweep.sweep(board)
     renewed = ranking.epoch(board)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from websockets.frames import Opcode
 from websockets.protocol import CLIENT, Protocol
 
-from leaderboard.live.packets import Packet
+from leaderboard.live.messages import Packet
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=400)
 

@@ -1,4 +1,4 @@
-"""Rare news for live viewers, from Celery tasks and admin: over the channel layer, 2 ms of CPU each.
+"""Notifications for live viewers, from Celery tasks and admin: over the channel layer, 2 ms of CPU each.
 
 Never from a scoring request: what a score changes is announced by the script that writes it.
 """
@@ -35,7 +35,7 @@ def _send(group: str, message: dict[str, Any]) -> bool:
     try:
         async_to_sync(get_channel_layer().group_send)(group, message)
     except Exception as error:
-        # Whatever the layer's Redis client raises: news that nobody hears must not fail what it is about.
-        log.warning("notice_not_sent", group=group, error=str(error))
+        # Whatever the layer's Redis client raises: a notification that does not arrive must not fail what it is about.
+        log.warning("notification_not_sent", group=group, error=str(error))
         return False
     return True

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import pytest
 
 from api import redis_client
-from leaderboard import patience, ranking, rebuild, reconcile, truth
+from leaderboard import ranking, rebuild, reconcile, truth
 from leaderboard.boards import Board
-from leaderboard.ranking import Unavailable
+from leaderboard.ranking import Unavailable, retry
 from tests.agreement import assert_agreement
 from tests.faults.redis_of_our_own import OwnRedis, own_redis
 from tests.leaderboard.test_rebuild import lose
@@ -27,7 +27,7 @@ Hesitate = Callable[[object], None]
 def in_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconcile, "SETTLE_SECONDS", 0)
     monkeypatch.setattr("scoreboard.changes.CHUNK", 2)
-    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 60.0)  # the machine may hesitate as well
+    monkeypatch.setattr(retry, "RETRY_FOR_SECONDS", 60.0)  # the machine may hesitate as well
 
 
 @pytest.fixture
@@ -87,10 +87,10 @@ def test_a_rebuild_waits_for_redis_and_goes_on(
     assert_agreement(board)
 
 
-def test_the_control_without_patience_one_slow_answer_ends_both(
+def test_the_control_without_retries_one_slow_answer_ends_both(
     crowd: None, board: Board, hesitate: Hesitate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(retry, "RETRY_FOR_SECONDS", 0)
     with pytest.raises(Unavailable):
         reconcile.reconcile(board, progress=hesitate)
 

@@ -11,7 +11,7 @@ from leaderboard.live.requests import LiveRequest
 RETRY_SECONDS = "5"
 
 
-class Admission:
+class Capacity:
     """The connections of one process, in all and by client address."""
 
     def __init__(self) -> None:

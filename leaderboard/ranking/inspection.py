@@ -1,13 +1,16 @@
 """What Redis holds of each player, for reconcile to judge; and the compare-and-set repairs of it."""
 
 import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from leaderboard import boards, patience, ranking
+from leaderboard import boards
 from leaderboard.boards import Board
+from leaderboard.ranking import calls
+from leaderboard.ranking.commands import command, run, write
+from leaderboard.ranking.members import MEMBER_TIME_DIGITS, member, profile
+from leaderboard.ranking.retry import slices
 from scoreboard.standing import Standing
 
 SCAN_COUNT = 1000
@@ -48,8 +51,9 @@ def raw(value: str) -> bytes:
 
 
 def entries(board: Board, user_ids: Sequence[str]) -> list[Entry]:
-    """What the board holds of each of these. Raises ranking.Unavailable."""
-    flat = ranking.run("entries", boards.keys(board).all(), [raw(user_id) for user_id in user_ids]) if user_ids else []
+    """What the board holds of each of these. Raises Unavailable."""
+    ids = [raw(user_id) for user_id in user_ids]
+    flat: list[Any] = run(calls.call("entries", board, ids, list)) if ids else []
     return [
         Entry(
             known=text(flat[i]) if flat[i] is not None else None,
@@ -68,19 +72,19 @@ def differs(board: Board, standing: Standing, entry: Entry) -> str | None:
         return "missing"
     if entry.total != standing.total:
         return "ahead" if entry.total > standing.total else "stale"
-    right = ranking.member(standing.reached_at, standing.user_id), ranking.profile(standing)
+    right = member(standing.reached_at, standing.user_id), profile(standing)
     return None if (entry.member, entry.profile) == right else "stale"
 
 
 def player_ids(board: Board) -> Iterator[list[str]]:
     """Ids with a player entry, then those with nothing but a profile; some perhaps twice while Redis resizes a hash
-    (SCAN's guarantee). Raises ranking.Unavailable."""
+    (SCAN's guarantee). Raises Unavailable."""
     names = boards.keys(board)
     for found in scan("hscan", names.player):
         yield [text(user_id) for user_id in found]
     for found in scan("hscan", names.profile):
         ids = list(found)
-        known = ranking.command("hmget", names.player, ids)
+        known = command("hmget", names.player, ids)
         yield [text(user_id) for user_id, entry in zip(ids, known, strict=True) if entry is None]
 
 
@@ -88,53 +92,50 @@ def orphans(board: Board) -> Iterator[list[bytes]]:
     """Members of the ranking that no player entry points to, at the moment each was looked at."""
     names = boards.keys(board)
     for found in scan("zscan", names.rank):
-        members = [member for member, _ in found]
-        known = ranking.command("hmget", names.player, [owner_field(member) for member in members])
+        members = [one for one, _ in found]
+        known = command("hmget", names.player, [owner_field(one) for one in members])
         yield [m for m, entry in zip(members, known, strict=True) if entry is None or entry.partition(b":")[2] != m]
 
 
-def scan(command: str, key: str) -> Iterator[Any]:
+def scan(name: str, key: str) -> Iterator[Any]:
     """What the command finds, in batches that are not empty."""
     cursor = -1
     while cursor != 0:
-        cursor, found = ranking.command(command, key, max(cursor, 0), count=SCAN_COUNT)
+        cursor, found = command(name, key, max(cursor, 0), count=SCAN_COUNT)
         if found:
             yield found
 
 
-def owner_field(member: bytes) -> bytes:
-    return member[ranking.MEMBER_TIME_DIGITS :]
+def owner_field(line: bytes) -> bytes:
+    return line[MEMBER_TIME_DIGITS:]
 
 
-def owner(member: bytes) -> str:
+def owner(line: bytes) -> str:
     """Whose line it claims to be."""
-    return text(owner_field(member))
+    return text(owner_field(line))
 
 
 def still_orphans(board: Board, members: Sequence[bytes], *, remove: bool) -> list[bytes]:
     """Those of `members` that are orphans now; they are removed in the same moment if so wanted."""
     found: list[bytes] = []
-    header = [boards.VISIBLE_TOP, boards.channel(), board.slug, f"{time.time():.3f}", "remove" if remove else ""]
-    for few in patience.slices(members):
-        found += ranking.run("orphans", boards.keys(board).all(), [*header, *few])
+    for few in slices(members):
+        arguments = [*calls.announcing(board), boards.VISIBLE_TOP, "remove" if remove else "", *few]
+        found += run(calls.call("orphans", board, arguments, list))
     return found
 
 
 def replace(board: Board, pairs: Sequence[tuple[Standing, Entry]]) -> list[bool]:
     """Puts each standing in the place of its entry, if that is still what the board holds; returns which were put."""
     applied: list[bool] = []
-    for few in patience.slices(pairs):
-        applied += ranking.write(board, [s for s, _ in few], guards=[guard(entry) for _, entry in few]).applied
+    for few in slices(pairs):
+        applied += write(board, [s for s, _ in few], guards=[guard(entry) for _, entry in few]).applied
     return applied
 
 
 def forget(board: Board, wrong: Mapping[str, Entry]) -> None:
     """Removes players whom SQL does not have, if their entries are still what the board holds."""
-    for few in patience.slices(list(wrong.items())):
-        arguments: list[Any] = [boards.VISIBLE_TOP, boards.channel(), board.slug, f"{time.time():.3f}", ""]
-        for user_id, entry in few:
-            arguments += [raw(user_id), "0", "0", "", "", guard(entry)]
-        ranking.run("write", boards.keys(board).all(), arguments)
+    for few in slices(list(wrong.items())):
+        run(calls.write(board, [[raw(user_id), "0", "0", "", "", guard(entry)] for user_id, entry in few]))
 
 
 def guard(entry: Entry) -> bytes:

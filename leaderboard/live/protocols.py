@@ -1,4 +1,4 @@
-"""uvicorn's connections as wires (`leaderboard/live/wires.py`): ready-made bytes go straight to the transport.
+"""uvicorn's connections as viewers' transports: ready-made bytes go straight to the socket.
 
 ASGI's `send` would frame every message again for every viewer, waits where it should tell, and cannot cut a connection.
 These subclasses use uvicorn's protocol objects beyond its documented interface; tests/live notices if that changes.
@@ -15,8 +15,8 @@ from websockets.frames import Frame
 from websockets.http11 import Request
 
 from leaderboard.live import messages, refusals
-from leaderboard.live.packets import Packet
-from leaderboard.live.wires import EXTENSION, Listener
+from leaderboard.live.messages import Packet
+from leaderboard.live.transport import EXTENSION, Drained
 
 HEAD_SECONDS = 15.0  # for a request's head to arrive
 MAX_PIECES = 64  # of one fragmented message: empty pieces cost the sender six bytes each and us a list's slot
@@ -31,18 +31,17 @@ class Direct(asyncio.Protocol):
     """What both kinds of connection share. The transport pauses us as soon as one byte has to wait."""
 
     transport: asyncio.Transport
-    listener: Listener | None = None
+    drained: Drained | None = None
     blocked = False
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self.blocked = False
-        if self.listener is not None:
-            self.listener.wire_lost()
+        self.drained = None
         self._unwind()
 
     def detach(self) -> None:
-        self.listener = None
+        self.drained = None
         if self.blocked:
             self._cut_later()
 
@@ -59,14 +58,12 @@ class Direct(asyncio.Protocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         self.blocked = True
-        if self.listener is not None:
-            self.listener.wire_blocked()
 
     def resume_writing(self) -> None:
         super().resume_writing()
         self.blocked = False
-        if self.listener is not None:
-            self.listener.wire_cleared()
+        if self.drained is not None:
+            self.drained()
 
     def waiting(self) -> int:
         return self.transport.get_write_buffer_size()
@@ -82,13 +79,13 @@ class Direct(asyncio.Protocol):
         if peer is not None:
             peer.setsockopt(socket.SOL_SOCKET, option, value)
 
-    def attach(self, listener: Listener) -> None:
-        self.listener = listener
+    def attach(self, drained: Drained) -> None:
+        self.drained = drained
         self.transport.set_write_buffer_limits(high=0)
         self._set_option(socket.SO_SNDBUF, SEND_BUFFER)
 
 
-def forget_wire(scope: Any) -> None:
+def forget_transport(scope: Any) -> None:
     if scope:
         scope.get("extensions", {}).pop(EXTENSION, None)
 
@@ -101,8 +98,8 @@ class LiveWebSocket(Direct, WebSocketsSansIOProtocol):
         if self.response.status_code == 101:
             cast(dict[str, Any], self.scope["extensions"])[EXTENSION] = self
 
-    def attach(self, listener: Listener) -> None:
-        super().attach(listener)
+    def attach(self, drained: Drained) -> None:
+        super().attach(drained)
         # The handshake is over; a viewer stays for hours.
         cast(list[Any], self.scope["headers"]).clear()
         vars(self).pop("request", None)
@@ -110,7 +107,7 @@ class LiveWebSocket(Direct, WebSocketsSansIOProtocol):
 
     def _unwind(self) -> None:
         if self.handshake_initiated:
-            forget_wire(vars(self).get("scope"))
+            forget_transport(vars(self).get("scope"))
         self.conn.parser.close()
 
     def write(self, packet: Packet) -> None:
@@ -151,11 +148,11 @@ class LiveWebSocket(Direct, WebSocketsSansIOProtocol):
             super().handle_parser_exception()
 
     def _refuse_size(self) -> None:
-        self.queue.put_nowait({"type": "websocket.disconnect", "code": messages.TOO_BIG, "reason": ""})
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": refusals.TOO_BIG, "reason": ""})
         if not self.close_sent and not self.transport.is_closing():
             refusal = refusals.too_big()
             said = messages.error(refusal.code, refusal.detail)
-            self.transport.write(said.frame + messages.close_frame(refusal.close_code))
+            self.transport.write(said.frame + refusals.close_frame(refusal.close_code))
         self.close_sent = self.refused = True
         if self.read_paused:
             self.read_paused = False
@@ -196,7 +193,7 @@ class LiveHttp(Direct, HttpToolsProtocol):
         self._unwind()  # from here on the transport belongs to the WebSocket
 
     def _unwind(self) -> None:
-        forget_wire(self.scope)
+        forget_transport(self.scope)
         self.parser = self.flow = self.cycle = None  # type: ignore[assignment]
 
     def on_headers_complete(self) -> None:

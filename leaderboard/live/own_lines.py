@@ -4,21 +4,18 @@ A player who climbs from 900 to 831 changes nothing in the visible top, so nothi
 new score is therefore in its player's own line within PERSONAL_SECONDS plus the push interval.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from django.conf import settings
 
+from leaderboard.boards import Board
 from leaderboard.live import messages, metrics
-from leaderboard.live.packets import Packet
+from leaderboard.live.messages import Packet
+from leaderboard.live.viewer import Viewer
 from leaderboard.ranking import Lost, Unavailable
-
-if TYPE_CHECKING:
-    from leaderboard.live.feed import Feed
-    from leaderboard.live.viewers import Viewer
+from leaderboard.ranking.asynchronous import AsyncRanking
 
 PERSONAL_SECONDS = 1.0
 
@@ -36,12 +33,17 @@ class Player:
         self.packet: Packet | None = None
 
 
-class Personal:
-    """The signed-in viewers of one feed, by player."""
+class OwnLines:
+    """The signed-in viewers of one board, by player. `follow` and `unfollow` are told the groups of their players."""
 
-    def __init__(self, feed: Feed) -> None:
-        self.feed = feed
+    def __init__(
+        self, board: Board, ranking: AsyncRanking, follow: Callable[[str], None], unfollow: Callable[[str], None]
+    ) -> None:
+        self.board = board
         self.players: dict[str, Player] = {}
+        self._ranking = ranking
+        self._follow = follow
+        self._unfollow = unfollow
         self._wanted = asyncio.Event()
         self._interval = settings.LEADERBOARD_PUSH_INTERVAL_MS / 1000
 
@@ -54,7 +56,7 @@ class Personal:
         player = self.players.get(user_id)
         if player is None:
             player = self.players[user_id] = Player()
-            self.feed.hub.groups.follow(f"player.{user_id}")
+            self._follow(f"player.{user_id}")
         player.viewers.add(viewer)
         metrics.SIGNED_IN.inc()
         if player.packet is not None:
@@ -71,7 +73,13 @@ class Personal:
         player.viewers.discard(viewer)
         if not player.viewers:
             del self.players[user_id]
-            self.feed.hub.groups.unfollow(f"player.{user_id}")
+            self._unfollow(f"player.{user_id}")
+
+    def tell(self, user_id: str, packet: Packet) -> None:
+        """News for every page that this player has open here."""
+        player = self.players.get(user_id)
+        for viewer in tuple(player.viewers) if player else ():
+            viewer.reply(packet)
 
     def wake(self) -> None:
         """Have the lines read at the next opportunity, not only when their second is over."""
@@ -96,7 +104,7 @@ class Personal:
         if not user_ids:
             return
         try:
-            players, places = await self.feed.hub.source.places(self.feed.board, user_ids)
+            players, places = await self._ranking.places(self.board, user_ids)
         except (Unavailable, Lost):
             return
         for user_id, place in zip(user_ids, places, strict=True):

@@ -1,4 +1,4 @@
-"""Manners of long work on Redis: it waits for a slow answer, and it does not make others wait.
+"""How Redis is asked: a request gives up at once, long work tries again and lets others in between.
 
 A request gives up at the first failure, and SQL serves. A rebuild of a million players would have to begin anew because
 of one slow answer, and on a busy machine never end. All that is sent is safe to repeat.
@@ -15,10 +15,9 @@ from redis.exceptions import RedisError
 from api.redis_client import breaker
 from scoreboard.standing import ReadSideAway
 
-PATIENCE_SECONDS = 5.0  # well below rebuild.LOCK_SECONDS
+RETRY_FOR_SECONDS = 5.0  # well below commands.LOCK_SECONDS
 RETRY_SECONDS = 0.1
-_patience: ContextVar[float] = ContextVar("patience", default=0.0)
-
+_retry_for: ContextVar[float] = ContextVar("retry_for", default=0.0)
 
 SLICE = 200  # players written in one script call of long work: nobody else is served while it runs
 
@@ -30,8 +29,8 @@ class Unavailable(ReadSideAway):
 
 
 def ask(call: Callable[[], Any]) -> Any:
-    """Redis' answer, at once or not at all, or, inside `patient`, after some tries; raises Unavailable."""
-    deadline = time.monotonic() + _patience.get()
+    """Redis' answer, at once or not at all, or, inside `retrying`, after some tries; raises Unavailable."""
+    deadline = time.monotonic() + _retry_for.get()
     while True:
         try:
             if breaker.is_open:
@@ -49,13 +48,13 @@ def ask(call: Callable[[], Any]) -> Any:
 
 
 @contextmanager
-def patient() -> Iterator[None]:
-    """What is asked in here is asked again for PATIENCE_SECONDS."""
-    token = _patience.set(PATIENCE_SECONDS)
+def retrying() -> Iterator[None]:
+    """What is asked in here is asked again for RETRY_FOR_SECONDS."""
+    token = _retry_for.set(RETRY_FOR_SECONDS)
     try:
         yield
     finally:
-        _patience.reset(token)
+        _retry_for.reset(token)
 
 
 def slices(items: Sequence[T]) -> Iterator[Sequence[T]]:
