@@ -17,6 +17,7 @@ from api.problems import Problem
 from leaderboard.boards import Board
 from scoreboard.models import ScoreHistory, UserScore
 from tests.people import player
+from tests.processes import eventually
 
 THREADS = 32
 
@@ -93,27 +94,53 @@ def test_one_token_in_every_request_of_a_group_counts_once(slow: Slow, alice: Us
 
 
 def test_each_history_row_carries_the_id_of_its_own_request(slow: Slow, alice: User, bob: User) -> None:
-    slow.gathered.set()
-    for user, request_id in ((alice, "request-of-alice"), (bob, "request-of-bob")):
-        redemption.redeem(user.pk, replace(submission(user), request_id=request_id))
-    found = dict(ScoreHistory.objects.values_list("user_id", "request_id"))
-    assert found == {alice.pk: "request-of-alice", bob.pk: "request-of-bob"}
+    named = [(alice, "the-first"), (alice, "request-of-alice"), (bob, "request-of-bob")]
+    handed_in = [replace(submission(user), request_id=request_id) for user, request_id in named]
+    batcher = redemption._batcher
+    assert batcher is not None
+
+    def one(user: User, item: Submission) -> None:
+        try:
+            redemption.redeem(user.pk, item)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(3) as pool:
+        pool.submit(one, alice, handed_in[0])
+        eventually(lambda: slow.sizes == [1], "the first is being redeemed")
+        for (user, _), item in zip(named[1:], handed_in[1:], strict=True):
+            pool.submit(one, user, item)
+        eventually(lambda: len(batcher.waiting) == 2, "the others are one group")
+        slow.gathered.set()
+    found = set(ScoreHistory.objects.values_list("user_id", "request_id"))
+    assert found == {(user.pk, request_id) for user, request_id in named}
+    assert slow.sizes == [1, 2]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_what_breaks_one_request_does_not_break_its_neighbours() -> None:
+    gathered = threading.Event()
+    sizes: list[int] = []
+    done: list[str] = []
+
     def work(names: Sequence[str]) -> None:
+        sizes.append(len(names))
+        gathered.wait(20)
         if "broken" in names:
             raise ValueError("cannot")
         done.extend(names)
 
-    done: list[str] = []
     batcher = Batcher(work)
-    with ThreadPoolExecutor(3) as pool:
+    with ThreadPoolExecutor(4) as pool:
+        pool.submit(batcher.put, ["first"])
+        eventually(lambda: sizes == [1], "the first is at work")
         running = [pool.submit(batcher.put, [name]) for name in ("one", "broken", "two")]
+        eventually(lambda: len(batcher.waiting) == 3, "the others are one group")
+        gathered.set()
     batcher.close()
+    assert sizes[:2] == [1, 3]
     assert [each.exception() is None for each in running] == [True, False, True]
-    assert sorted(done) == ["one", "two"]
+    assert sorted(done) == ["first", "one", "two"]
 
 
 @pytest.mark.django_db(transaction=True)
