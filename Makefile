@@ -24,14 +24,14 @@ manage: install ## a Django command beside `make run`: make manage COMMAND="reco
 	@$(BIN)/python -m config.local $(COMMAND)
 
 test: install-dev ## the whole suite on servers of its own, or on DATABASE_URL and REDIS_URL (ARGS="-k ties")
-	@$(PYTEST) $(or $(ARGS),-n $(JOBS) --dist loadfile --no-loadscope-reorder --ignore=tests/crashes $(LESS))
-	@$(if $(ARGS)$(LESS),,$(PYTEST) tests/crashes)
+	@$(PYTEST) $(or $(ARGS),-n $(JOBS) --dist loadfile --no-loadscope-reorder --ignore=tests/system/crashes $(LESS))
+	@$(if $(ARGS)$(LESS),,$(PYTEST) tests/system/crashes)
 
 faults: install-dev ## everything that may break, at length: web killed FAULT_KILLS (200) times; figures in FAULT_REPORT
-	@FAULT_KILLS=$${FAULT_KILLS:-200} FAULT_SECONDS=$${FAULT_SECONDS:-10} $(PYTEST) tests/crashes $(ARGS)
+	@FAULT_KILLS=$${FAULT_KILLS:-200} FAULT_SECONDS=$${FAULT_SECONDS:-10} $(PYTEST) tests/system/crashes $(ARGS)
 
 fuzz: install-dev ## ten minutes of nonsense for the API and the live board (FUZZ_SECONDS=600)
-	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} $(PYTEST) -s tests/fuzz $(ARGS)
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} $(PYTEST) -s tests/system/fuzz $(ARGS)
 
 mutations: install-dev ## break one promise at a time; do its tests notice? (ARGS="--jobs 4 epoch", ARGS=--check)
 	@$(BIN)/python -m tests.mutations $(ARGS)

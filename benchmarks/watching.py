@@ -1,7 +1,7 @@
 """How well the watch tells cheaters from honest players: `python -m benchmarks.watching [--seed 2] [--scale 1.0]`.
 
 The rates of the detectors themselves, on simulated play as pure data; the plumbing is tested over real tables in
-tests/actions/watch. Prints the tables of docs/security.md. Every rate has its 95 % confidence interval (Wilson).
+tests/integrity. Prints the tables of docs/security.md. Every rate has its 95 % confidence interval (Wilson).
 """
 
 import argparse

@@ -10,9 +10,9 @@ from hypothesis import settings as hypothesis
 
 from api import redis_client
 from leaderboard import rebuild
-from tests.programs import NOT_HERE
+from tests.support.programs import NOT_HERE
 
-pytest_plugins = ["tests.fixtures"]
+pytest_plugins = ["tests.support.fixtures"]
 
 # A run says something of the code, not of its luck or of a busy machine: the same examples each time, however long
 # they take. For others: make test ARGS="--hypothesis-profile=default …".
@@ -23,16 +23,13 @@ hypothesis.load_profile("repeatable")
 
 # Files that start whole sites or take long otherwise. Begun last, one would keep a parallel run waiting for it alone.
 LONGEST = (
-    "tests/test_make_run.py",
-    "tests/deploy/",
-    "tests/config/",
-    "tests/faults/",
-    "tests/browser/",
-    "tests/fuzz/",
+    "tests/devsite/",
+    "tests/system/",
+    "tests/actions/test_without_redis.py",
+    "tests/actions/test_without_postgres.py",
     "tests/leaderboard/test_consistency.py",
     "tests/leaderboard/test_reconcile_memory.py",
     "tests/actions/test_key_rotation.py",
-    "tests/test_path.py",
 )
 
 _left_out: list[str] = []

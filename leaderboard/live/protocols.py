@@ -1,7 +1,7 @@
 """uvicorn's connections as viewers' transports: ready-made bytes go straight to the socket.
 
 ASGI's `send` would frame every message again for every viewer, waits where it should tell, and cannot cut a connection.
-These subclasses use uvicorn's protocol objects beyond its documented interface; tests/live notices if that changes.
+These subclasses use uvicorn's protocol objects beyond its documented interface; tests/system/live shows if it changes.
 """
 
 import asyncio

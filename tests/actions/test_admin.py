@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import User
 from actions import tokens
 from actions.models import ActionToken, ActionType, QueuedWork
-from tests.admin_site import admin, signed_in, superuser
+from tests.support.admin_site import admin, signed_in, superuser
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
 

@@ -9,8 +9,8 @@ from pytest_django.fixtures import Settings
 from accounts.models import User
 from actions import catalog, tokens
 from actions.models import ActionToken, ActionType
-from tests.client import MINT, UPDATE, Api, assert_problem
-from tests.people import bearer, update_body
+from tests.support.client import MINT, UPDATE, Api, assert_problem
+from tests.support.people import bearer, update_body
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("fresh_limits", "catalogue")]
 

@@ -13,8 +13,8 @@ from actions import tokens
 from actions.models import ActionToken, ActionType
 from api.parsers import MAX_BATCH_BODY_BYTES
 from scoreboard.models import MAX_TOTAL, ScoreHistory, UserScore
-from tests.client import UPDATE, Api, assert_problem
-from tests.people import give, player, update_body
+from tests.support.client import UPDATE, Api, assert_problem
+from tests.support.people import give, player, update_body
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("board", "unlimited")]
 

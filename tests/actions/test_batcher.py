@@ -16,8 +16,8 @@ from actions.submission import Submission
 from api.problems import Problem
 from leaderboard.boards import Board
 from scoreboard.models import ScoreHistory, UserScore
-from tests.people import player
-from tests.processes import eventually
+from tests.support.people import player
+from tests.support.processes import eventually
 
 THREADS = 32
 

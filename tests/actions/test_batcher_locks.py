@@ -11,9 +11,9 @@ from actions import redemption, tokens
 from actions.batcher import Batcher
 from actions.submission import Submission
 from scoreboard.models import UserScore
-from tests.live.server import eventually
-from tests.people import give, submission
-from tests.worker import blocked_backends
+from tests.support.people import give, submission
+from tests.support.worker import blocked_backends
+from tests.system.live.server import eventually
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("board", "unlimited")]
 

@@ -24,10 +24,10 @@ from pytest_django.fixtures import Settings
 from accounts.models import User
 from actions import tokens
 from scoreboard.models import ScoreHistory
-from tests.client import MINT, UPDATE, Api, assert_problem
-from tests.deploy.nginx import Web
-from tests.live.server import PATIENCE, eventually
-from tests.people import bearer, players, update_body
+from tests.support.client import MINT, UPDATE, Api, assert_problem
+from tests.support.people import bearer, players, update_body
+from tests.system.deploy.nginx import Web
+from tests.system.live.server import PATIENCE, eventually
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("board", "unlimited")]
 

@@ -6,7 +6,7 @@ from django.test import Client
 from accounts.models import User
 from actions.models import ActionType
 from leaderboard.boards import Board
-from tests.people import give
+from tests.support.people import give
 
 
 def test_a_visitor_is_asked_to_sign_in_first(client: Client, db: None) -> None:

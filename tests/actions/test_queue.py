@@ -11,9 +11,9 @@ from actions import queue
 from actions.models import QueuedWork
 from leaderboard.boards import Board
 from scoreboard.models import ScoreHistory
-from tests.agreement import assert_agreement
-from tests.client import UPDATE, Api, assert_problem
-from tests.queued import BATCH, PREFER, accepted, fresh, queued, results, status, total
+from tests.support.agreement import assert_agreement
+from tests.support.client import UPDATE, Api, assert_problem
+from tests.support.queued import BATCH, PREFER, accepted, fresh, queued, results, status, total
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("board", "unlimited")]
 

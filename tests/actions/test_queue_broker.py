@@ -15,10 +15,10 @@ from accounts.models import User
 from actions import broker, dead_letters, queue
 from actions.models import QueuedWork
 from api import redis_client
-from tests.client import Api
-from tests.faults.redis_of_our_own import OwnRedis, own_redis
-from tests.queued import fresh, queued, results, total
-from tests.worker import ON_RABBITMQ
+from tests.support.client import Api
+from tests.support.queued import fresh, queued, results, total
+from tests.support.redis_of_our_own import OwnRedis, own_redis
+from tests.support.worker import ON_RABBITMQ
 
 __all__ = ["own_redis"]
 

@@ -15,12 +15,12 @@ from actions import queue, tasks, tokens
 from actions.models import ActionToken, ActionType, QueuedWork
 from leaderboard.boards import Board
 from scoreboard.models import ScoreHistory
-from tests.agreement import assert_agreement
-from tests.client import UPDATE, Api, assert_problem
-from tests.people import update_body
-from tests.queued import BATCH, PREFER, accepted, fresh, queued, results, status, total
-from tests.races import at_once, none_failed
-from tests.signer import Signer
+from tests.support.agreement import assert_agreement
+from tests.support.client import UPDATE, Api, assert_problem
+from tests.support.people import update_body
+from tests.support.queued import BATCH, PREFER, accepted, fresh, queued, results, status, total
+from tests.support.races import at_once, none_failed
+from tests.support.signer import Signer
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("board", "unlimited")]
 

@@ -12,11 +12,11 @@ from accounts.models import User
 from actions import queue
 from actions.models import QueuedWork
 from scoreboard.models import ScoreHistory, UserScore
-from tests.client import Api
-from tests.live.server import eventually
-from tests.people import give
-from tests.queued import fresh, queued, status, total
-from tests.worker import ON_RABBITMQ, Worker, dead_letters, wait_until_blocked
+from tests.support.client import Api
+from tests.support.people import give
+from tests.support.queued import fresh, queued, status, total
+from tests.support.worker import ON_RABBITMQ, Worker, dead_letters, wait_until_blocked
+from tests.system.live.server import eventually
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

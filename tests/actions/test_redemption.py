@@ -18,9 +18,9 @@ from actions.tokens import Minted
 from api.problems import Problem
 from leaderboard.boards import Board
 from scoreboard.models import MAX_TOTAL, ScoreHistory, UserScore
-from tests.agreement import assert_agreement
-from tests.client import UPDATE, Api, assert_problem
-from tests.people import give, outcome, submission, update_body
+from tests.support.agreement import assert_agreement
+from tests.support.client import UPDATE, Api, assert_problem
+from tests.support.people import give, outcome, submission, update_body
 
 pytestmark = pytest.mark.usefixtures("board", "unlimited", "quiet_log")
 

@@ -11,10 +11,10 @@ from accounts import api_keys
 from accounts.models import User
 from actions.models import ActionToken, ActionType
 from scoreboard.models import ScoreHistory, UserScore
-from tests.client import MINT, UPDATE, Api, assert_problem
-from tests.people import player
-from tests.races import at_once
-from tests.signer import Signer
+from tests.support.client import MINT, UPDATE, Api, assert_problem
+from tests.support.people import player
+from tests.support.races import at_once
+from tests.support.signer import Signer
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("fresh_limits", "board")]
 

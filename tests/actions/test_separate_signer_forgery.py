@@ -15,8 +15,8 @@ from pytest_django.fixtures import Settings
 from accounts.models import User
 from actions.models import ActionToken, ActionType
 from scoreboard.models import ScoreHistory
-from tests.client import UPDATE, Api, assert_problem
-from tests.signer import Signer, handed_in
+from tests.support.client import UPDATE, Api, assert_problem
+from tests.support.signer import Signer, handed_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_limits", "catalogue", "unlimited")]
 

@@ -14,9 +14,9 @@ from actions import token_keys, tokens
 from actions.models import ActionToken, ActionType
 from actions.tokens import Minted
 from scoreboard.models import ScoreHistory, UserScore
-from tests import forging
-from tests.client import MINT, UPDATE, Api, assert_problem, assert_refused
-from tests.people import bearer, update_body
+from tests.support import forging
+from tests.support.client import MINT, UPDATE, Api, assert_problem, assert_refused
+from tests.support.people import bearer, update_body
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_of_its_own", "unlimited", "catalogue", "quiet_log")]
 

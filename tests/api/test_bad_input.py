@@ -11,9 +11,9 @@ import pytest
 from django.db import connection, transaction
 
 from accounts.models import User
-from tests.client import Api, assert_problem, assert_refused
-from tests.nonsense import CALLS, FIELDS, LITERALS, encoded, whole
-from tests.people import PASSWORD
+from tests.support.client import Api, assert_problem, assert_refused
+from tests.support.nonsense import CALLS, FIELDS, LITERALS, encoded, whole
+from tests.support.people import PASSWORD
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_of_its_own", "unlimited", "catalogue", "quiet_log")]
 

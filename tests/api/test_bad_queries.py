@@ -8,8 +8,8 @@ import pytest
 
 from accounts.models import User
 from leaderboard.boards import Board
-from tests.client import TOP, Api, assert_problem, assert_refused
-from tests.people import give
+from tests.support.client import TOP, Api, assert_problem, assert_refused
+from tests.support.people import give
 
 pytestmark = pytest.mark.usefixtures("board", "unlimited", "quiet_log")
 

@@ -5,7 +5,7 @@ from django.test import RequestFactory
 from pytest_django.fixtures import Settings
 
 from api.client_address import UNKNOWN, bucket, client_address
-from tests.client import MINT, Api, assert_problem
+from tests.support.client import MINT, Api, assert_problem
 
 PEER = "198.51.100.9"
 

@@ -18,8 +18,8 @@ from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 from accounts.models import User
 from api import redis_client, throttles
 from config import checks
-from tests.client import MINT, TOP, UPDATE, Api, assert_problem
-from tests.live.server import eventually
+from tests.support.client import MINT, TOP, UPDATE, Api, assert_problem
+from tests.system.live.server import eventually
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_limits", "catalogue")]
 

@@ -10,9 +10,9 @@ from prometheus_client import REGISTRY
 from pytest_django.fixtures import Settings
 
 from api import redis_client, throttles
-from tests.client import MINT, Api, assert_problem
-from tests.faults.redis_of_our_own import OwnRedis
-from tests.fixtures import forget_limits
+from tests.support.client import MINT, Api, assert_problem
+from tests.support.fixtures import forget_limits
+from tests.support.redis_of_our_own import OwnRedis
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unused")]
 

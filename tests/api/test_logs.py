@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes import python
+from tests.support.processes import python
 
 pytestmark = pytest.mark.django_db
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.client import Api, assert_problem
+from tests.support.client import Api, assert_problem
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_of_its_own", "unlimited")]
 

@@ -10,12 +10,12 @@ import pytest
 from accounts.models import User
 from actions.models import ActionToken
 from scoreboard.models import ScoreHistory
-from tests.client import MINT
-from tests.deploy.nginx import Web
-from tests.live.server import Server
-from tests.people import bearer
-from tests.unlimited import UNLIMITED
-from tests.wire import Client
+from tests.support.client import MINT
+from tests.support.people import bearer
+from tests.support.unlimited import UNLIMITED
+from tests.support.wire import Client
+from tests.system.deploy.nginx import Web
+from tests.system.live.server import Server
 
 GOOD = json.dumps({"action_type": "WIN_MATCH"}).encode()
 

@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from pytest_django.fixtures import Settings
 
 from config import checks
-from tests.processes import ROOT, environment
+from tests.support.processes import ROOT, environment
 
 pytestmark = pytest.mark.django_db
 

@@ -9,9 +9,9 @@ from django.test import Client
 
 from accounts.models import User
 from leaderboard.boards import Board
-from tests.admin_site import superuser
-from tests.people import PASSWORD, give
-from tests.processes import python
+from tests.support.admin_site import superuser
+from tests.support.people import PASSWORD, give
+from tests.support.processes import python
 
 pytestmark = pytest.mark.usefixtures("unlimited")
 

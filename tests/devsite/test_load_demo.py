@@ -17,8 +17,8 @@ from devsite.players.password import shared_password
 from leaderboard import ranking
 from leaderboard.boards import Board
 from scoreboard.models import ScoreHistory, UserScore
-from tests.people import player
-from tests.races import at_once
+from tests.support.people import player
+from tests.support.races import at_once
 
 pytestmark = pytest.mark.django_db
 

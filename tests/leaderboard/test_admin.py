@@ -7,8 +7,8 @@ from accounts.visibility import hide
 from api import redis_client
 from leaderboard import boards
 from leaderboard.boards import Board
-from tests.admin_site import USERS, change_page, signed_in, superuser
-from tests.people import give
+from tests.support.admin_site import USERS, change_page, signed_in, superuser
+from tests.support.people import give
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -16,10 +16,10 @@ from leaderboard.boards import Board
 from scoreboard import ledger
 from scoreboard.models import MAX_TOTAL, ScoreHistory
 from scoreboard.standing import Standing
-from tests.agreement import assert_agreement
-from tests.backups import CopiedTables
-from tests.people import entry, players
-from tests.viewer import Viewer
+from tests.support.agreement import assert_agreement
+from tests.support.backups import CopiedTables
+from tests.support.people import entry, players
+from tests.support.viewer import Viewer
 
 PEOPLE = 7
 SMALL_TOP = 3  # so that seven players reach above and below what is visible

@@ -13,8 +13,8 @@ from accounts import visibility
 from accounts.models import User
 from leaderboard import projection
 from scoreboard import adjustments
-from tests.admin_site import superuser
-from tests.people import give
+from tests.support.admin_site import superuser
+from tests.support.people import give
 
 pytestmark = pytest.mark.usefixtures("board")
 LAST = {"type": "the.end"}

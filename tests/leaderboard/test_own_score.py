@@ -5,10 +5,10 @@ import pytest
 from accounts.models import User
 from leaderboard import ranking, rebuild
 from leaderboard.boards import Board
-from tests.agreement import assert_agreement
-from tests.client import Api
-from tests.people import give
-from tests.spoiling import Hand
+from tests.support.agreement import assert_agreement
+from tests.support.client import Api
+from tests.support.people import give
+from tests.support.spoiling import Hand
 
 ME = "/api/v1/score/me"
 

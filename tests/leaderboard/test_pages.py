@@ -11,8 +11,8 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import User
 from leaderboard.boards import Board
-from tests.live.server import NOWHERE, ROOT
-from tests.people import give, player
+from tests.support.people import give, player
+from tests.system.live.server import NOWHERE, ROOT
 
 UNREACHABLE = "redis://127.0.0.1:9/0"  # the discard port: nothing listens
 NOTHING_THERE = """

@@ -13,8 +13,8 @@ from leaderboard import boards, ranking
 from leaderboard.boards import Board
 from scoreboard.models import MAX_TOTAL
 from scoreboard.standing import Standing
-from tests.agreement import dump
-from tests.viewer import Viewer
+from tests.support.agreement import dump
+from tests.support.viewer import Viewer
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -10,10 +10,10 @@ from api import redis_client
 from leaderboard import boards, ranking, reads, rebuild, sweep
 from leaderboard.boards import Board
 from scoreboard import changes, ledger
-from tests.agreement import assert_agreement, dump, sql_rows
-from tests.people import give, player, players
-from tests.processes import eventually, python
-from tests.races import at_once
+from tests.support.agreement import assert_agreement, dump, sql_rows
+from tests.support.people import give, player, players
+from tests.support.processes import eventually, python
+from tests.support.races import at_once
 
 
 def lose(board: Board) -> None:

@@ -11,10 +11,10 @@ from api import redis_client
 from leaderboard import boards, reconcile
 from leaderboard.boards import Board
 from scoreboard.models import MAX_TOTAL, UserScore
-from tests.agreement import assert_agreement
-from tests.people import give, player, players
-from tests.spoiling import DRIFTS, Hand, forget
-from tests.viewer import Viewer
+from tests.support.agreement import assert_agreement
+from tests.support.people import give, player, players
+from tests.support.spoiling import DRIFTS, Hand, forget
+from tests.support.viewer import Viewer
 
 NOBODY = "5c9a3f50-7d2c-4c0f-9f7e-0d1b6a2e8c41"
 

@@ -16,10 +16,10 @@ from django.db import OperationalError, connection, connections
 from api import redis_client
 from leaderboard import boards, reconcile, reconcile_lock, sweep, tasks
 from leaderboard.boards import Board
-from tests.agreement import assert_agreement, dump
-from tests.people import give, player
-from tests.processes import environment, eventually, running
-from tests.spoiling import Hand, older
+from tests.support.agreement import assert_agreement, dump
+from tests.support.people import give, player
+from tests.support.processes import environment, eventually, running
+from tests.support.spoiling import Hand, older
 
 AT_WORK = """
 import sys, time, django

@@ -19,11 +19,11 @@ from leaderboard import reconcile, sweep, tasks
 from leaderboard.boards import Board
 from leaderboard.drift import NAMED
 from scoreboard.models import UserScore
-from tests.agreement import assert_agreement, dump
-from tests.faults.redis_of_our_own import OwnRedis, own_redis
-from tests.people import give, player, players
-from tests.processes import ROOT, environment
-from tests.spoiling import DRIFTS, Hand, forget
+from tests.support.agreement import assert_agreement, dump
+from tests.support.people import give, player, players
+from tests.support.processes import ROOT, environment
+from tests.support.redis_of_our_own import OwnRedis, own_redis
+from tests.support.spoiling import DRIFTS, Hand, forget
 
 __all__ = ["own_redis"]
 

@@ -7,10 +7,10 @@ import pytest
 from leaderboard import ranking, reconcile
 from leaderboard.boards import Board
 from leaderboard.ranking import inspection
-from tests.agreement import assert_agreement
 from tests.leaderboard.writers import writers
-from tests.people import give, player, players
-from tests.spoiling import DRIFTS, Hand, newer, older
+from tests.support.agreement import assert_agreement
+from tests.support.people import give, player, players
+from tests.support.spoiling import DRIFTS, Hand, newer, older
 
 
 def test_a_check_beside_eight_writers_at_full_speed_finds_no_drift(

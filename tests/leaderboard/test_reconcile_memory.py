@@ -15,9 +15,9 @@ from leaderboard.boards import Board
 from leaderboard.ranking import inspection
 from leaderboard.reconcile import Doubts
 from scoreboard import changes
-from tests.agreement import assert_agreement
 from tests.leaderboard.writers import writers
-from tests.processes import environment
+from tests.support.agreement import assert_agreement
+from tests.support.processes import environment
 
 FEW, MANY = 1_000, 10_000
 FLAT = 1.5  # times as much memory for ten times as many players is flat

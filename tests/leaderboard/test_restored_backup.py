@@ -12,9 +12,9 @@ from api import redis_client
 from leaderboard import boards, ranking, reconcile, sweep
 from leaderboard.boards import Board
 from scoreboard import changes, ledger
-from tests.agreement import assert_agreement
-from tests.backups import CopiedTables, copied_database
-from tests.people import give, players
+from tests.support.agreement import assert_agreement
+from tests.support.backups import CopiedTables, copied_database
+from tests.support.people import give, players
 
 
 @pytest.fixture(autouse=True)

@@ -11,12 +11,12 @@ from api import redis_client
 from leaderboard import ranking, rebuild, reconcile, truth
 from leaderboard.boards import Board
 from leaderboard.ranking import Unavailable, retry
-from tests.agreement import assert_agreement
-from tests.faults.redis_of_our_own import OwnRedis, own_redis
 from tests.leaderboard.test_rebuild import lose
-from tests.people import give, players
-from tests.processes import eventually
-from tests.spoiling import Hand, older
+from tests.support.agreement import assert_agreement
+from tests.support.people import give, players
+from tests.support.processes import eventually
+from tests.support.redis_of_our_own import OwnRedis, own_redis
+from tests.support.spoiling import Hand, older
 
 __all__ = ["own_redis"]
 

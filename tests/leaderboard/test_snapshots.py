@@ -12,9 +12,9 @@ from leaderboard.boards import Board
 from leaderboard.ranking import commands
 from leaderboard.ranking.calls import Call
 from leaderboard.snapshots import Snapshot
-from tests.people import give, player
-from tests.processes import eventually
-from tests.races import at_once
+from tests.support.people import give, player
+from tests.support.processes import eventually
+from tests.support.races import at_once
 
 
 class Reads:

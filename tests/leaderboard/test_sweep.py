@@ -16,9 +16,9 @@ from leaderboard import boards, ranking, reconcile, sweep, tasks
 from leaderboard.boards import Board
 from scoreboard import ledger
 from scoreboard.models import ScoreHistory, UserScore
-from tests.agreement import assert_agreement, dump, sql_rows
-from tests.people import entry, give, player, players
-from tests.processes import python
+from tests.support.agreement import assert_agreement, dump, sql_rows
+from tests.support.people import entry, give, player, players
+from tests.support.processes import python
 
 DIES = """
 import json, os, signal, sys

@@ -9,9 +9,9 @@ from leaderboard import ranking, truth
 from leaderboard.boards import Board
 from scoreboard import ledger
 from scoreboard.models import MAX_TOTAL
-from tests.agreement import assert_agreement, assert_neighbours, shown, sql_rows
-from tests.client import TOP, Api
-from tests.people import entry, give, players
+from tests.support.agreement import assert_agreement, assert_neighbours, shown, sql_rows
+from tests.support.client import TOP, Api
+from tests.support.people import entry, give, players
 
 pytestmark = pytest.mark.usefixtures("unlimited")
 

@@ -11,9 +11,9 @@ from leaderboard import ranking, snapshots
 from leaderboard.boards import Board
 from scoreboard import ledger
 from scoreboard.models import MAX_TOTAL
-from tests.agreement import shown, sql_rows
-from tests.client import TOP, Api, assert_problem
-from tests.people import give, player, players
+from tests.support.agreement import shown, sql_rows
+from tests.support.client import TOP, Api, assert_problem
+from tests.support.people import give, player, players
 
 pytestmark = pytest.mark.usefixtures("board", "unlimited")
 

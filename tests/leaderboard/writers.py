@@ -8,7 +8,7 @@ from django.db import connections
 
 from accounts.models import User
 from scoreboard import ledger
-from tests.people import give
+from tests.support.people import give
 
 
 @contextmanager

@@ -15,9 +15,21 @@ from leaderboard.boards import Board
 from scoreboard import adjustments
 from scoreboard.admin import adjust
 from scoreboard.models import MAX_TOTAL, ScoreHistory, UserScore
-from tests.admin_site import ADJUST, USERS, act, admin, confirm, fresh_id, ids, preview, said, signed_in, superuser
-from tests.people import give, player, players
-from tests.races import at_once
+from tests.support.admin_site import (
+    ADJUST,
+    USERS,
+    act,
+    admin,
+    confirm,
+    fresh_id,
+    ids,
+    preview,
+    said,
+    signed_in,
+    superuser,
+)
+from tests.support.people import give, player, players
+from tests.support.races import at_once
 
 pytestmark = pytest.mark.django_db
 

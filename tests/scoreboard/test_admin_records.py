@@ -8,8 +8,8 @@ from django.test import Client
 
 from accounts.models import User
 from scoreboard.models import ScoreHistory, UserScore
-from tests.admin_site import act, signed_in, superuser
-from tests.people import give
+from tests.support.admin_site import act, signed_in, superuser
+from tests.support.people import give
 
 pytestmark = pytest.mark.django_db
 

@@ -8,9 +8,9 @@ from django.contrib.auth.models import Permission
 
 from accounts.models import User
 from scoreboard.models import MAX_BONUS, MAX_TOTAL, Bonus, ScoreHistory, UserScore
-from tests.client import Api, assert_problem
-from tests.people import give, player
-from tests.races import at_once
+from tests.support.client import Api, assert_problem
+from tests.support.people import give, player
+from tests.support.races import at_once
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("board", "unlimited")]
 

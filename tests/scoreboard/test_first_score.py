@@ -15,9 +15,9 @@ from accounts.visibility import hide, save_profile
 from leaderboard import sweep
 from leaderboard.boards import Board
 from scoreboard.models import UserScore
-from tests.agreement import assert_agreement
-from tests.people import give
-from tests.races import at_once, none_failed
+from tests.support.agreement import assert_agreement
+from tests.support.people import give
+from tests.support.races import at_once, none_failed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,9 +10,9 @@ from accounts.models import User
 from scoreboard import ledger
 from scoreboard.ledger import Entry
 from scoreboard.models import ScoreHistory
-from tests.admin_site import admin
-from tests.client import Api, assert_problem
-from tests.people import entry, give, player
+from tests.support.admin_site import admin
+from tests.support.client import Api, assert_problem
+from tests.support.people import entry, give, player
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unlimited")]
 

@@ -10,7 +10,7 @@ from accounts.models import User
 from scoreboard import ledger
 from scoreboard.ledger import Entry
 from scoreboard.models import MAX_TOTAL, ScoreHistory, UserScore
-from tests.people import entry, give, player
+from tests.support.people import entry, give, player
 
 pytestmark = pytest.mark.django_db
 

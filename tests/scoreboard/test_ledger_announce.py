@@ -18,9 +18,9 @@ from leaderboard.projection import project
 from scoreboard import ledger
 from scoreboard.models import ScoreHistory, UserScore
 from scoreboard.standing import Placement, Standing
-from tests.agreement import assert_agreement
-from tests.client import UPDATE, Api
-from tests.people import entry, give, player, update_body
+from tests.support.agreement import assert_agreement
+from tests.support.client import UPDATE, Api
+from tests.support.people import entry, give, player, update_body
 
 
 def failures() -> float:

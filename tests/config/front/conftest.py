@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.server import PATIENCE, ROOT, eventually, free_port
+from tests.system.live.server import PATIENCE, ROOT, eventually, free_port
 
 
 @dataclass

@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from tests.config.front.conftest import Front
-from tests.live.server import PATIENCE
+from tests.system.live.server import PATIENCE
 
 GET = b"GET /page HTTP/1.1\r\nHost: a\r\n\r\n"
 STREAM = b"GET /api/v1/scoreboard/stream?board=global HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -12,7 +12,7 @@ import pytest
 from config.front import client as clients
 from config.front import door as doors
 from config.front.door import Door
-from tests.live.server import PATIENCE, free_port
+from tests.system.live.server import PATIENCE, free_port
 
 ENDLESS = b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 2**24
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"

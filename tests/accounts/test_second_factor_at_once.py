@@ -1,0 +1,51 @@
+"""One code, many at the same moment: one of them gets in. With the race it would be without the lock."""
+
+import threading
+import time
+
+import pytest
+from django_otp.oath import TOTP
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from accounts import second_factor
+from accounts.models import User
+from tests.support.admin_site import superuser
+from tests.support.races import at_once, none_failed
+
+pytestmark = [pytest.mark.django_db(transaction=True)]
+
+THREADS = 8
+
+
+@pytest.fixture
+def root() -> User:
+    return superuser()
+
+
+def app_code(user: User) -> str:
+    totp = TOTP(TOTPDevice.objects.get(user=user).bin_key)
+    totp.time = time.time()
+    return f"{totp.token():06}"
+
+
+@pytest.mark.parametrize("kind", ["app", "recovery"])
+def test_of_many_uses_of_one_code_one_succeeds(root: User, kind: str) -> None:
+    _, codes = second_factor.enroll(root)
+    code = app_code(root) if kind == "app" else codes[0]
+    proved = none_failed(at_once(THREADS, lambda _: second_factor.prove(root, code) is not None))
+    assert proved.count(True) == 1
+
+
+def test_the_control_without_the_lock_several_do(root: User) -> None:
+    _, codes = second_factor.enroll(root)
+    looked = threading.Barrier(THREADS)
+
+    def look_then_spend(_: int) -> bool:
+        found = StaticDevice.objects.get(user=root).token_set.filter(token=codes[0]).first()
+        looked.wait(30)
+        if found is not None:
+            found.delete()
+        return found is not None
+
+    assert at_once(THREADS, look_then_spend) == [True] * THREADS

@@ -1,0 +1,133 @@
+"""Fixtures of the write side, the read side and the API."""
+
+import logging
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from celery import current_app
+from django.conf import settings as site
+from django.test import TransactionTestCase
+from pytest_django.fixtures import Settings
+
+from accounts.models import User
+from actions import broker, catalog, dead_letters
+from api import redis_client, throttles
+from leaderboard import boards, rebuild, snapshots
+from leaderboard.boards import Board
+from tests.support import database
+from tests.support.client import Api
+from tests.support.people import player
+from tests.support.redis_of_our_own import own_redis
+
+__all__ = ["own_redis"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_flush() -> Iterator[None]:
+    """Tests that commit leave an empty database behind in milliseconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", database.empty_instead_of_flush)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_queues_left() -> Iterator[None]:
+    """RabbitMQ keeps what is durable; all of this run's has its prefix. (On Redis it goes with the run's keys.)"""
+    yield
+    if site.CELERY_BROKER_URL.startswith("amqp"):
+        with current_app.connection_for_write() as connection:
+            channel: Any = connection.default_channel
+            for queue in (*dead_letters.QUEUES, dead_letters.DEAD_QUEUE):
+                channel.queue_delete(queue.name)
+            channel.exchange_delete(site.CELERY_TASK_DEFAULT_QUEUE)
+
+
+@pytest.fixture
+def redis_of_its_own(settings: Settings) -> Iterator[None]:
+    """A key prefix for this test alone, and this process without memories of another test's board."""
+    settings.REDIS_KEY_PREFIX = f"{site.REDIS_KEY_PREFIX}{uuid.uuid4().hex[:12]}:"
+    forget_boards()
+    yield
+    for board in boards.BOARDS.values():
+        names = boards.keys(board)
+        redis_client.connection().delete(*names.all(), names.lock)
+    forget_boards()
+
+
+def forget_boards() -> None:
+    """What a process remembers of Redis between requests."""
+    redis_client.breaker.open_until = 0.0
+    for snapshot in snapshots._snapshots.values():
+        snapshot.current = None
+
+
+@pytest.fixture
+def board(transactional_db: None, redis_of_its_own: None, catalogue: None) -> Board:
+    """The global board, built, with whoever is in SQL."""
+    board = boards.get("global")
+    assert rebuild.rebuild(board)
+    return board
+
+
+@pytest.fixture
+def catalogue(db: None) -> None:
+    """The demo action types, which every test finds in the database, and nothing remembered of another test's."""
+    catalog._known.clear()
+
+
+@pytest.fixture
+def unlimited(settings: Settings) -> None:
+    """No rate limits: for tests of something else that ask a lot."""
+    settings.LIMITS = dict.fromkeys(settings.LIMITS, "off")
+
+
+@pytest.fixture
+def fresh_limits(redis_of_its_own: None) -> Iterator[None]:
+    """Allowances that nobody has used yet, in Redis and in this process."""
+    forget_limits()
+    yield
+    forget_limits()
+
+
+def forget_limits() -> None:
+    throttles.shared.cache_clear()
+    throttles.make_own.cache_clear()
+
+
+@pytest.fixture
+def patient_broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What this thread hands over is taken, however long a busy machine makes the broker take for it."""
+    monkeypatch.setattr(broker, "PATIENCE_SECONDS", 20.0)
+    broker.line.hang_up()
+    broker.breaker.open_until = 0.0
+    yield
+    broker.line.hang_up()
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    """The player who acts."""
+    return player("alice", email="alice@example.org")
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    """Another player, with nothing to do with alice."""
+    return player("bob", email="bob@example.org")
+
+
+@pytest.fixture
+def api() -> Api:
+    """The HTTP API in this process; a defect shows as the 500 a client would get."""
+    return Api()
+
+
+@pytest.fixture
+def quiet_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Fails a test that logged an error or a traceback."""
+    with caplog.at_level(logging.WARNING):
+        yield
+    loud = [r for r in caplog.get_records("call") if r.levelno >= logging.ERROR or r.exc_info]
+    assert [r.getMessage() for r in loud] == []

@@ -1,0 +1,131 @@
+"""Real browsers before the real site."""
+
+import os
+import re
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings as configured
+from django.test import Client
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from pytest_django.fixtures import Settings
+
+from accounts.models import User
+from api import redis_client
+from leaderboard import boards, ranking, rebuild
+from tests.support.fixtures import forget_boards
+from tests.support.programs import needed
+from tests.system.browser.site import Site
+from tests.system.live.server import eventually
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+PHONE, DESKTOP = (360, 740), (1280, 900)
+
+expect.set_options(timeout=15_000)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Of this folder only: Playwright keeps an event loop running, in which other folders' async tests could not run.
+
+    Django takes that loop for a sign of asynchronous code, which these tests are not.
+    """
+    chromium = os.environ.get("CHROMIUM") or needed("chromium", "chromium")
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def processes(django_db_setup: None) -> Iterator[Site]:
+    """One set of servers for all tests here."""
+    prefix = f"{configured.REDIS_KEY_PREFIX}browser-{uuid.uuid4().hex[:8]}:"
+    with tempfile.TemporaryDirectory(prefix="sb-") as folder:
+        (Path(folder) / "static").mkdir()
+        site = Site(Path(folder), prefix)
+        try:
+            site.start()
+            yield site
+        finally:
+            site.stop()
+            forget_keys(prefix)
+
+
+@pytest.fixture
+def site(processes: Site, transactional_db: None, catalogue: None, settings: Settings) -> Site:
+    """The site with an empty database and a fresh board; what the test itself records is shown on it."""
+    settings.REDIS_KEY_PREFIX = processes.redis_prefix
+    forget_keys(processes.redis_prefix)
+    forget_boards()
+    board = boards.get("global")
+    eventually(lambda: rebuild.rebuild(board) or ranking.epoch(board), "the board is built, by us or by live")
+    processes.start()
+    eventually(lambda: processes.live_epoch() == ranking.epoch(board), "live shows the fresh board")
+    return processes
+
+
+def forget_keys(prefix: str) -> None:
+    """Deletes what this run's site has in Redis; everything else there stays."""
+    redis = redis_client.connection()
+    for key in redis.scan_iter(f"{prefix}*", count=1000):
+        redis.delete(key)
+
+
+class Visitors:
+    """Opens pages, each in a browser profile of its own, and remembers what went wrong in them."""
+
+    def __init__(self, browser: Browser, site: Site) -> None:
+        self.browser = browser
+        self.site = site
+        self.contexts: list[BrowserContext] = []
+        self.troubles: list[str] = []
+
+    def profile(
+        self,
+        user: User | None = None,
+        *,
+        size: tuple[int, int] = DESKTOP,
+        dark: bool = False,
+        still: bool = False,
+        script: bool = True,
+    ) -> BrowserContext:
+        """A visitor; `user` is signed in, `still` asks for reduced motion, without `script` nothing moves at all."""
+        context = self.browser.new_context(
+            base_url=self.site.url,
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme="dark" if dark else "light",
+            reduced_motion="reduce" if still else "no-preference",
+            java_script_enabled=script,
+        )
+        self.contexts.append(context)
+        if user is not None:
+            client = Client()
+            client.force_login(user)
+            key = client.cookies[configured.SESSION_COOKIE_NAME].value
+            context.add_cookies([{"name": configured.SESSION_COOKIE_NAME, "value": key, "url": self.site.url}])
+        return context
+
+    def page(self, context: BrowserContext | None = None) -> Page:
+        page = (context or self.profile()).new_page()
+        page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        page.on("console", lambda message: self._hear(message.text))
+        return page
+
+    def _hear(self, text: str) -> None:
+        """A refused or failed load is an ordinary thing in these tests; a violated policy is a defect."""
+        if re.search("Content Security Policy|violates", text):
+            self.troubles.append(text)
+
+
+@pytest.fixture
+def visitors(browser: Browser, site: Site) -> Iterator[Visitors]:
+    visitors = Visitors(browser, site)
+    yield visitors
+    for context in visitors.contexts:
+        context.close()
+    assert visitors.troubles == []

@@ -1,0 +1,110 @@
+"""The site as a visitor meets it: the Procfile's `web`, `live` and `front`, at one URL, on the test database."""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+from honcho.environ import parse_procfile
+
+from tests.support.unlimited import UNLIMITED
+from tests.system.live.server import ROOT, database_url, eventually, free_port
+
+START_SECONDS = 90
+STOP_SECONDS = 60
+PARTS = ("web", "live", "front")
+
+
+class Site:
+    """`folder`: for sockets and logs; its path must be short, a Unix socket's may have 107 bytes."""
+
+    def __init__(self, folder: Path, redis_prefix: str) -> None:
+        self.folder = folder
+        self.redis_prefix = redis_prefix
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.commands = parse_procfile((ROOT / "Procfile").read_text()).processes
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.environment = {
+            **os.environ,
+            **UNLIMITED,
+            "DATABASE_URL": database_url(),
+            "HOST": "127.0.0.1",
+            "LOG_LEVEL": "WARNING",
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+            "PORT": str(self.port),
+            "REDIS_KEY_PREFIX": redis_prefix,
+            "REDIS_TIMEOUT": "20",  # there is no worker to make up for a push that was given up
+            "SCOREBOARD_HOME": str(folder),
+            "SCOREBOARD_SOCKETS": str(folder),
+            "TRUSTED_PROXIES": "1",
+        }
+
+    def start(self, *names: str) -> None:
+        """Starts what is not running, and waits until a visitor is served."""
+        for name in names or PARTS:
+            if name not in self.running:
+                (self.folder / f"{name}.sock").unlink(missing_ok=True)
+                with (self.folder / f"{name}.log").open("ab") as log:
+                    self.running[name] = subprocess.Popen(
+                        ["/bin/sh", "-c", f"exec {self.commands[name]}"],
+                        cwd=ROOT,
+                        env=self.environment,
+                        stdout=log,
+                        stderr=log,
+                        start_new_session=True,
+                    )
+        if set(self.running) == set(PARTS):
+            try:
+                eventually(lambda: self.serves() and self.live_epoch() != "", "the site serves", START_SECONDS)
+            except AssertionError as error:
+                raise AssertionError(f"{error}\n{self.logs()}") from None
+
+    def stop(self, *names: str, how: signal.Signals = signal.SIGTERM) -> None:
+        """Ends these processes, each with its workers, and waits for their end."""
+        for name in names or PARTS:
+            process = self.running.pop(name, None)
+            if process is None:
+                continue
+            if how == signal.SIGKILL:
+                os.killpg(process.pid, how)
+            else:
+                process.send_signal(how)
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                raise AssertionError(f"{name} did not end within {STOP_SECONDS} s\n{self.logs()}") from None
+
+    def serves(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=5) as answer:  # noqa: S310 (our own URL)
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def live_epoch(self) -> str | None:
+        """The epoch `live` shows a new viewer: null before it has read the board, "" while it cannot be reached."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", "/api/v1/scoreboard/stream")
+            answer = connection.getresponse()
+            if answer.status != 200:
+                return ""
+            while line := answer.readline():
+                if line.startswith(b"data: "):
+                    epoch: str | None = json.loads(line.removeprefix(b"data: "))["epoch"]
+                    return epoch
+            return ""
+        except (OSError, http.client.HTTPException):
+            return ""
+        finally:
+            connection.close()
+
+    def logs(self) -> str:
+        return "\n".join(f"--- {path.name}\n{path.read_text()[-3000:]}" for path in sorted(self.folder.glob("*.log")))

@@ -1,0 +1,139 @@
+"""Every page, on a phone and a desktop, light and dark: no serious findings, nothing out of sight, all by keyboard.
+
+With SCREENSHOTS=<folder> each page is also photographed there, for people to look at.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from accounts.models import User
+from tests.support.people import give, player
+from tests.system.browser.board import status
+from tests.system.browser.conftest import DESKTOP, PHONE, Visitors
+
+AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
+SERIOUS = ("serious", "critical")
+PAGES = ["/", "/play", "/accounts/sign-in", "/accounts/sign-up", "/embed", "/embed/global", "/no-such-page"]
+SIZES = {"phone": PHONE, "desktop": DESKTOP}
+CROWD = [
+    ("Nadia", 241_870),
+    ("さくら", 228_400),
+    ("Ольга Петренко", 213_000),
+    ("محمد الأمين", 187_000),
+    ("🦊 Fennec", 155_000),
+    ("The one with a very long name which only just fits", 111_000),
+    ("Zoë", 9_860),
+    ("김민준", 8_640),
+    ("प्रिया", 1_460),
+    ("O'Sullivan", 131),
+]
+
+
+def findings(page: Page) -> list[str]:
+    """axe's serious and critical findings, each with the place it was found at."""
+    page.evaluate(AXE)  # not by a script element: the site's policy would refuse it
+    result: dict[str, Any] = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    return [
+        f"{violation['id']}: {node['target']} {node['failureSummary']}"
+        for violation in result["violations"]
+        for node in violation["nodes"]
+        if violation["impact"] in SERIOUS
+    ]
+
+
+def photograph(page: Page, name: str) -> None:
+    if folder := os.environ.get("SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+@pytest.fixture
+def crowd(site: object, alice: User) -> User:
+    """A board as people make it, and alice far below its top."""
+    for name, points in CROWD:
+        give(player(name), points)
+    give(alice, 64)
+    return alice
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_no_page_has_serious_findings_or_overflows(visitors: Visitors, crowd: User, size: str, dark: bool) -> None:
+    visitor = visitors.page(visitors.profile(size=SIZES[size], dark=dark, still=True))
+    player = visitors.page(visitors.profile(crowd, size=SIZES[size], dark=dark, still=True))
+    found = []
+    for path in PAGES:
+        page = player if path == "/play" else visitor
+        page.goto(path)
+        for shown in status(page).all():
+            expect(shown).to_have_text("Live")
+        for board in page.locator("live-leaderboard").all():
+            expect(board.locator("[part=name]").first).to_have_text("Nadia")
+        name = f"{path.strip('/').replace('/', '-') or 'board'}-{size}-{'dark' if dark else 'light'}"
+        photograph(page, name)
+        found += [f"{name}: {finding}" for finding in findings(page)]
+        overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if overflow > 0:
+            found.append(f"{name}: {overflow} px wider than the window")
+    assert found == []
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_messages_and_refusals_have_no_serious_findings(visitors: Visitors, crowd: User, dark: bool) -> None:
+    page = visitors.page(visitors.profile(size=PHONE, dark=dark))
+    page.goto("/accounts/sign-up")
+    page.get_by_label("Username").fill("alice")
+    page.get_by_label("E-mail").fill("new@example.org")
+    page.get_by_label("Password").fill("12345678")
+    page.get_by_role("button", name="Sign up and play").click()
+    expect(page.get_by_label("Password")).to_have_attribute("aria-invalid", "true")
+    photograph(page, f"refused-{dark}")
+    found = findings(page)
+    page = visitors.page(visitors.profile(crowd, size=PHONE, dark=dark, still=True))
+    page.route("**/api/v1/score/update", lambda route: route.abort())
+    page.goto("/play")
+    page.get_by_role("button", name="Win a match").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    photograph(page, f"toast-{dark}")
+    assert found + findings(page) == []
+
+
+def test_a_finding_would_be_found(visitors: Visitors, crowd: User) -> None:
+    """Inside the element's shadow root too."""
+    page = visitors.page()
+    page.goto("/")
+    expect(status(page)).to_have_text("Live")
+    page.evaluate("document.querySelector('live-leaderboard').style.setProperty('--lb-muted', '#ccc')")
+    assert any(finding.startswith("color-contrast") for finding in findings(page))
+
+
+def test_the_board_is_a_table_with_a_name(visitors: Visitors, crowd: User) -> None:
+    page = visitors.page()
+    page.goto("/")
+    table = page.get_by_role("table", name="All players")
+    expect(table.get_by_role("row")).to_have_count(11)
+    expect(table.get_by_role("columnheader")).to_have_text(["Rank", "Player", "Score"])
+    expect(table.get_by_role("rowheader").first).to_have_accessible_name("Nadia")
+
+
+def test_everything_can_be_done_by_keyboard(visitors: Visitors, crowd: User) -> None:
+    """Skip link first, then on to an action, which a key press performs."""
+    page = visitors.page(visitors.profile(crowd))
+    page.goto("/play")
+    expect(page.get_by_role("button", name="Complete a task")).to_be_enabled()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.locator("button.action").first).to_be_focused()
+    page.keyboard.press("Space")
+    expect(page.locator("#score")).to_have_text("69")
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.localName") == "live-leaderboard":
+            break
+    assert page.evaluate("document.activeElement.localName") == "live-leaderboard"
+    expect(page.locator("#settling")).to_contain_text("is yours")  # nothing is left to do when the test ends

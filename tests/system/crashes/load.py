@@ -1,0 +1,113 @@
+"""Players who redeem all the time, while a test breaks things."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from tests.system.crashes.client import Lost
+from tests.system.crashes.history import History
+from tests.system.crashes.player import Player, Tab
+from tests.system.crashes.site import Site
+from tests.system.live.server import eventually
+
+TABS = 2  # of each player
+SETTLING_SECONDS = 8.0  # for what is undecided when it stops
+
+
+class Load:
+    def __init__(self, site: Site, players: int) -> None:
+        self.site = site
+        self.history = History()
+        self.players = [Player(site.web_socket, self.history) for _ in range(players)]
+        self.witness = Player(site.web_socket, self.history)
+        self.stopping, self.hurry = threading.Event(), threading.Event()
+        self.threads = [
+            threading.Thread(target=Tab(player, site.web_socket, self.stopping, self.hurry).run)
+            for player in self.players
+            for _ in range(TABS)
+        ]
+        for thread in self.threads:
+            thread.start()
+
+    def goes_on(self, count: int = 20, *, but: str = "", seconds: float = 40.0) -> None:
+        """Returns once this many further redemptions were acknowledged, to players but `but`."""
+        before = self.history.acknowledged(but=but)
+
+        def gone_on() -> bool:
+            self.site.supervise()
+            return self.history.acknowledged(but=but) >= before + count
+
+        eventually(gone_on, "redemptions succeed", seconds)
+
+    def hears(self, status: int, count: int = 1) -> None:
+        """Returns once this many further requests were answered so (LOST: not answered)."""
+        before = self.history.answers(status)
+
+        def heard() -> bool:
+            self.site.supervise()
+            return self.history.answers(status) >= before + count
+
+        eventually(heard, f"some are answered {status}", 30)
+
+    def score_once(self) -> None:
+        """The witness scores and does nothing ever after: what the board lacks of it, no later score brings along."""
+        tab = Tab(self.witness, self.site.web_socket, self.stopping, self.hurry)
+        before = self.history.acknowledged(of=self.witness.user_id)
+
+        def scored() -> bool:
+            with suppress(Lost):
+                tab.redeem_one()
+            return self.history.acknowledged(of=self.witness.user_id) > before
+
+        eventually(scored, "one more scores", 30)
+        tab.client.close()
+
+    def queue_once(self) -> None:
+        """The witness is promised a score."""
+        tab = Tab(self.witness, self.site.web_socket, self.stopping, self.hurry)
+
+        def promised() -> bool:
+            with suppress(Lost):
+                tab.redeem_later()
+            return any(told.status == 202 for told in self.history.told if told.player == self.witness.user_id)
+
+        eventually(promised, "one more is promised a score", 30)
+        tab.client.close()
+
+    def set_clocks(self, ahead: float) -> None:
+        for player in (*self.players, self.witness):
+            player.clock_ahead = ahead
+
+    def for_seconds(self, seconds: float) -> None:
+        """The fault lasts so long."""
+        self.stopping.wait(seconds)
+
+    def stop(self) -> None:
+        """Begins nothing new, and gets a decision on what was handed in."""
+        self.stopping.set()
+        hurry = threading.Timer(SETTLING_SECONDS, self.hurry.set)
+        hurry.start()
+        for thread in self.threads:
+            thread.join()
+        hurry.cancel()
+
+    def hear_promises(self) -> None:
+        """What became of the queued work that was done only after the players had stopped."""
+        for player in (*self.players, self.witness):
+            tab = Tab(player, self.site.web_socket, self.stopping, self.hurry)
+            eventually(lambda tab=tab: tab.hears_all(), "the results are told")  # type: ignore[misc]
+            tab.client.close()
+
+    @property
+    def user_ids(self) -> list[str]:
+        return [player.user_id for player in (*self.players, self.witness)]
+
+
+@contextmanager
+def load(site: Site, players: int = 5) -> Iterator[Load]:
+    running = Load(site, players)
+    try:
+        yield running
+    finally:
+        running.hurry.set()
+        running.stop()

@@ -1,0 +1,89 @@
+"""Who calls the fuzzed API, and what each has in hand."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import Permission
+from django.test import Client
+from rest_framework_simplejwt.tokens import AccessToken
+
+from accounts import api_keys, visibility
+from accounts.models import ApiKey, User
+from actions.models import ActionType
+from tests.support.people import PASSWORD, give, players
+
+LONG = timedelta(hours=3)  # a token must outlive the run
+
+
+@dataclass(frozen=True)
+class Caller:
+    """`tags`: the calls whose answer depends on its kind of credentials. `plays`: may mint and redeem for itself."""
+
+    name: str
+    tags: tuple[str, ...] = ()
+    headers: dict[str, str] = field(default_factory=dict)
+    plays: bool = False
+    back_end: bool = False
+
+
+ANYONE = Caller("anyone", ("accounts", "board"))
+
+
+def populate() -> list[str]:
+    """Players with points, some hidden or disabled, and an action type whose points a back end chooses; their ids."""
+    crowd = players(20)
+    for number, user in enumerate(crowd[:15]):
+        give(user, 10 * number + 1)
+    visibility.hide([user.pk for user in crowd[:2]])
+    crowd[2].is_active = False
+    visibility.save_profile(crowd[2], ["is_active"])
+    ActionType.objects.create(slug="ANY_POINTS", title="Any", points=1, min_points=1, max_points=1_000_000)
+    return [str(user.pk) for user in crowd]
+
+
+def callers() -> list[Caller]:
+    player = User.objects.create_user("fuzz-player", "player@example.org", PASSWORD)
+    moderator = User.objects.create_user("fuzz-moderator", "moderator@example.org", PASSWORD)
+    moderator.user_permissions.add(*Permission.objects.filter(codename__in=["give_bonus", "view_any_history"]))
+    _, key = api_keys.issue("fuzz", [ApiKey.Scope.MINT], limit="off")
+    return [
+        ANYONE,
+        Caller("player", ("actions", "board", "moderation"), bearer(player), plays=True),
+        Caller("moderator", ("moderation",), bearer(moderator), plays=True),
+        Caller("back end", ("actions",), {"X-API-Key": key}, back_end=True),
+        Caller("session", ("actions",), session(player), plays=True),
+    ]
+
+
+def bearer(user: User) -> dict[str, str]:
+    token = AccessToken.for_user(user)
+    token.set_exp(lifetime=LONG)
+    return {"Authorization": f"Bearer {token}"}
+
+
+def session(user: User) -> dict[str, str]:
+    """The cookies of a browser in which this player has signed in, and the header a page of the site sends."""
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(user)
+    client.get("/accounts/sign-up")
+    csrf = client.cookies[settings.CSRF_COOKIE_NAME].value if settings.CSRF_COOKIE_NAME in client.cookies else "x" * 32
+    cookie = f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+    return {"Cookie": f"{cookie}; {settings.CSRF_COOKIE_NAME}={csrf}", "X-CSRFToken": csrf}
+
+
+def described(caller: Caller, url: str, user_ids: list[str]) -> str:
+    """FUZZ_SITE for the hooks of tests/system/fuzz/honest.py."""
+    site: dict[str, Any] = {
+        "url": url,
+        "headers": caller.headers,
+        "plays": caller.plays,
+        "back_end": caller.back_end,
+        "user_ids": user_ids,
+        "username": "fuzz-player",
+        "password": PASSWORD,
+        "secrets": [settings.SECRET_KEY, settings.DATABASES["default"]["NAME"]],
+    }
+    return json.dumps(site)

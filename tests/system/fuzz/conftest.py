@@ -1,0 +1,5 @@
+"""The live server's fixtures."""
+
+from tests.system.live.conftest import fleet, live
+
+__all__ = ["fleet", "live"]

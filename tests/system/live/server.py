@@ -1,0 +1,150 @@
+"""Live servers as processes of their own, and what they say about themselves."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from django.conf import settings
+from django.db import connection as database
+from prometheus_client.parser import text_string_to_metric_families
+
+ROOT = Path(__file__).resolve().parents[3]
+PATIENCE = 60.0  # seconds for anything a test waits for; reached only when it fails
+NOWHERE = "postgres://nobody@127.0.0.1:9/nothing"  # the discard port: nothing listens
+
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_ports = iter(range(20_000 + 1_000 * (_worker % 12) + os.getpid() % 500, 32_000))
+
+
+def eventually(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
+    """The first true value of `condition`, asked again and again; fails the test when there is none in time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        if value := condition():
+            return value
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
+        time.sleep(0.01)
+
+
+def database_url() -> str:
+    """The test database, as an address another process can use: that of this run with the test's name in its path."""
+    given = urlsplit(os.environ["DATABASE_URL"])
+    return urlunsplit(given._replace(path=f"/{database.settings_dict['NAME']}"))
+
+
+def free_port() -> int:
+    """One that nobody else will have taken by the time it is used.
+
+    Below those that the system hands out, and from a range of this pytest process's own.
+    """
+    for port in _ports:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
+
+
+class Server:
+    """One process of `config.live` on the test's own board. `changes` are environment variables."""
+
+    command = ("-m", "config.live")
+
+    def __init__(self, log: Path, **changes: str) -> None:
+        self.port = free_port()
+        self.log = log
+        self.environment = {
+            **os.environ,
+            "DATABASE_URL": database_url(),
+            "REDIS_URL": settings.REDIS_URL,
+            "REDIS_KEY_PREFIX": settings.REDIS_KEY_PREFIX,
+            "SECRET_KEY": settings.SECRET_KEY,
+            "JWT_SIGNING_KEY": settings.SIMPLE_JWT["SIGNING_KEY"],
+            **changes,
+        }
+        self.environment.pop("PROMETHEUS_MULTIPROC_DIR", None)
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, *self.command, *self.arguments()],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        eventually(self.answers, "the live server answers")
+
+    def arguments(self) -> tuple[str, ...]:
+        return ("--port", str(self.port))
+
+    def answers(self) -> bool:
+        assert self.process.poll() is None, self.log.read_text()
+        try:
+            return bool(self.get("/healthz"))
+        except OSError:
+            return False
+
+    def http(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def websocket(self, query: str = "") -> str:
+        return f"ws://127.0.0.1:{self.port}/scoreboard/live{query}"
+
+    def get(self, path: str) -> bytes:
+        with urllib.request.urlopen(self.http(path), timeout=PATIENCE) as response:  # noqa: S310
+            return bytes(response.read())
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The value of one sample of /metrics; 0 for one that does not exist yet."""
+        for family in text_string_to_metric_families(self.get("/metrics").decode()):
+            for sample in family.samples:
+                if sample.name == name and labels.items() <= sample.labels.items():
+                    return float(sample.value)
+        return 0.0
+
+    def viewers(self) -> float:
+        return sum(
+            self.metric("scoreboard_live_connections", transport=transport) for transport in ("websocket", "sse")
+        )
+
+    def send(self, signum: signal.Signals) -> None:
+        self.process.send_signal(signum)
+
+    def end(self) -> int:
+        """SIGTERM, and the exit code."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        return self.process.wait(PATIENCE)
+
+    def close(self) -> None:
+        """Whatever state it is in."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.kill()
+            self.process.wait()
+
+
+class DaphneServer(Server):
+    """The whole site under Daphne, as `manage.py runserver` serves it."""
+
+    command = ("-m", "daphne")
+
+    def arguments(self) -> tuple[str, ...]:
+        return ("--port", str(self.port), "--bind", "127.0.0.1", "config.asgi:application")
+
+
+class UvicornServer(Server):
+    """The same under uvicorn with its own connections."""
+
+    command = ("-m", "uvicorn")
+
+    def arguments(self) -> tuple[str, ...]:
+        return ("--port", str(self.port), "--log-level", "warning", "config.asgi:application")

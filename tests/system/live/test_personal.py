@@ -1,0 +1,144 @@
+"""A signed-in viewer's own line, and news for that player alone."""
+
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from pytest_django.fixtures import Settings
+
+from leaderboard import boards, notifications, ranking
+from tests.system.live.clients import viewer, watcher
+from tests.system.live.server import Server, eventually
+from tests.system.live.test_identity import bearer, token
+from tests.system.live.writing import standing, user_id, write
+
+ALICE = str(user_id("alice"))
+
+
+def many(count: int) -> None:
+    """Players ahead of everybody else."""
+    ranking.write(boards.get("global"), [standing(f"p{number}", 1_000_000 + number) for number in range(count)])
+
+
+def test_the_own_line_says_score_rank_and_players(live: Server) -> None:
+    write("bob", 40)
+    write("alice", 30)
+    with viewer(live, protocols=("bearer", token())) as alice:
+        assert alice.until("you") == {"type": "you", "score": 30, "rank": 2, "players": 2}
+        write("alice", 50, 2)
+        assert alice.until("you") == {"type": "you", "score": 50, "rank": 1, "players": 2}
+        write("carol", 60)
+        assert alice.until("you") == {"type": "you", "score": 50, "rank": 2, "players": 3}
+
+
+def test_anonymous_viewers_have_none(live: Server) -> None:
+    write("alice", 30)
+    with viewer(live) as alice:
+        alice.scores({"alice": 30})
+        write("alice", 31, 2)
+        assert alice.next()["type"] == "leaderboard_update"
+
+
+def test_far_below_the_visible_top_it_is_still_current(live: Server) -> None:
+    """Nothing is announced there: the line is read every second."""
+    many(boards.VISIBLE_TOP + 30)
+    write("alice", 1)
+    with viewer(live, protocols=("bearer", token())) as alice:
+        alice.until("you", rank=131)
+        write("alice", 1_000_005, 2)
+        line = alice.until("you", seconds=15, score=1_000_005)
+        assert line["rank"] == 126
+
+
+def test_a_player_without_points_has_a_score_and_no_rank(live: Server) -> None:
+    write("bob", 40)
+    with viewer(live, protocols=("bearer", token())) as alice:
+        assert alice.until("you") == {"type": "you", "score": 0, "rank": None, "players": 1}
+
+
+def test_a_hidden_player_is_not_told_a_score_the_board_does_not_have(live: Server) -> None:
+    write("alice", 30)
+    with viewer(live, protocols=("bearer", token())) as alice:
+        alice.until("you", rank=1)
+        write("alice", 30, 2, visible=False)
+        assert alice.until("you") == {"type": "you", "score": None, "rank": None, "players": 0}
+
+
+def test_all_tabs_of_a_player_get_it_and_nobody_else_does(live: Server) -> None:
+    with (
+        viewer(live, protocols=("bearer", token())) as tab,
+        watcher(live, **bearer(token())) as other_tab,
+        viewer(live, protocols=("bearer", token(str(user_id("bob"))))) as bob,
+    ):
+        for watching in (tab, other_tab, bob):
+            watching.until("you", score=0)
+        write("alice", 30)
+        for watching in (tab, other_tab):
+            watching.until("you", score=30, rank=1)
+        assert bob.until("you", players=1)["score"] == 0
+
+
+def test_news_reach_every_tab_of_the_player_and_only_those(live: Server) -> None:
+    with (
+        viewer(live, protocols=("bearer", token())) as tab,
+        watcher(live, **bearer(token())) as other_tab,
+        viewer(live) as stranger,
+    ):
+        for watching in (tab, other_tab):
+            watching.until("you")
+        stranger.opening()
+        eventually(
+            lambda: live.metric("scoreboard_live_groups") == 2, "the process is in alice's and the board's group"
+        )
+        assert notifications.send_to_player(user_id("alice"), "flag-dismissed", "Your score was reviewed and stands.")
+        expected = {
+            "type": "notice",
+            "board": None,
+            "code": "flag-dismissed",
+            "detail": "Your score was reviewed and stands.",
+        }
+        for watching in (tab, other_tab):
+            assert watching.until("notice") == expected
+        write("alice", 30)
+        assert stranger.next()["type"] == "leaderboard_update"
+
+
+def test_news_of_a_board_reach_everyone_who_watches_it(live: Server) -> None:
+    with viewer(live) as alice, watcher(live) as bob:
+        alice.opening()
+        bob.opening()
+        assert notifications.send_to_board("global", "season-closed", "The season is over.")
+        for watching in (alice, bob):
+            assert watching.until("notice") == {
+                "type": "notice",
+                "board": "global",
+                "code": "season-closed",
+                "detail": "The season is over.",
+            }
+
+
+def test_groups_are_left_with_their_last_viewer(live: Server) -> None:
+    eventually(lambda: live.metric("scoreboard_live_groups") == 1, "only the board's own group")
+    with viewer(live, protocols=("bearer", token())) as tab:
+        with viewer(live, protocols=("bearer", token())) as other_tab:
+            other_tab.until("you")
+        tab.until("you")
+        eventually(lambda: live.metric("scoreboard_live_groups") == 2, "alice's group, once")
+    eventually(lambda: live.metric("scoreboard_live_groups") == 1, "only the board's own group again")
+
+
+@pytest.mark.parametrize("message", [{}, {"type": "notice.board"}, {"type": "x"}, {"type": 7, "player": ALICE}])
+def test_what_others_send_to_a_group_does_no_harm(live: Server, message: dict[str, Any]) -> None:
+    with viewer(live) as alice:
+        alice.opening()
+        async_to_sync(get_channel_layer().group_send)("board.global", message)
+        assert notifications.send_to_board("global", "hello", "Still here.")
+        assert alice.until("notice")["code"] == "hello"
+
+
+def test_news_that_nobody_can_send_fail_nothing(settings: Settings) -> None:
+    settings.CHANNEL_LAYERS = {
+        "default": {**settings.CHANNEL_LAYERS["default"], "CONFIG": {"hosts": ["redis://127.0.0.1:9/0"]}}
+    }
+    assert not notifications.send_to_board("global", "hello", "Anybody there?")
