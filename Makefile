@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 UV ?= uv
 BIN := $(VENV)/bin
-PYTEST := $(BIN)/python -m config.embedded exec -- $(BIN)/python -m pytest
+PYTEST := $(BIN)/python -m devsite.servers exec -- $(BIN)/python -m pytest
 # Test files at a time. More than cores: most tests wait for servers.
 JOBS ?= 4
 # Checks read the settings, and settings without a secret are refused; this one signs nothing.
@@ -18,10 +18,10 @@ help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 23
 
 run: install ## the whole site on http://127.0.0.1:8000 until Ctrl-C (PORT=… SCOREBOARD_HOME=… DEMO=0)
-	@$(BIN)/python -m config.run
+	@$(BIN)/python -m devsite.run
 
 manage: install ## a Django command beside `make run`: make manage COMMAND="reconcile_leaderboard --check"
-	@$(BIN)/python -m config.local $(COMMAND)
+	@$(BIN)/python -m devsite.manage $(COMMAND)
 
 test: install-dev ## the whole suite on servers of its own, or on DATABASE_URL and REDIS_URL (ARGS="-k ties")
 	@$(PYTEST) $(or $(ARGS),-n $(JOBS) --dist loadfile --no-loadscope-reorder --ignore=tests/system/crashes $(LESS))
@@ -67,10 +67,10 @@ clean: ## remove the virtual environment and caches; data in .local stay
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 install: python
-	@$(PYTHON) config/install.py $(VENV) requirements.txt
+	@$(PYTHON) devsite/install.py $(VENV) requirements.txt
 
 install-dev: python
-	@$(PYTHON) config/install.py $(VENV) requirements-dev.txt
+	@$(PYTHON) devsite/install.py $(VENV) requirements-dev.txt
 
 python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

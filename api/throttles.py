@@ -120,6 +120,11 @@ def shared() -> MovingWindowRateLimiter:
     return MovingWindowRateLimiter(storage)
 
 
+def key(one: Charge) -> str:
+    """Redis' key of the window that the shared limiter counts this charge in."""
+    return f"{settings.REDIS_KEY_PREFIX}limits:{one.item.key_for(one.policy, *one.who)}"
+
+
 def own() -> MovingWindowRateLimiter:
     """This process's own limiter, for while Redis is away."""
     # functools.cache alone makes one for each thread that comes before the first is done: each would count by itself.

@@ -11,7 +11,7 @@ import sys
 def main() -> int:
     """Runs itself again under embedded servers unless DATABASE_URL and REDIS_URL point at real ones."""
     if not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
-        command = [sys.executable, "-m", "config.embedded", "exec", "--", sys.executable, "-m", "benchmarks"]
+        command = [sys.executable, "-m", "devsite.servers", "exec", "--", sys.executable, "-m", "benchmarks"]
         return subprocess.call(command)
     environment = {**os.environ, "SECRET_KEY": os.environ.get("SECRET_KEY") or "benchmark-" + "0123456789abcdef" * 3}
     steps: list[tuple[list[str], dict[str, str]]] = [

@@ -197,7 +197,7 @@ def with_a_redis_of_its_own() -> int:
         "LOG_LEVEL": "ERROR",
     }
     environment.pop("REDIS_URL", None)
-    embedded = [sys.executable, "-m", "config.embedded", "exec", "--"]
+    embedded = [sys.executable, "-m", "devsite.servers", "exec", "--"]
     return subprocess.call(
         [*embedded, sys.executable, "-m", "benchmarks.live", *sys.argv[1:]], cwd=ROOT, env=environment
     )
@@ -207,7 +207,7 @@ async def measure(arguments: argparse.Namespace, board: Board) -> None:
     print(f"{'':>22}{'CPU per delivery':>24}{'p99 to a viewer':>22}{'memory':>10}{'Redis':>10}{'encodes':>10}")
     for count in arguments.viewers:
         row: dict[str, float] = {}
-        process = Process("-m", "config.live", "--port", str(PORT))
+        process = Process("-m", "config.server", "--port", str(PORT))
         try:
             await up(PORT)
             await hub(process, board, count, row)
@@ -223,7 +223,7 @@ async def measure(arguments: argparse.Namespace, board: Board) -> None:
         )
     if not arguments.seconds:
         return
-    process = Process("-m", "config.live", "--port", str(PORT))
+    process = Process("-m", "config.server", "--port", str(PORT))
     try:
         await up(PORT)
         result = await stream(board, 1000, 100, arguments.seconds)

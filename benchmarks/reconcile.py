@@ -146,7 +146,7 @@ def main() -> int:
     chosen = parser.parse_args()
     if not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
         again = [sys.executable, "-m", "benchmarks.reconcile", *sys.argv[1:]]
-        return subprocess.call([sys.executable, "-m", "config.embedded", "exec", "--", *again])
+        return subprocess.call([sys.executable, "-m", "devsite.servers", "exec", "--", *again])
     name = f"bench-{uuid.uuid4().hex[:8]}"
     with people.database(os.environ["DATABASE_URL"], name) as url:
         site = Site(url, f"{name}:")

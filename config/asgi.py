@@ -1,18 +1,12 @@
-"""The whole site as ASGI, live side included: what `manage.py runserver` serves.
+"""The whole site as one ASGI application: the live side, and the WSGI site inside it for everything else.
 
-Elsewhere REST, pages and admin run as WSGI (`config.wsgi`) and `config.live` serves the live side alone.
+`config.server` serves it, and `manage.py runserver` (Daphne).
 """
 
-import os
 from importlib import import_module
 
-from django.core.asgi import get_asgi_application
+from config.wsgi import application as site  # sets Django up
+from config.wsgi_adapter import WsgiAdapter
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-
-site = get_asgi_application()
-
-checks = import_module("config.checks")  # after the set-up above: these import models
-checks.enforce()
-routing = import_module("leaderboard.live.routing")
-application = routing.application(site)
+routing = import_module("leaderboard.live.routing")  # after the set-up above: it imports models
+application = routing.application(WsgiAdapter(site))

@@ -1,4 +1,4 @@
-"""What `make run` and `make test` need on a machine with nothing, and the demo's players."""
+"""The development site as a Django app, so that its commands and its check are found."""
 
 from django.apps import AppConfig
 
@@ -6,3 +6,6 @@ from django.apps import AppConfig
 class DevsiteConfig(AppConfig):
     name = "devsite"
     verbose_name = "Development site"
+
+    def ready(self) -> None:
+        from devsite import checks  # noqa: F401  (registers)

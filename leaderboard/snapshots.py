@@ -83,6 +83,29 @@ def get(board: Board) -> Snapshot:
     return _snapshots[board.slug].get()
 
 
+def fresh(board: Board) -> Snapshot | None:
+    """The copy, if it is Redis' and may be shown without waiting for anything; else None: `get` refreshes it."""
+    kept = _snapshots[board.slug]
+    current = kept.current
+    if current is None or current.page.epoch is None:
+        return None
+    age = time.monotonic() - current.taken
+    if age < FRESH_SECONDS or (age < STALE_SECONDS and kept.refreshing.locked()):
+        CACHE_READS.labels("memory").inc()
+        return current
+    return None
+
+
+def put(board: Board, page: Page) -> None:
+    """What the hub has just read from Redis need not be read again."""
+    kept = _snapshots[board.slug]
+    current = kept.current
+    if current and current.page.epoch == page.epoch and (current.page.seq or 0) > (page.seq or 0):
+        return
+    same = current is not None and current.page == page
+    kept.current = Snapshot(page, time.monotonic(), current.bodies if current and same else {})
+
+
 def row_data(row: Row) -> dict[str, Any]:
     """A line of a board as the API and the push show it."""
     return {

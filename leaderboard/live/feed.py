@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import structlog
 from django.conf import settings
 
-from leaderboard import rebuild
+from leaderboard import rebuild, snapshots
 from leaderboard.boards import Board
 from leaderboard.live import messages, metrics
 from leaderboard.live.messages import EncodedPage, Key, Packet
@@ -135,6 +135,7 @@ class Feed:
             self._rebuild()
             return False
         metrics.READS.labels("read").inc()
+        snapshots.put(self.board, page)
         if self.away:
             self.away = False
             log.info("live_board_back", board=self.board.slug, epoch=page.epoch)

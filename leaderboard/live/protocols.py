@@ -18,7 +18,6 @@ from leaderboard.live import messages, refusals
 from leaderboard.live.messages import Packet
 from leaderboard.live.transport import EXTENSION, Drained
 
-HEAD_SECONDS = 15.0  # for a request's head to arrive
 MAX_PIECES = 64  # of one fragmented message: empty pieces cost the sender six bytes each and us a list's slot
 SEND_BUFFER = 64 * 1024  # bytes in the kernel: what a viewer that stops reading can hold of our memory
 CLOSE_SECONDS = 10.0  # for a viewer to take what was written before the end, and to answer a close frame
@@ -176,13 +175,7 @@ class LiveWebSocket(Direct, WebSocketsSansIOProtocol):
 
 
 class LiveHttp(Direct, HttpToolsProtocol):
-    """Also gives up on a client that does not finish its request's head."""
-
-    _head_timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._head_timer = self.loop.call_later(HEAD_SECONDS, self.abort)
+    """A request over HTTP, whose answer may be a stream of events."""
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -195,17 +188,6 @@ class LiveHttp(Direct, HttpToolsProtocol):
     def _unwind(self) -> None:
         forget_transport(self.scope)
         self.parser = self.flow = self.cycle = None  # type: ignore[assignment]
-
-    def on_headers_complete(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-        super().on_headers_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-        super().connection_lost(exc)
 
     def write(self, packet: Packet) -> None:
         if not self.transport.is_closing():

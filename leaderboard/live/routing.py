@@ -11,6 +11,7 @@ from api.metrics import metrics_view
 from leaderboard.live.consumers import LiveConsumer
 from leaderboard.live.hub import hub, stop
 from leaderboard.live.stream import StreamConsumer
+from leaderboard.live.top import Top
 from leaderboard.live.transport import Receive, Scope, Send
 
 
@@ -56,8 +57,12 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
 
 def application(otherwise: Any = not_here) -> Any:
     """The live side as an ASGI application; `otherwise` answers every HTTP request that is not its own."""
-    stream = CookieMiddleware(StreamConsumer.as_asgi())
-    http = {"api/v1/scoreboard/stream": stream, "healthz": healthz, "metrics": metrics}
+    http = {
+        "api/v1/scoreboard/top": Top(otherwise),
+        "api/v1/scoreboard/stream": CookieMiddleware(StreamConsumer.as_asgi()),
+        "healthz": healthz,
+        "metrics": metrics,
+    }
     websocket = {"scoreboard/live": CookieMiddleware(LiveConsumer.as_asgi())}
     return ProtocolTypeRouter(
         {

@@ -1,6 +1,6 @@
 """A viewer's way out. The hub writes to thousands of them in a row, so writing never waits.
 
-Under `config.live` the server's own protocol objects are the transports (`protocols.py`): a broadcast is one write of
+Under `config.server` the server's own protocol objects are the transports (`protocols.py`): a broadcast is one write of
 ready-made bytes each. Under any other ASGI server, such as `manage.py runserver`, `AsgiTransport` does it with a task.
 """
 

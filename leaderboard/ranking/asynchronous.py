@@ -23,7 +23,7 @@ class AsyncRanking:
     """One client of Redis for the whole process. Every method raises Unavailable when Redis cannot answer."""
 
     def __init__(self) -> None:
-        self._redis: Redis = Redis.from_url(
+        self.redis: Redis = Redis.from_url(
             settings.REDIS_URL,
             socket_timeout=settings.REDIS_TIMEOUT,
             socket_connect_timeout=settings.REDIS_TIMEOUT,
@@ -36,7 +36,7 @@ class AsyncRanking:
         """Calls one script; raises what the call says."""
         script = self._scripts.get(call.script)
         if script is None:
-            script = self._scripts[call.script] = self._redis.register_script(calls.lua(call.script))
+            script = self._scripts[call.script] = self.redis.register_script(calls.lua(call.script))
         try:
             reply = await script(keys=call.keys, args=call.arguments)
         except (RedisError, OSError) as error:
@@ -50,7 +50,7 @@ class AsyncRanking:
     async def adopt(self, board: Board, gone_back: str = "") -> bool:
         """See `calls.adopt`."""
         try:
-            server: dict[str, Any] = await self._redis.info("server")
+            server: dict[str, Any] = await self.redis.info("server")
         except (RedisError, OSError) as error:
             raise Unavailable(str(error)) from error
         return await self.run(calls.adopt(board, server["run_id"], secrets.token_hex(8), gone_back))
@@ -64,4 +64,4 @@ class AsyncRanking:
         return players, found
 
     async def close(self) -> None:
-        await self._redis.aclose()
+        await self.redis.aclose()

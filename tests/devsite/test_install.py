@@ -5,10 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from config import install
+from devsite import install
 from tests.system.live.server import ROOT
 
-INSTALL = str(ROOT / "config" / "install.py")
+INSTALL = str(ROOT / "devsite" / "install.py")
 NO_INDEX = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/nonexistent"}
 
 

@@ -23,7 +23,7 @@ import psutil
 import pytest
 import websockets.sync.client
 
-from config import install
+from devsite import install
 from tests.system.live.server import ROOT, free_port
 
 START_SECONDS = 120.0
@@ -277,7 +277,7 @@ def test_ctrl_c_ends_everything_and_data_survive(site: Site, start: Start) -> No
     again.stop()
 
 
-@pytest.mark.parametrize("name", ["granian", "config.live", "postgres"])
+@pytest.mark.parametrize("name", ["granian", "config.server", "postgres"])
 def test_a_process_that_ends_by_itself_ends_everything(start: Start, clone: Path, name: str) -> None:
     site = start(clone, DEMO="0")
     everybody = site.everybody()
@@ -291,7 +291,7 @@ def test_a_process_that_ends_by_itself_ends_everything(start: Start, clone: Path
 def test_a_supervisor_that_is_killed_leaves_nothing_behind(start: Start, clone: Path) -> None:
     site = start(clone)
     everybody = site.everybody()
-    supervisor = next(one for one in everybody if "config.run" in command(one))
+    supervisor = next(one for one in everybody if "devsite.run" in command(one))
     supervisor.kill()
     assert psutil.wait_procs(everybody, timeout=STOP_SECONDS)[1] == []
 

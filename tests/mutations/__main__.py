@@ -147,7 +147,7 @@ def pytest(tree: Path, tests: Sequence[str], *options: str) -> Run:
     report, log = tree / "report.xml", tree / "output.txt"
     report.unlink(missing_ok=True)
     python = (sys.executable, "-m")
-    command = [*python, "config.embedded", "exec", "--", *python, "pytest", "-q", "-p", "no:cacheprovider"]
+    command = [*python, "devsite.servers", "exec", "--", *python, "pytest", "-q", "-p", "no:cacheprovider"]
     started = time.monotonic()
     with log.open("w") as output, suppress(subprocess.TimeoutExpired):
         subprocess.run(

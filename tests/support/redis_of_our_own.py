@@ -12,7 +12,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from api import redis_client
-from config.valkey import Valkey
+from devsite.valkey import Valkey
 
 
 class OwnRedis:

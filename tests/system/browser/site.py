@@ -1,46 +1,47 @@
-"""The site as a visitor meets it: the Procfile's `web`, `live` and `front`, at one URL, on the test database."""
+"""The site as a visitor meets it: the Procfile's `web` and `live` behind nginx, at one URL, on the test database."""
 
 import http.client
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
 
-from honcho.environ import parse_procfile
-
+from tests.support.procfile import procfile
 from tests.support.unlimited import UNLIMITED
+from tests.system.deploy.nginx import ROLES, configured
 from tests.system.live.server import ROOT, database_url, eventually, free_port
 
 START_SECONDS = 90
 STOP_SECONDS = 60
-PARTS = ("web", "live", "front")
+PARTS = ("web", "live", "door")
 
 
 class Site:
-    """`folder`: for sockets and logs; its path must be short, a Unix socket's may have 107 bytes."""
+    """`folder`: for logs and what nginx writes."""
 
     def __init__(self, folder: Path, redis_prefix: str) -> None:
         self.folder = folder
         self.redis_prefix = redis_prefix
-        self.port = free_port()
+        ports = {part: free_port() for part in PARTS}
+        self.port = ports["door"]
         self.url = f"http://127.0.0.1:{self.port}"
-        self.commands = parse_procfile((ROOT / "Procfile").read_text()).processes
+        door = configured(folder, {standard: ports[part] for standard, part in ROLES.items()})
+        self.commands = {**procfile(), "door": shlex.join(door)}
+        self.ports = ports
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.environment = {
             **os.environ,
             **UNLIMITED,
             "DATABASE_URL": database_url(),
-            "HOST": "127.0.0.1",
             "LOG_LEVEL": "WARNING",
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
-            "PORT": str(self.port),
             "REDIS_KEY_PREFIX": redis_prefix,
             "REDIS_TIMEOUT": "20",  # there is no worker to make up for a push that was given up
             "SCOREBOARD_HOME": str(folder),
-            "SCOREBOARD_SOCKETS": str(folder),
             "TRUSTED_PROXIES": "1",
         }
 
@@ -48,12 +49,11 @@ class Site:
         """Starts what is not running, and waits until a visitor is served."""
         for name in names or PARTS:
             if name not in self.running:
-                (self.folder / f"{name}.sock").unlink(missing_ok=True)
                 with (self.folder / f"{name}.log").open("ab") as log:
                     self.running[name] = subprocess.Popen(
                         ["/bin/sh", "-c", f"exec {self.commands[name]}"],
                         cwd=ROOT,
-                        env=self.environment,
+                        env={**self.environment, "PORT": str(self.ports[name])},
                         stdout=log,
                         stderr=log,
                         start_new_session=True,

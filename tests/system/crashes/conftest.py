@@ -22,7 +22,7 @@ def migrated() -> Iterator[Path]:
         site = Site(path)
         site.start_postgres()
         try:
-            subprocess.run([sys.executable, "-m", "config.prepare"], cwd=ROOT, env=site.environment, check=True)
+            subprocess.run([sys.executable, "manage.py", "prepare"], cwd=ROOT, env=site.environment, check=True)
             with site.database() as session:
                 session.execute(POSTGRES_CLOCK)
         finally:

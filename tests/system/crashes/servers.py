@@ -9,9 +9,9 @@ import psutil
 import psycopg
 import redis
 
-from config.child import Refusal
-from config.postgres import Postgres
-from config.valkey import Valkey
+from devsite.postgres import Postgres
+from devsite.process import Refusal
+from devsite.valkey import Valkey
 from tests.system.live.server import eventually
 
 START_SECONDS = 60

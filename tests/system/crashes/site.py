@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -13,8 +14,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
-from honcho.environ import parse_procfile
 
+from devsite.process import die_with
+from tests.support.procfile import procfile
 from tests.support.unlimited import UNLIMITED
 from tests.system.crashes.client import Client, Lost
 from tests.system.crashes.clocks import PYTHON_CLOCK, set_postgres_clock, set_site_clock
@@ -29,7 +31,10 @@ class Site(Servers):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.procfile = parse_procfile((ROOT / "Procfile").read_text()).processes
+        self.procfile = procfile()
+        self.procfile["web"] = re.sub(
+            r"--host \S+ --port \S+", '--uds "$SCOREBOARD_SOCKETS/web.sock"', self.procfile["web"]
+        )
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.ended: Counter[str] = Counter()  # how often each ended by itself
         self.environment = {
@@ -56,14 +61,15 @@ class Site(Servers):
     # --- the site's processes ----------------------------------------------------------------------
 
     def start(self, *names: str) -> None:
-        """Starts these as the Procfile says, on a leash: they do not outlive the tests."""
-        leash = f"{sys.executable} -I {ROOT / 'config' / 'leash.py'}"
+        """Starts these as the Procfile says; they do not outlive the tests."""
+        parent = os.getpid()
         for name in names or PARTS:
             if name == "web":
                 self.web_socket.unlink(missing_ok=True)
             with (self.folder / f"{name}.log").open("ab") as log:
                 self.running[name] = subprocess.Popen(
-                    ["/bin/sh", "-c", f"exec {leash} {self.procfile[name]}"],
+                    ["/bin/sh", "-c", f"exec {self.procfile[name]}"],
+                    preexec_fn=lambda: die_with(parent, signal.SIGTERM),
                     cwd=ROOT,
                     env=self.environment,
                     stdout=log,

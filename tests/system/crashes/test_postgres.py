@@ -7,7 +7,7 @@ from contextlib import suppress
 import psutil
 import psycopg
 
-from config.postgres import DATABASE, USER
+from devsite.postgres import DATABASE, USER
 from tests.system.crashes.client import TIMEOUT
 from tests.system.crashes.history import LOST
 from tests.system.crashes.load import Load

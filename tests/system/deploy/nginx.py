@@ -14,6 +14,14 @@ CONFIGURATION = ROOT / "deploy" / "nginx.conf"
 ROLES = {"8100": "door", "8101": "web", "8102": "web", "8201": "live", "8202": "live"}
 
 
+def configured(folder: Path, ports: dict[str, int]) -> list[str]:
+    """The command that starts nginx with deploy/nginx.conf, its ports replaced by these."""
+    text = re.sub(r"127\.0\.0\.1:(\d{4})", lambda m: f"127.0.0.1:{ports[m[1]]}", CONFIGURATION.read_text())
+    (folder / "nginx.conf").write_text(text)
+    program = needed("nginx", "nginx-light")
+    return [program, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", "daemon off;"]
+
+
 class Web(Server):
     """One `web` process as the Procfile starts it, on a port."""
 
@@ -34,22 +42,8 @@ class Door(Server):
     def __init__(self, folder: Path, ports: dict[str, int]) -> None:
         self.port = ports["8100"]
         self.log = folder / "nginx.log"
-        text = re.sub(r"127\.0\.0\.1:(\d{4})", lambda m: f"127.0.0.1:{ports[m[1]]}", CONFIGURATION.read_text())
-        (folder / "nginx.conf").write_text(text)
         with self.log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [
-                    needed("nginx", "nginx-light"),
-                    "-p",
-                    str(folder),
-                    "-c",
-                    str(folder / "nginx.conf"),
-                    "-g",
-                    "daemon off;",
-                ],
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+            self.process = subprocess.Popen(configured(folder, ports), stdout=output, stderr=subprocess.STDOUT)
         eventually(self.answers, "nginx answers")
 
 

@@ -55,9 +55,9 @@ def free_port() -> int:
 
 
 class Server:
-    """One process of `config.live` on the test's own board. `changes` are environment variables."""
+    """One process of `config.server` on the test's own board. `changes` are environment variables."""
 
-    command = ("-m", "config.live")
+    command = ("-m", "config.server")
 
     def __init__(self, log: Path, **changes: str) -> None:
         self.port = free_port()

@@ -10,11 +10,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from config.postgres import binaries
+from devsite.postgres import binaries
 from tests.system.live.server import PATIENCE, ROOT, eventually
 
 PSQL = str(binaries() / "psql")
-EXEC = [sys.executable, "-m", "config.embedded", "exec"]
+EXEC = [sys.executable, "-m", "devsite.servers", "exec"]
 NO_NAMESPACES = [sys.executable, "-I", str(ROOT / "tests" / "config" / "no_namespaces.py")]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
 # Prints what the command sees of the servers it was given.

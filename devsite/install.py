@@ -1,4 +1,4 @@
-"""``python3 config/install.py VENV REQUIREMENTS…``: the virtual environment, made once and left alone afterwards.
+"""``python3 devsite/install.py VENV REQUIREMENTS…``: the virtual environment, made once and left alone afterwards.
 
 Runs before anything is installed, on Python's own library. A stamp in the environment says what was
 installed into it; while it matches the requirement files and Python's version nothing is done and no

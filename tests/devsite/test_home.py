@@ -8,32 +8,32 @@ from pathlib import Path
 
 import pytest
 
-from config import announce, local
+from devsite import home, run
 from devsite.players import people
 from tests.system.live.server import ROOT
 
 # Read by the site or by `make run`, and of no use in .env.
-INTERNAL = {"PATH", "PYTHONWARNINGS", "DJANGO_SETTINGS_MODULE", "SCOREBOARD_SOCKETS"}
+INTERNAL = {"PATH", "PYTHONWARNINGS", "DJANGO_SETTINGS_MODULE"}
 
 
 def test_the_secret_is_made_once_and_is_for_its_owner_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SECRET_KEY")
-    secret = local.secret_key(tmp_path)
+    secret = home.secret_key(tmp_path)
     assert len(secret) >= 50
-    assert local.secret_key(tmp_path) == secret
+    assert home.secret_key(tmp_path) == secret
     assert (tmp_path / "secret_key").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_secret_that_was_given_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_KEY", "given")
-    assert local.secret_key(tmp_path) == "given"
+    assert home.secret_key(tmp_path) == "given"
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_command_by_hand_needs_a_database(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     refused = subprocess.run(
-        [sys.executable, "-m", "config.local", "check"],
+        [sys.executable, "-m", "devsite.manage", "check"],
         cwd=ROOT,
         env={**environment, "SCOREBOARD_HOME": str(tmp_path)},
         capture_output=True,
@@ -47,7 +47,7 @@ def test_a_command_by_hand_needs_a_database(tmp_path: Path) -> None:
 
 
 def test_the_logins_that_are_announced_are_the_demos() -> None:
-    assert list(announce.LOGINS) == [(account.username, account.password) for account in people.ACCOUNTS]
+    assert list(run.LOGINS) == [(account.username, account.password) for account in people.ACCOUNTS]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_the_logins_that_are_announced_are_the_demos() -> None:
     ],
 )
 def test_the_url_that_is_announced_can_be_opened(host: str, url: str) -> None:
-    assert f"The scoreboard is up: {url}\n" in announce.block(host, 8000, demo=False)
+    assert f"The scoreboard is up: {url}\n" in run.announcement(host, 8000, demo=False)
 
 
 def test_every_setting_is_in_the_example_once() -> None:
@@ -68,7 +68,7 @@ def test_every_setting_is_in_the_example_once() -> None:
     read = re.compile(r"""(?:env\.\w+\(|environ(?:\.get\(|\[))\s*["']([A-Z][A-Z0-9_]+)["']""")
     sources = [
         path
-        for name in ("config", "api", "scoreboard", "actions", "leaderboard")
+        for name in ("config", "devsite", "api", "scoreboard", "actions", "leaderboard")
         for path in (ROOT / name).rglob("*.py")
     ]
     settings = {name for path in sources for name in read.findall(path.read_text())} - INTERNAL

@@ -16,11 +16,19 @@ from urllib.parse import quote
 import psutil
 import psycopg
 
-from config.account import Account
-from config.child import Child, Refusal, clean_environment
+from devsite.postgres_account import Account
+from devsite.process import Child, Refusal, clean_environment
 
 MAJOR = "18"
 USER = DATABASE = "scoreboard"
+SETTINGS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "100",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_checkpoints": "off",
+}
 _START_SECONDS = 60.0  # after a crash PostgreSQL replays its log before it answers
 
 
@@ -49,22 +57,10 @@ class Postgres:
         self._forget_dead_owner()
         self.child.start(
             [
-                *(
-                    str(self.binaries / "postgres"),
-                    "-D",
-                    str(self.data),
-                    "-k",
-                    str(self.sockets),
-                    "-p",
-                    "5432",
-                ),
-                *setting("listen_addresses", ""),
-                *setting("unix_socket_permissions", "0700"),
-                *setting("max_connections", "100"),
-                *setting("timezone", "UTC"),
-                *setting("log_timezone", "UTC"),
-                *setting("log_checkpoints", "off"),
+                *(str(self.binaries / "postgres"), "-D", str(self.data), "-k", str(self.sockets), "-p", "5432"),
+                *(word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")),
             ],
+            env=clean_environment(),
             lock=lock,
         )
         self.child.wait_until(self._answers, _START_SECONDS)
@@ -79,8 +75,7 @@ class Postgres:
         made = subprocess.run(
             [
                 *(str(self.binaries / "initdb"), "-D", str(partial), "-U", USER, "--auth=trust"),
-                # Sorted by code point, with Unicode's upper and lower case, whatever the machine has
-                # installed.
+                # Sorted by code point, with Unicode's upper and lower case, whatever the machine has installed.
                 *("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
             ],
             env=clean_environment(),
@@ -145,7 +140,3 @@ def binaries() -> Path:
         if (path / "postgres").exists():
             return path
     raise Refusal("No embedded PostgreSQL is installed for this platform: set DATABASE_URL to a PostgreSQL.")
-
-
-def setting(name: str, value: str) -> tuple[str, str]:
-    return ("-c", f"{name}={value}")

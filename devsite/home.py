@@ -1,10 +1,12 @@
-"""SCOREBOARD_HOME: the one folder of local state, used by one start at a time."""
+"""SCOREBOARD_HOME: the one folder of local state, used by one start at a time, and what is kept in it."""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
+import secrets
 import shutil
 import stat
 import sys
@@ -14,17 +16,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import environ
 import psutil
 
-from config.child import Refusal
+from devsite.process import Refusal
 
+BASE = Path(__file__).resolve().parent.parent
 _LINGER_SECONDS = 20.0
 # A socket's path holds 104 bytes on macOS, 108 on Linux; the longest put here is '/pg/.s.PGSQL.5432'.
 _SOCKET_FOLDER_BYTES = 80
 
 
+def find() -> Path:
+    """SCOREBOARD_HOME, absolute, after reading .env; a variable that is set already beats .env."""
+    environ.Env.read_env(BASE / ".env", overwrite=False)
+    folder = Path(os.environ.get("SCOREBOARD_HOME") or BASE / ".local").absolute()
+    os.environ["SCOREBOARD_HOME"] = str(folder)
+    return folder
+
+
 @contextmanager
-def held(home: Path) -> Iterator[int]:
+def locked(home: Path) -> Iterator[int]:
     """Hold `home` (made if missing, 0700) while the block runs; yields the lock's file descriptor.
 
     Servers inherit the descriptor, so the lock stays until the last of them has ended: whoever gets it knows
@@ -84,16 +96,42 @@ def socket_folder(home: Path) -> Iterator[Path]:
     # The temp folder is everybody's: somebody else may have been there first under this name.
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o067:
         raise Refusal(f"{folder} is not a private folder of this user; remove it, or set a shorter SCOREBOARD_HOME.")
-    _empty(folder)
+    shutil.rmtree(folder)
+    folder.mkdir(mode=0o700)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _empty(folder: Path) -> None:
-    for path in folder.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+def secret_key(home: Path) -> str:
+    """SECRET_KEY, or else this home's own: made once, so that sessions and tokens outlive a restart."""
+    if given := os.environ.get("SECRET_KEY"):
+        return given
+    path = home / "secret_key"
+    if not path.exists():
+        partial = path.with_suffix(".partial")
+        _write_private(partial, secrets.token_urlsafe(50))
+        partial.replace(path)
+    return path.read_text(encoding="ascii")
+
+
+def environment_file(home: Path) -> Path:
+    """Where a start notes, for as long as it runs, what it added to the environment: `make manage` wants the same."""
+    return home / "environment.json"
+
+
+@contextmanager
+def environment_noted(home: Path, variables: dict[str, str]) -> Iterator[None]:
+    path = environment_file(home)
+    _write_private(path, json.dumps(variables))
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)

@@ -1,0 +1,24 @@
+"""``python -m devsite.manage COMMAND…``: `manage.py COMMAND…` beside a running `make run`, or on DATABASE_URL."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from devsite import home
+
+
+def main(command: list[str]) -> None:
+    folder = home.find()
+    noted = home.environment_file(folder)
+    if noted.exists():
+        for name, value in json.loads(noted.read_text(encoding="utf-8")).items():
+            os.environ.setdefault(name, value)
+    elif not os.environ.get("DATABASE_URL"):
+        sys.exit(f"No scoreboard runs in {folder}: start it with `make run`, or set DATABASE_URL.")
+    os.execv(sys.executable, [sys.executable, str(home.BASE / "manage.py"), *command])  # noqa: S606
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,28 @@
+"""`manage.py prepare [--demo]`: the schema, and the demo's players and scores if asked for.
+
+One process for both: loading Django takes longer than either when there is nothing to do.
+"""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from devsite.checks import older_database
+
+
+class Command(BaseCommand):
+    help = (
+        "Migrates the database; refuses one that an earlier version made. With --demo, adds the demo to an empty one."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--demo", action="store_true")
+
+    def handle(self, *args: Any, demo: bool, **options: Any) -> None:
+        if found := older_database():
+            raise CommandError(found)
+        call_command("migrate", interactive=False, verbosity=0)
+        if demo:
+            call_command("load_demo")

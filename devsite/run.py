@@ -1,0 +1,206 @@
+"""`make run`: the whole site on one machine, with nothing needed but Python, until Ctrl-C.
+
+Starts the embedded servers that are missing, migrates, loads the demo, then runs the site's processes. Everything
+ends together: on Ctrl-C, on SIGTERM, or as soon as one process ends by itself.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import shutil
+import signal
+import socket
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+
+from devsite import home
+from devsite.process import Child, Refusal
+from devsite.servers import Servers, missing_servers
+
+READY_SECONDS = 90.0
+LOOK_SECONDS = 0.1
+# A process of the site for each core, as far as the embedded PostgreSQL's connections go: each has 16 threads.
+MOST_SITES = 4
+LOGINS = (("admin", "admin-demo"), ("mod", "mod-demo"), ("alice", "alice-demo"))
+# Fifty players on one address would stand still at the defaults. What the operator has set stays.
+DEMO_LIMITS = {
+    "LIMIT_IP": "6000/minute",
+    "LIMIT_SIGN_IN": "600/minute",
+    "LIMIT_SIGN_UP": "600/minute",
+    "LIMIT_ACTIONS": "2000/hour",
+}
+
+
+def main() -> int:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with it ignored
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, leave)
+    os.chdir(home.BASE)
+    try:
+        folder = home.find()
+        reserved = reserved_port()
+        with missing_servers(folder) as servers:
+            return run(folder, servers, reserved)
+    except Refusal as refusal:
+        sys.stderr.write(f"{refusal}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 0
+
+
+def leave(signum: int, frame: FrameType | None) -> None:
+    """Leave by way of every `finally`."""
+    sys.exit(128 + signum)
+
+
+def run(folder: Path, servers: Servers, reserved: socket.socket) -> int:
+    """Prepares the database, then runs everything until one process ends by itself."""
+    demo = os.environ.get("DEMO", "1") != "0"
+    variables = environment(folder, servers, demo=demo)
+    os.environ.update(variables)
+    children: list[Child] = []
+    with home.environment_noted(folder, variables), ExitStack() as stack:
+        stack.callback(end, children)
+
+        def start(name: str, command: list[str]) -> Child:
+            children.append(Child(name))
+            children[-1].start(command)
+            return children[-1]
+
+        if start("prepare", [sys.executable, "manage.py", "prepare", *(["--demo"] if demo else [])]).wait() != 0:
+            raise Refusal("The database could not be prepared; the reason is above.")
+        del children[0]
+        reserved.close()
+        for name, command in commands(folder, demo=demo).items():
+            start(name, command)
+        fallen = watch(children, servers, demo=demo)
+        sys.stderr.write(f"{fallen} ended by itself, so everything was stopped.\n")
+    return 1
+
+
+def commands(folder: Path, *, demo: bool) -> dict[str, list[str]]:
+    """The site's processes by name; the Procfile has those of production."""
+    site = f"-m config.server --host {host()} --port {port()} --shared"
+    worker = "-m celery --quiet --app config worker --beat --pool threads --concurrency 2 --without-gossip"
+    words = {f"site.{number + 1}": site.split() for number in range(min(os.cpu_count() or 1, MOST_SITES))}
+    words["worker"] = [*worker.split(), "--without-mingle", "--loglevel", "warning", "--schedule", str(folder / "beat")]
+    if demo:
+        words["demo"] = ["manage.py", "play", "--players", "50", "--rate", "4", "--seconds", "0"]
+    return {name: [sys.executable, *arguments] for name, arguments in words.items()}
+
+
+def watch(children: list[Child], servers: Servers, *, demo: bool) -> str:
+    """Announces the site as soon as it answers; returns the name of the first process that ends by itself."""
+    deadline = time.monotonic() + READY_SECONDS
+    announced = False
+    while True:
+        for child in children:
+            if not child.running():
+                return child.name
+        if fallen := servers.fallen():
+            return fallen
+        if not announced:
+            if announced := ready():
+                sys.stdout.write(announcement(host(), port(), demo=demo))
+                sys.stdout.flush()
+            elif time.monotonic() > deadline:
+                raise Refusal(f"The site does not answer after {READY_SECONDS:.0f} s; the output above says why.")
+        time.sleep(LOOK_SECONDS)
+
+
+def end(children: list[Child]) -> None:
+    """Ends all of them, and whatever they have left behind."""
+    # A second Ctrl-C must not leave servers behind.
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, signal.SIG_IGN)
+    for child in children:
+        child.ask_to_stop()
+    for child in children:
+        child.stop()
+        child.kill_orphans()
+
+
+def environment(folder: Path, servers: Servers, *, demo: bool) -> dict[str, str]:
+    """What the processes need to know beyond what the operator has set."""
+    metrics = folder / "metrics"  # counters of processes that are no more would be added to the new ones'
+    shutil.rmtree(metrics, ignore_errors=True)
+    metrics.mkdir()
+    (folder / "static").mkdir(exist_ok=True)  # STATIC_ROOT: empty, files come from the apps, but it must be there
+    defaults = {
+        "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+        "LOG_FORMAT": "console",
+        "LOG_LEVEL": "WARNING",  # the demo would log every point
+        "PYTHONWARNINGS": "ignore:You're running the worker with superuser",
+        **(DEMO_LIMITS if demo else {}),
+    }
+    return {
+        **{name: os.environ.get(name) or value for name, value in defaults.items()},
+        **servers,
+        "SECRET_KEY": home.secret_key(folder),
+        "HOST": host(),
+        "PORT": str(port()),
+        "PYTHONUNBUFFERED": "1",
+        "PATH": os.pathsep.join([str(Path(sys.prefix) / "bin"), os.environ.get("PATH", os.defpath)]),
+    }
+
+
+def host() -> str:
+    return os.environ.get("HOST") or "127.0.0.1"
+
+
+def port() -> int:
+    text = os.environ.get("PORT") or "8000"
+    if not (text.isdecimal() and 0 < int(text) < 65_536):
+        raise Refusal(f"PORT is {text!r}; expected a number from 1 to 65535.")
+    return int(text)
+
+
+def reserved_port() -> socket.socket:
+    """A listener that keeps the address for this start until the site's processes take it. Refusal when it is taken."""
+    try:
+        return socket.create_server((host(), port()), family=socket.AF_INET6 if ":" in host() else socket.AF_INET)
+    except OSError as error:
+        raise Refusal(
+            f"Cannot listen on {host()} port {port()}: {error.strerror}. Choose another: make run PORT=8001"
+        ) from error
+
+
+def ready() -> bool:
+    """Whether `/readyz` says that the site should get traffic."""
+    connection = http.client.HTTPConnection(local_address(host()), port(), timeout=5)
+    try:
+        connection.request("GET", "/readyz", headers={"Host": f"127.0.0.1:{port()}"})
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def local_address(host: str) -> str:
+    """Where a listener on `host` is reached from this machine."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  (nothing is bound here)
+
+
+def announcement(host: str, port: int, *, demo: bool) -> str:
+    """Where the site is and who can sign in."""
+    address = local_address(host)
+    url = f"http://{f'[{address}]' if ':' in address else address}:{port}/"
+    lines = [f"The scoreboard is up: {url}", ""]
+    if demo:
+        lines += ["Demo players are scoring through the public API (DEMO=0 starts without them).", "Sign in as"]
+        lines += [f"  {name:<8} {password}" for name, password in LOGINS]
+        lines += ["With it these limits apply: " + ", ".join(f"{name}={os.environ[name]}" for name in DEMO_LIMITS)]
+    else:
+        lines += ['Without demo data. Make an admin with: make manage COMMAND="createsuperuser"']
+    lines += ["Stop everything with Ctrl-C."]
+    rule = "=" * max(map(len, lines))
+    return "\n".join(["", rule, *lines, rule, "", ""])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,9 @@
+"""The processes of production."""
+
+from tests.system.live.server import ROOT
+
+
+def procfile() -> dict[str, str]:
+    """Shell commands by name."""
+    lines = (ROOT / "Procfile").read_text().splitlines()
+    return {name: command for name, _, command in (line.partition(": ") for line in lines)}
