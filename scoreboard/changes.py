@@ -48,6 +48,30 @@ SELECT changed_xid, user_id FROM player_standings
  WHERE changed_xid >= %s AND changed_xid < %s AND (changed_xid, user_id) > (%s, %s) AND reached_at >= %s AND visible
  ORDER BY changed_xid, user_id LIMIT %s
 """
+# Each entry once: none is read before every transaction with a lower number is over.
+ENTRIES = """
+SELECT changed_xid, id, user_id, action_id, source, action_type, delta, new_total, version, created_at
+  FROM score_history
+ WHERE changed_xid >= %s AND changed_xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+   AND (changed_xid, id) > (%s, %s)
+ ORDER BY changed_xid, id LIMIT %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One entry of the history; `changed_xid` and `id` say where it stands in the order of commits."""
+
+    changed_xid: int
+    id: int
+    user_id: uuid.UUID
+    action_id: uuid.UUID
+    source: str
+    action_type: str
+    delta: int
+    new_total: int
+    version: int
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +123,16 @@ def scored(
     with connection.cursor() as cursor:
         cursor.execute(SCORED, [since, until, *after, reached, limit])
         return list(cursor.fetchall())
+
+
+def entries(after: tuple[int, int], limit: int = CHUNK) -> list[Recorded]:
+    """The history's next entries after (transaction, id), in the order of commits, each of them once.
+
+    For readers that send on what they read: an entry waits here until no transaction can be committed before it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(ENTRIES, [after[0], *after, limit])
+        return [Recorded(*row) for row in cursor.fetchall()]
 
 
 def snapshot() -> str:

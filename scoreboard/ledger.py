@@ -94,9 +94,14 @@ def record(entries: Sequence[Entry]) -> list[Outcome]:
     ]
     with connection.cursor() as cursor:
         cursor.execute(RECORD, columns)
-        outcomes = [Outcome(*(*row[:7], standing_or_none(row[7:]))) for row in cursor.fetchall()]
+        outcomes = [outcome_from_row(row) for row in cursor.fetchall()]
     count(outcomes, [entry.source for entry in entries])
     return outcomes
+
+
+def outcome_from_row(row: Sequence[Any]) -> Outcome:
+    outcome, user_id, action_id, delta, old_total, new_total, created_at, *standing = row
+    return Outcome(outcome, user_id, action_id, delta, old_total, new_total, created_at, standing_or_none(standing))
 
 
 def count(outcomes: Iterable[Outcome], sources: Iterable[str]) -> None:
@@ -130,7 +135,7 @@ def announce(changed: Iterable[Standing | None], *, notify: bool = False) -> Map
     if not newest:
         return {}
     if connection.in_atomic_block:
-        transaction.on_commit(lambda: project(list(newest.values()), notify) and None)
+        transaction.on_commit(lambda: project(list(newest.values()), notify))
         return {}
     return project(list(newest.values()), notify)
 
@@ -152,6 +157,6 @@ def announce_players(user_ids: Sequence[uuid.UUID]) -> None:
     """Announces players whose profile or visibility was changed (hide, rename, avatar) by the caller."""
     if connection.in_atomic_block:
         # Read after the commit, not now: what is announced must be what was committed.
-        transaction.on_commit(lambda: announce(standings(user_ids), notify=True) and None)
+        transaction.on_commit(lambda: announce(standings(user_ids), notify=True))
     else:
         announce(standings(user_ids), notify=True)

@@ -5,12 +5,16 @@ from typing import Any
 
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q
+from django.db.models.functions import Cast
 
 from accounts.models import User
 
 MAX_BONUS = 1_000_000
 MAX_TOTAL = 2**53 - 1  # Redis scores and JSON numbers are doubles; beyond this they lose points
+CURRENT_TRANSACTION = Cast(
+    Cast(Func(function="pg_current_xact_id"), models.TextField()), models.BigIntegerField()
+)  # of its type, xid8, nothing but text can be made
 
 
 class UserScore(models.Model):
@@ -70,6 +74,8 @@ class ScoreHistory(models.Model):
     reason = models.TextField(blank=True)
     request_id = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField()
+    # The transaction that appended it: what readers of `changes` go by. PostgreSQL fills it in, whoever writes.
+    changed_xid = models.BigIntegerField(db_default=CURRENT_TRANSACTION, editable=False)
 
     class Meta:
         db_table = "score_history"
@@ -82,6 +88,7 @@ class ScoreHistory(models.Model):
         indexes = [
             models.Index("user", F("id").desc(), name="score_history_user"),
             BrinIndex(fields=["created_at"], name="score_history_created"),
+            models.Index(fields=["changed_xid"], name="score_history_changed"),
         ]
         permissions = [("view_any_history", "Can read any player's history")]
 
