@@ -11,8 +11,9 @@ local found = {}
 
 for i = 6, #ARGV do
     local member = ARGV[i]
-    local _, known = parse(redis.call('HGET', PLAYER, string.sub(member, 17)))
-    local rank = known ~= member and redis.call('ZREVRANK', RANK, member)
+    local entry = redis.call('HGET', PLAYER, string.sub(member, 17))
+    local _, known = parse(entry)
+    local rank = not (entry and known == member) and redis.call('ZREVRANK', RANK, member)
     if rank then
         found[#found + 1] = member
         visible = visible or rank < top

@@ -23,7 +23,7 @@ local results = {}
 
 -- While a board is being built its ranks mean nothing yet, and looking them up is half the work.
 local function rank_of(member)
-    return epoch and member ~= '' and redis.call('ZREVRANK', RANK, member)
+    return epoch ~= nil and member ~= '' and redis.call('ZREVRANK', RANK, member)
 end
 
 for i = 6, #ARGV, 6 do

@@ -1,4 +1,4 @@
-"""The scripts in `lua/`: what each is given, and what its reply means. No I/O: `commands`, `asynchronous` ask."""
+"""The scripts in `lua/`: what each is given, and what its reply means. No I/O of its own."""
 
 import json
 import time

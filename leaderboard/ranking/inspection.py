@@ -5,10 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from leaderboard import boards
+from leaderboard import boards, ranking
 from leaderboard.boards import Board
 from leaderboard.ranking import calls
-from leaderboard.ranking.commands import command, run, write
 from leaderboard.ranking.members import MEMBER_TIME_DIGITS, member, profile
 from leaderboard.ranking.retry import slices
 from scoreboard.standing import Standing
@@ -53,7 +52,7 @@ def raw(value: str) -> bytes:
 def entries(board: Board, user_ids: Sequence[str]) -> list[Entry]:
     """What the board holds of each of these. Raises Unavailable."""
     ids = [raw(user_id) for user_id in user_ids]
-    flat: list[Any] = run(calls.call("entries", board, ids, list)) if ids else []
+    flat: list[Any] = ranking.run(calls.call("entries", board, ids, list)) if ids else []
     return [
         Entry(
             known=text(flat[i]) if flat[i] is not None else None,
@@ -84,7 +83,7 @@ def player_ids(board: Board) -> Iterator[list[str]]:
         yield [text(user_id) for user_id in found]
     for found in scan("hscan", names.profile):
         ids = list(found)
-        known = command("hmget", names.player, ids)
+        known = ranking.command("hmget", names.player, ids)
         yield [text(user_id) for user_id, entry in zip(ids, known, strict=True) if entry is None]
 
 
@@ -93,7 +92,7 @@ def orphans(board: Board) -> Iterator[list[bytes]]:
     names = boards.keys(board)
     for found in scan("zscan", names.rank):
         members = [one for one, _ in found]
-        known = command("hmget", names.player, [owner_field(one) for one in members])
+        known = ranking.command("hmget", names.player, [owner_field(one) for one in members])
         yield [m for m, entry in zip(members, known, strict=True) if entry is None or entry.partition(b":")[2] != m]
 
 
@@ -101,7 +100,7 @@ def scan(name: str, key: str) -> Iterator[Any]:
     """What the command finds, in batches that are not empty."""
     cursor = -1
     while cursor != 0:
-        cursor, found = command(name, key, max(cursor, 0), count=SCAN_COUNT)
+        cursor, found = ranking.command(name, key, max(cursor, 0), count=SCAN_COUNT)
         if found:
             yield found
 
@@ -120,7 +119,7 @@ def still_orphans(board: Board, members: Sequence[bytes], *, remove: bool) -> li
     found: list[bytes] = []
     for few in slices(members):
         arguments = [*calls.announcing(board), boards.VISIBLE_TOP, "remove" if remove else "", *few]
-        found += run(calls.call("orphans", board, arguments, list))
+        found += ranking.run(calls.call("orphans", board, arguments, list))
     return found
 
 
@@ -128,14 +127,14 @@ def replace(board: Board, pairs: Sequence[tuple[Standing, Entry]]) -> list[bool]
     """Puts each standing in the place of its entry, if that is still what the board holds; returns which were put."""
     applied: list[bool] = []
     for few in slices(pairs):
-        applied += write(board, [s for s, _ in few], guards=[guard(entry) for _, entry in few]).applied
+        applied += ranking.write(board, [s for s, _ in few], guards=[guard(entry) for _, entry in few]).applied
     return applied
 
 
 def forget(board: Board, wrong: Mapping[str, Entry]) -> None:
     """Removes players whom SQL does not have, if their entries are still what the board holds."""
     for few in slices(list(wrong.items())):
-        run(calls.write(board, [[raw(user_id), "0", "0", "", "", guard(entry)] for user_id, entry in few]))
+        ranking.run(calls.write(board, [[raw(user_id), "0", "0", "", "", guard(entry)] for user_id, entry in few]))
 
 
 def guard(entry: Entry) -> bytes:

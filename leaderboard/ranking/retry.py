@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from api.redis_client import breaker
 from scoreboard.standing import ReadSideAway
 
-RETRY_FOR_SECONDS = 5.0  # well below commands.LOCK_SECONDS
+RETRY_FOR_SECONDS = 5.0  # well below LOCK_SECONDS
 RETRY_SECONDS = 0.1
 _retry_for: ContextVar[float] = ContextVar("retry_for", default=0.0)
 

@@ -13,7 +13,6 @@ from actions.submission import Submission
 from api import redis_client
 from leaderboard import boards, ranking, reads, rebuild, sweep
 from leaderboard.boards import Board
-from leaderboard.ranking import commands
 from scoreboard.models import ScoreHistory
 from tests.support.agreement import assert_agreement, shown, sql_rows
 from tests.support.client import TOP
@@ -103,13 +102,13 @@ def test_a_redis_that_lost_its_last_writes_and_counts_again_does_not_go_back_in_
 def counted_attempts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The scripts this process tries to call, from now on."""
     attempts: list[str] = []
-    real = commands.script
+    real = ranking.script
 
     def counted(name: str) -> Any:
         attempts.append(name)
         return real(name)
 
-    monkeypatch.setattr(commands, "script", counted)
+    monkeypatch.setattr(ranking, "script", counted)
     return attempts
 
 

@@ -11,6 +11,7 @@ import pytest
 from api import redis_client
 from leaderboard import boards, ranking
 from leaderboard.boards import Board
+from leaderboard.ranking import members
 from scoreboard.models import MAX_TOTAL
 from scoreboard.standing import Standing
 from tests.support.agreement import dump
@@ -103,16 +104,16 @@ def test_a_total_at_the_end_of_the_range_keeps_its_last_digit(board: Board) -> N
 )
 def test_a_member_gives_back_the_time_to_the_microsecond(moment: datetime) -> None:
     user_id = uuid.uuid4()
-    raw = ranking.member(moment, user_id)
-    assert len(raw) == ranking.MEMBER_TIME_DIGITS + 36
-    assert ranking.member_parts(raw) == (moment, str(user_id))
+    raw = members.member(moment, user_id)
+    assert len(raw) == members.MEMBER_TIME_DIGITS + 36
+    assert members.member_parts(raw) == (moment, str(user_id))
 
 
 def test_of_two_members_the_earlier_sorts_higher() -> None:
     chance = random.Random(3)
     moments = sorted(START + timedelta(microseconds=chance.randrange(10**15)) for _ in range(500))
-    members = [ranking.member(moment, uuid.uuid4()) for moment in moments]
-    assert members == sorted(members, reverse=True)
+    made = [members.member(moment, uuid.uuid4()) for moment in moments]
+    assert made == sorted(made, reverse=True)
 
 
 # --- seq and announcement ---------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from django.db import OperationalError
 from api import redis_client
 from leaderboard import boards, ranking, reads, rebuild, snapshots
 from leaderboard.boards import Board
-from leaderboard.ranking import commands
 from leaderboard.ranking.calls import Call
 from leaderboard.snapshots import Snapshot
 from tests.support.people import give, player
@@ -25,8 +24,8 @@ class Reads:
         self.gate = threading.Event()
         self.gate.set()
         self.entered = threading.Event()
-        self._real = commands.run
-        monkeypatch.setattr(commands, "run", self._run)
+        self._real = ranking.run
+        monkeypatch.setattr(ranking, "run", self._run)
 
     def _run(self, call: Call[Any]) -> Any:
         if call.script == "top":

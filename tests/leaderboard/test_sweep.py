@@ -1,12 +1,12 @@
 """The sweep finds what a crash between commit and Redis left behind, and nothing that commits late escapes it."""
 
-import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
 import pytest
+from channels.layers import get_channel_layer
 from django.db import connections, transaction
 from django.utils import timezone
 
@@ -203,7 +203,8 @@ def test_a_restarted_redis_begins_a_new_epoch_so_that_viewers_take_what_follows_
     assert renewed not in (None, epoch)
     told = pubsub.get_message(timeout=5)
     pubsub.close()
-    assert json.loads(told["data"])["epoch"] == renewed
+    layer: Any = get_channel_layer()
+    assert layer.deserialize(told["data"])["epoch"] == renewed
 
     give(player(), 4, announced=False)
     assert sweep.sweep(board).healed == 1

@@ -141,6 +141,17 @@ def answered(total: int) -> bool:
     return True
 
 
+def test_a_subscription_that_is_cut_is_made_again(server: Server, everyone: list[Watching]) -> None:
+    redis = redis_client.connection()
+    for version in range(1, 6):
+        redis.client_kill_filter(_type="pubsub")
+        write("alice", version, version)
+        corrected(everyone, {"alice": version})
+    channel = boards.channel(boards.get("global"))
+    eventually(lambda: redis.pubsub_numsub(channel) == [(channel.encode(), 1)], "the process is in the group again")
+    assert server.viewers() == len(everyone)
+
+
 def test_a_server_started_without_redis(own_redis: OwnRedis, board: Board, start: Start) -> None:
     write("alice", 30)
     own_redis.stop()
