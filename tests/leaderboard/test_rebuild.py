@@ -42,11 +42,24 @@ def test_a_rebuilt_board_is_sql_under_a_new_epoch_and_remembers_the_hidden(board
     assert_agreement(board)
 
 
-def test_of_16_processes_that_find_the_board_lost_one_rebuilds_it(board: Board) -> None:
+def test_of_16_processes_that_find_the_board_lost_one_rebuilds_it(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for user in players(20):
         give(user, 5)
     lose(board)
+    begun: list[int] = []
+    run = ranking.run
+
+    def counted(name: str, keys: list[str], arguments: list[Any]) -> Any:
+        answer = run(name, keys, arguments)
+        if name == "begin_build":
+            begun.append(answer)
+        return answer
+
+    monkeypatch.setattr(ranking, "run", counted)
     assert at_once(16, lambda _: rebuild.rebuild(board)).count(True) == 1
+    assert sum(begun) == 1  # without the lock they would take the board from each other
     assert_agreement(board)
 
 

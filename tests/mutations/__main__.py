@@ -15,6 +15,7 @@ that does not exist, is no proof of anything.
 """
 
 import argparse
+import ast
 import os
 import re
 import shutil
@@ -106,9 +107,16 @@ def misfits(mutation: Mutation) -> Iterator[str]:
             yield f"changes nothing in {edit.file}"
     for test in mutation.tests:
         file, _, name = test.partition("::")
-        function = name.rpartition("::")[2].partition("[")[0]
-        if not (ROOT / file).is_file() or (name and f"def {function}(" not in (ROOT / file).read_text()):
+        if not (ROOT / file).is_file() or (name and name.partition("[")[0] not in functions(ROOT / file)):
             yield f"there is no test {test}"
+
+
+def functions(path: Path) -> set[str]:
+    """The functions of a file, those of its classes as pytest names them."""
+    body = ast.parse(path.read_text()).body
+    classes = [node for node in body if isinstance(node, ast.ClassDef)]
+    named = [("", node) for node in body] + [(f"{one.name}::", node) for one in classes for node in one.body]
+    return {prefix + node.name for prefix, node in named if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
 @contextmanager
@@ -149,8 +157,9 @@ def pytest(tree: Path, tests: Sequence[str], *options: str) -> Run:
     python = (sys.executable, "-m")
     command = [*python, "devsite.servers", "exec", "--", *python, "pytest", "-q", "-p", "no:cacheprovider"]
     started = time.monotonic()
+    code = None
     with log.open("w") as output, suppress(subprocess.TimeoutExpired):
-        subprocess.run(
+        code = subprocess.run(
             [*command, f"--junitxml={report}", *options, *tests],
             cwd=tree,
             env={**os.environ, "DATABASE_URL": "", "REDIS_URL": ""},
@@ -158,9 +167,11 @@ def pytest(tree: Path, tests: Sequence[str], *options: str) -> Run:
             stderr=subprocess.STDOUT,
             timeout=LONGEST,
             check=False,
-        )
+        ).returncode
     seconds = time.monotonic() - started
-    return Run(failures(report) if report.exists() else None, seconds, log.read_text(errors="replace"))
+    # 0: all passed. 1: some failed. Everything else: it was not about the tests.
+    found = failures(report) if code in (0, 1) and report.exists() else None
+    return Run(found, seconds, log.read_text(errors="replace"))
 
 
 def failures(report: Path) -> list[Failure]:
