@@ -49,6 +49,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "config.apps.ConfigConfig",
+    "devsite.apps.DevsiteConfig",
     "api.apps.ApiConfig",
     "scoreboard.apps.ScoreboardConfig",
     "actions.apps.ActionsConfig",
@@ -330,10 +331,13 @@ CORS_EXPOSE_HEADERS = [
     "X-Request-ID",
 ]
 
+HTTPS = env.bool("HTTPS", False)
+
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
-        "img-src": ["'self'", "https:", "data:"],
+        # Avatars come from anywhere, those of the demo from this site at one of its addresses.
+        "img-src": ["'self'", "https:", "data:", *([] if HTTPS else ["http:"])],
         "connect-src": ["'self'"],
         "base-uri": ["'none'"],
         "form-action": ["'self'"],
@@ -342,7 +346,6 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 
-HTTPS = env.bool("HTTPS", False)
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS

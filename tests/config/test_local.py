@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from config import announce, demo, local
+from config import announce, local
+from devsite.players import people
 from tests.live.server import ROOT
 
 # Read by the site or by `make run`, and of no use in .env.
@@ -46,7 +47,7 @@ def test_a_command_by_hand_needs_a_database(tmp_path: Path) -> None:
 
 
 def test_the_logins_that_are_announced_are_the_demos() -> None:
-    assert list(announce.LOGINS) == [(account.username, account.password) for account in demo.ACCOUNTS]
+    assert list(announce.LOGINS) == [(account.username, account.password) for account in people.ACCOUNTS]
 
 
 @pytest.mark.parametrize(

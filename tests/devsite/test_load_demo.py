@@ -1,0 +1,162 @@
+"""`manage.py load_demo`: something to look at in an empty database, and never a known password beside real people."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from django.contrib.auth import authenticate
+from django.core.management import CommandError, call_command
+from django.db.models import Sum
+from django.test import Client
+from pytest_django.fixtures import DjangoAssertNumQueries, Settings
+
+from devsite.players import people
+from devsite.players.password import shared_password
+from leaderboard import ranking
+from leaderboard.boards import Board
+from scoreboard.models import ScoreHistory, User, UserScore
+from scoreboard.names import validate_username
+from tests.people import player
+from tests.races import at_once
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def home(settings: Settings, tmp_path: Path) -> Path:
+    """For the players' password; hashing is quick here."""
+    settings.SCOREBOARD_HOME = tmp_path
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    return tmp_path
+
+
+def test_the_documented_accounts_can_sign_in_with_their_roles() -> None:
+    call_command("load_demo")
+    for name, role, staff in (("admin", "admin", True), ("mod", "moderator", False), ("alice", "player", False)):
+        user = authenticate(username=name, password=f"{name}-demo")
+        assert isinstance(user, User)
+        assert (user.role, user.is_staff, user.is_superuser) == (role, staff, staff)
+
+
+def test_every_account_is_one_that_the_forms_would_accept() -> None:
+    call_command("load_demo")
+    assert User.objects.count() == len(people.PLAYERS) + len(people.ACCOUNTS)
+    for user in User.objects.all():
+        user.full_clean()
+
+
+def test_the_players_password_is_random_and_kept_in_the_home_alone(home: Path) -> None:
+    call_command("load_demo")
+    assert [path.name for path in home.iterdir()] == ["demo_password"]
+    assert stat.S_IMODE((home / "demo_password").stat().st_mode) == 0o600
+    assert len(shared_password(home)) == 34
+    for name, _, _, _ in people.PLAYERS[:3]:
+        assert authenticate(username=name, password=shared_password(home))
+
+
+def test_every_name_that_demo_players_may_take_is_one_that_the_forms_accept() -> None:
+    names = [people.username(number) for number in range(3 * len(people.PLAYERS))]
+    assert len(set(names)) == len(names)
+    for name in names:
+        validate_username(name)
+
+
+def test_every_player_has_an_avatar_of_their_own_which_the_site_serves(client: Client) -> None:
+    call_command("load_demo")
+    urls = [user.avatar_url for user in User.objects.exclude(username__in=["admin", "mod"])]
+    assert len(set(urls)) == len(urls) == len(people.PLAYERS) + 1
+    for url in urls:
+        path = url.removeprefix("http://127.0.0.1:8000")
+        response = client.get(path)
+        assert (response.status_code, response["Content-Type"]) == (200, "image/svg+xml")
+        assert b"<script" not in response.getvalue()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_avatars_follow_the_address_of_the_site_and_a_players_own_stays(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PORT", "8000")
+    call_command("load_demo")
+    first, second = (name for name, _, _, _ in people.PLAYERS[:2])
+    User.objects.filter(username=second).update(avatar_url="https://example.org/own.png")
+    monkeypatch.setenv("PORT", "8001")
+    call_command("load_demo")
+    shown = {row.username: row.avatar or "" for row in ranking.top(board, 100).rows}
+    assert shown[first].startswith("http://127.0.0.1:8001/static/demo/avatars/")
+    assert User.objects.get(username=second).avatar_url == "https://example.org/own.png"
+    assert not User.objects.filter(avatar_url__contains=":8000/").exists()
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("", "http://127.0.0.1:8001"),
+        ("0.0.0.0", "http://127.0.0.1:8001"),  # noqa: S104
+        ("192.0.2.7", "http://192.0.2.7:8001"),
+        ("::1", "http://[::1]:8001"),
+        ("::", "http://[::1]:8001"),
+    ],
+)
+def test_the_address_of_the_site_is_one_that_a_browser_can_open(
+    host: str, origin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOST", host)
+    monkeypatch.setenv("PORT", "8001")
+    assert people.own_origin() == origin
+
+
+def test_totals_are_those_of_the_list_and_the_sums_of_their_histories() -> None:
+    call_command("load_demo")
+    totals = dict(UserScore.objects.values_list("user__username", "total"))
+    assert totals == {name: total for name, _, total, _ in people.PLAYERS} | {"alice": 64}
+    sums = ScoreHistory.objects.values_list("user__username").annotate(Sum("delta"))
+    assert dict(sums) == totals
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_open_board_shows_them_at_once(board: Board) -> None:
+    call_command("load_demo")
+    rows = ranking.top(board, 3).rows
+    assert [(row.username, row.score) for row in rows] == [(name, total) for name, _, total, _ in people.PLAYERS[:3]]
+
+
+def test_a_second_load_is_one_query_and_changes_nothing(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    call_command("load_demo")
+    admin = User.objects.get(username="admin")
+    admin.set_password("a secret of my own")
+    admin.save()
+    User.objects.filter(username=people.PLAYERS[0][0]).update(username="Renamed", is_hidden=True)
+    history = ScoreHistory.objects.count()
+    with django_assert_num_queries(1):
+        call_command("load_demo")
+    assert ScoreHistory.objects.count() == history
+    assert authenticate(username="admin", password="a secret of my own")
+    assert not User.objects.filter(username=people.PLAYERS[0][0]).exists()
+
+
+def test_people_who_joined_the_demo_since_do_not_stop_a_later_start() -> None:
+    call_command("load_demo")
+    player("newcomer")
+    call_command("load_demo")
+    assert User.objects.filter(username="newcomer").exists()
+
+
+def test_a_database_with_other_people_is_refused_and_left_alone() -> None:
+    player("somebody")
+    with pytest.raises(CommandError, match="not from the demo"):
+        call_command("load_demo")
+    assert list(User.objects.values_list("username", flat=True)) == ["somebody"]
+
+
+def test_a_site_behind_https_is_refused(settings: Settings) -> None:
+    settings.HTTPS = True
+    with pytest.raises(CommandError, match="HTTPS"):
+        call_command("load_demo")
+    assert not User.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_loads_at_one_moment_load_once() -> None:
+    assert at_once(2, lambda _: call_command("load_demo")) == [None, None]
+    assert User.objects.count() == len(people.PLAYERS) + len(people.ACCOUNTS)
