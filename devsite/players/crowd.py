@@ -24,10 +24,10 @@ def play(
     Each plays as soon as signed in, until `seconds` after the last one is (0: without end), or until `stop`.
     `rate`: actions per second, all together; `repeat`: the share of tokens handed in twice on purpose.
     """
-    tally = Tally()
-    catalogue = fetch_catalogue(url, seconds, stop, tally)
+    waiting, tally = Tally(), Tally()
+    catalogue = fetch_catalogue(url, seconds, stop, waiting)
     if not catalogue:
-        return tally
+        return waiting
     sessions = [Session(url, name, email, password, stop, tally) for name, email in people]
     threads: list[Thread] = []
     started = time.monotonic()

@@ -232,6 +232,20 @@ def test_a_5xx_fails_the_run(server: LiveServer, home: Path) -> None:
     assert re.search(r"5xx mint http-500 \d+", report)
 
 
+def test_what_a_site_answers_while_it_starts_is_no_failure(server: LiveServer) -> None:
+    asked: list[str] = []
+
+    def start_slowly(path: str, status: int, body: bytes) -> Reply:
+        if path.endswith("/action/types"):
+            asked.append(path)
+            if len(asked) < 3:
+                return 503, b"not yet"
+        return status, body
+
+    with proxy(server, start_slowly) as url:
+        assert "5xx 0" in play(url, seconds=2)
+
+
 def test_nothing_accepted_fails_the_run(home: Path) -> None:
     printed = StringIO()
     with pytest.raises(CommandError, match="Nothing was accepted"):
