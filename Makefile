@@ -12,7 +12,7 @@ CHECK := DEBUG=true PYTHONWARNINGS='ignore:Got an error checking a consistent:Ru
 PRODUCTION = SECRET_KEY=$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(50))') HTTPS=true $(BIN)/python manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run manage test faults fuzz check lock bench bench-live bench-reconcile pictures clean install install-dev python
+.PHONY: help run manage test faults fuzz mutations check lock bench bench-live bench-reconcile pictures clean install install-dev python
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 23
@@ -32,6 +32,9 @@ faults: install-dev ## everything that may break, at length: web killed FAULT_KI
 
 fuzz: install-dev ## ten minutes of nonsense for the API and the live board (FUZZ_SECONDS=600)
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} $(PYTEST) -s tests/fuzz $(ARGS)
+
+mutations: install-dev ## break one promise at a time; do its tests notice? (ARGS="--jobs 4 epoch", ARGS=--check)
+	@$(BIN)/python -m tests.mutations $(ARGS)
 
 check: install-dev ## format, lint, types, layers, migrations, OpenAPI, settings
 	$(BIN)/ruff format --check .

@@ -6,10 +6,9 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from accounts.admin.records import ReadOnlyAdmin, user_link
 from actions import queue
 from actions.models import ActionToken, ActionType, QueuedWork
-from actions.watch.admin import FlagAdmin
-from scoreboard.admin.records import ReadOnlyAdmin, user_link
 
 if TYPE_CHECKING:
     ActionTypeModelAdmin = admin.ModelAdmin[ActionType]
@@ -66,6 +65,3 @@ class QueuedWorkAdmin(ReadOnlyAdmin):
         for work in replayed:
             self.log_change(request, work, "Sent to the queue once more.")
         messages.success(request, f"{len(replayed)} are waiting in the queue again.")
-
-
-__all__ = ["ActionTokenAdmin", "ActionTypeAdmin", "FlagAdmin", "QueuedWorkAdmin"]

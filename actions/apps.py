@@ -4,3 +4,9 @@ from django.apps import AppConfig
 class ActionsConfig(AppConfig):
     name = "actions"
     verbose_name = "Actions"
+
+    def ready(self) -> None:
+        from accounts.privacy import register
+        from actions.privacy import erase, export
+
+        register(export, erase)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from amqp.exceptions import MessageNacked
-from celery import Task, current_app
+from celery import current_app
 from kombu import Connection
 from kombu.exceptions import OperationalError
 
@@ -42,8 +42,11 @@ class Line(threading.local):
 line = Line()
 
 
-def hand_over(task: "Task[Any, Any]", *arguments: str) -> None:
-    """Publishes a call of `task`; raises BrokerAway, within about two seconds, if the broker does not take it."""
+def hand_over(task: str, *arguments: str) -> None:
+    """Publishes a call of the task with this name.
+
+    Raises BrokerAway, within about two seconds, if the broker does not take it.
+    """
     if breaker.is_open:
         raise BrokerAway("left alone after a failure")
     try:
@@ -72,7 +75,7 @@ def connect() -> Connection:
     return current_app.connection_for_write(connect_timeout=PATIENCE_SECONDS, heartbeat=0, transport_options=options)
 
 
-def publish(task: "Task[Any, Any]", arguments: tuple[str, ...], connection: Connection) -> None:
+def publish(task: str, arguments: tuple[str, ...], connection: Connection) -> None:
     options: dict[str, Any] = {
         "connection": connection,
         "declare": dead_letters.needed(connection),
@@ -80,4 +83,4 @@ def publish(task: "Task[Any, Any]", arguments: tuple[str, ...], connection: Conn
         "timeout": PATIENCE_SECONDS,
         "confirm_timeout": PATIENCE_SECONDS,
     }
-    task.apply_async(arguments, **options)
+    current_app.send_task(task, arguments, **options)

@@ -6,8 +6,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.db.models import F, Q
 
-from actions.watch.flags import Flag, FlaggedEntry, Watermark
-from scoreboard.models import User
+from accounts.models import User
 
 MAX_POINTS = 1_000_000
 MAX_LIFETIME = 24 * 3600
@@ -134,6 +133,3 @@ class QueuedWork(models.Model):
 
     def __str__(self) -> str:
         return f"{self.id} ({self.state})"
-
-
-__all__ = ["ActionToken", "ActionType", "Flag", "FlaggedEntry", "QueuedWork", "Watermark"]

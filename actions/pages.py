@@ -8,8 +8,9 @@ from django.shortcuts import render
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
+from accounts.models import User
 from actions.models import ActionType
-from scoreboard.models import User, UserScore
+from scoreboard.models import UserScore
 
 
 @require_safe

@@ -7,6 +7,7 @@ that is lost is sent again by `resend`; one that arrives twice finds the row fin
 import json
 import uuid
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,50 +18,36 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from rest_framework.renderers import JSONRenderer
 
+from accounts.models import User
 from actions import batch, broker, redemption
-from actions.admission import Admitted
+from actions.metrics import QUEUE_DEAD, QUEUE_SENDS
 from actions.models import QueuedWork
-from actions.redemption import moment
+from actions.submission import Submission
 from actions.tokens import Claims
-from api.metrics import QUEUE_DEAD, QUEUE_SENDS
+from api.problems import Problem
 from api.request_ids import current_request_id
-from scoreboard.models import User
 
 log = structlog.get_logger(__name__)
 
-# A separate signer's tokens get their rows here, on first sight, inside what the catalogue allows now, as they do in
-# `action_redeem`: what is changed while the work waits must not touch what was accepted.
+TASK = "actions.tasks.redeem_queued"
 SEE = """
-INSERT INTO action_tokens (id, user_id, action_type, points, issued_at, not_before, expires_at)
-SELECT DISTINCT ON (e.token) e.token, e.user_id, e.action_type, e.points, e.issued,
-       e.issued + make_interval(secs => a.min_seconds),
-       least(e.expires, e.issued + make_interval(secs => a.token_lifetime))
-  FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::bigint[], %s::timestamptz[], %s::timestamptz[])
-       AS e(token, user_id, action_type, points, issued, expires)
-  JOIN action_types a ON a.slug = e.action_type AND a.enabled
-   AND e.points BETWEEN coalesce(a.min_points, a.points) AND coalesce(a.max_points, a.points)
- WHERE e.expires > clock_timestamp() AND e.issued <= clock_timestamp() + interval '5 seconds'
-   AND NOT EXISTS (SELECT 1 FROM action_tokens t WHERE t.id = e.token)
-   AND NOT EXISTS (SELECT 1 FROM score_history h WHERE h.user_id = e.user_id AND h.action_id = e.token)
- ORDER BY e.token
-    ON CONFLICT DO NOTHING
+SELECT action_tokens_see(%s::uuid[], %s::uuid[], %s::text[], %s::bigint[], %s::timestamptz[], %s::timestamptz[])
 """
 RESEND_AFTER = timedelta(seconds=60)  # longer than three quick retries take
 KEPT = timedelta(days=7)  # how long a finished row answers at its status URL
 RESEND_AT_ONCE = 500
 
 
-def accept(user_id: uuid.UUID, admitted: Sequence[Admitted], ids: Sequence[str | None]) -> QueuedWork:
+def accept(user_id: uuid.UUID, submissions: Sequence[Submission]) -> QueuedWork:
     """Writes the promise and hands it to the broker. The promise holds even if the broker is away.
 
-    `ids`: what the client calls each submission. Raises OperationalError when PostgreSQL is away; then nothing was
-    accepted.
+    The submissions are admitted or refused. Raises OperationalError when PostgreSQL is away; then nothing was accepted.
     """
     with transaction.atomic():
-        see([one for one in admitted if isinstance(one, Claims) and one.separate])
+        see([one.claims for one in submissions if one.claims and one.claims.separate and not one.refusal])
         work = QueuedWork.objects.create(
             user_id=user_id,
-            submissions=[stored(one, name) for one, name in zip(admitted, ids, strict=True)],
+            submissions=[stored(one) for one in submissions],
             request_id=current_request_id(),
             # PostgreSQL's clock: it has set the tokens' times, and by this one they will be judged.
             accepted_at=Now(),
@@ -73,39 +60,39 @@ def accept(user_id: uuid.UUID, admitted: Sequence[Admitted], ids: Sequence[str |
 def see(claims: Sequence[Claims]) -> None:
     """Makes the rows of a separate signer's tokens that are met for the first time."""
     if claims:
-        rows = [
-            (c.action_id, c.user_id, c.action_type, c.points, moment(c.issued_at), moment(c.expires_at)) for c in claims
-        ]
         with connection.cursor() as cursor:
-            cursor.execute(SEE, [list(column) for column in zip(*rows, strict=True)])
+            cursor.execute(SEE, redemption.columns(claims))
 
 
-def stored(one: Admitted, name: str | None) -> dict[str, Any]:
+def stored(one: Submission) -> dict[str, Any]:
     """A submission as kept in the row: the claims of a token that was found good, or the refusal of any other.
 
     The token itself is not kept: its key may be rotated out while the work waits.
     """
-    if not isinstance(one, Claims):
-        return {"action_id": name, "refusal": batch.problem_data(one)}
-    claims = {field: getattr(one, field) for field in ("action_type", "points", "issued_at", "expires_at", "separate")}
-    return {"action_id": name, "claims": {"action_id": str(one.action_id), **claims}}
+    if one.refusal or one.claims is None:
+        problem = batch.problem_of(one)
+        refusal = {"kind": problem.kind, "detail": problem.sentence, "extra": problem.extra}
+        return {"action_id": one.name, "refusal": refusal}
+    claims = {**asdict(one.claims), "action_id": str(one.claims.action_id)}
+    del claims["user_id"]
+    return {"action_id": one.name, "claims": claims}
 
 
-def waiting(work: QueuedWork) -> list[Claims]:
-    """What the worker has to settle."""
-    return [
-        Claims(**{**item["claims"], "action_id": uuid.UUID(item["claims"]["action_id"]), "user_id": work.user_id})
-        for item in work.submissions
-        if "claims" in item
-    ]
+def restored(work: QueuedWork, item: dict[str, Any]) -> Submission:
+    """The submission that `stored` has kept."""
+    one = Submission(name=item["action_id"], request_id=work.request_id)
+    if "refusal" in item:
+        one.refusal = Problem(**item["refusal"])
+    else:
+        claims = item["claims"]
+        one.claims = Claims(**{**claims, "action_id": uuid.UUID(claims["action_id"]), "user_id": work.user_id})
+    return one
 
 
 def send(work_id: uuid.UUID) -> None:
     """Hands one id to the broker; a broker that is away is logged, counted, and tried again by `resend`."""
-    from actions.tasks import redeem_queued
-
     try:
-        broker.hand_over(redeem_queued, str(work_id))
+        broker.hand_over(TASK, str(work_id))
         QUEUE_SENDS.labels("sent").inc()
     except broker.BrokerAway as error:
         QUEUE_SENDS.labels("failed").inc()
@@ -121,22 +108,18 @@ def process(work_id: uuid.UUID) -> None:
         work = QueuedWork.objects.select_for_update().filter(pk=work_id, state=QueuedWork.State.QUEUED).first()
         if work is None:
             return
-        settled = redemption.settle(waiting(work), as_of=work.accepted_at)
-        finish(work, redemption.answers(settled, {}))
+        submissions = [restored(work, item) for item in work.submissions]
+        redemption.spend([one for one in submissions if one.refusal is None], as_of=work.accepted_at)
+        finish(work, submissions)
     # Announced after the commit, like every score; the ranks are added to the stored answer as a courtesy.
-    if placements := redemption.announce(settled):
-        finish(work, redemption.answers(settled, placements))
+    redemption.announce(submissions)
+    if any(one.rank for one in submissions):
+        finish(work, submissions)
 
 
-def finish(work: QueuedWork, judged: list[redemption.Result]) -> None:
-    """Stores the results in the order of the request."""
-    following = iter(judged)
-    results = [
-        {"action_id": item["action_id"], **item["refusal"]}
-        if "refusal" in item
-        else batch.result_data(item["action_id"], next(following))
-        for item in work.submissions
-    ]
+def finish(work: QueuedWork, submissions: Sequence[Submission]) -> None:
+    """Stores the results."""
+    results = [batch.result(one) for one in submissions]
     QueuedWork.objects.filter(pk=work.pk).update(
         results=json.loads(JSONRenderer().render(results)),  # the same text as in an answer given at once
         state=QueuedWork.State.DONE,

@@ -10,7 +10,6 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from actions import queue
-from actions.watch import tasks as watch_tasks
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +43,7 @@ def purge_tokens(chunk: int = 5000) -> int:
 
 
 @shared_task(
-    name="actions.tasks.redeem_queued",
+    name=queue.TASK,
     bind=True,
     max_retries=None,
     acks_late=True,
@@ -82,6 +81,3 @@ def resend_queued() -> None:
     if resent:
         log.warning("queued_work_resent", count=resent)
     queue.purge()
-
-
-__all__ = ["purge_tokens", "redeem_queued", "resend_queued", "watch_tasks"]

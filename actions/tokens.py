@@ -16,10 +16,10 @@ from django.db import connection
 from rest_framework.exceptions import ValidationError
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
+from accounts.models import User
 from actions import allowances, catalog, token_keys
 from actions.models import ActionToken, ActionType
 from api.problems import Problem
-from scoreboard.models import User
 
 MAX_TOKEN_LENGTH = 2048  # characters; ours have about 350
 # Python's base64 decoder skips what it does not know: without this, one token would have many spellings.

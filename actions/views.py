@@ -13,9 +13,19 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.authentication import (
+    AccountSessionAuthentication,
+    ApiKeyAuthentication,
+    BackEnd,
+    StatelessJWTAuthentication,
+    StatelessUser,
+)
+from accounts.models import ApiKey, User
 from actions import batch, queue, redemption, tokens
-from actions.admission import Admitted, Submission, admit
+from actions.admission import admit
+from actions.metrics import UPDATE_LATENCY
 from actions.models import ActionType
+from actions.problems import AlreadyRedeemedSerializer
 from actions.serializers import (
     ActionTypeSerializer,
     BackEndMintSerializer,
@@ -28,21 +38,12 @@ from actions.serializers import (
     RedeemedSerializer,
     SubmissionSerializer,
 )
-from api.metrics import UPDATE_LATENCY
+from actions.submission import Submission
 from api.openapi import envelope, problems
 from api.parsers import BatchJSONParser
 from api.problems import Problem
 from api.responses import ok
 from api.views import ApiView
-from scoreboard.api_keys import ApiKey
-from scoreboard.authentication import (
-    AccountSessionAuthentication,
-    ApiKeyAuthentication,
-    BackEnd,
-    StatelessJWTAuthentication,
-    StatelessUser,
-)
-from scoreboard.models import User
 
 # Said, not discovered: the schema knows one Bearer scheme, whichever of our classes reads it.
 AUTH: Any = [{"bearer": []}, {"session": []}]
@@ -126,22 +127,22 @@ class UpdateView(PlayerView):
         responses={
             200: envelope(RedeemedSerializer()),
             202: envelope(QueuedSerializer()),
-            **problems(400, 401, 403, 409, 410, 413, 415, 425, 429, 503),
+            **problems(400, 401, 403, 409, 410, 413, 415, 425, 429, 503, conflict=AlreadyRedeemedSerializer),
         },
     )
     def post(self, request: Request) -> Response:
         started = time.perf_counter()
         body = SubmissionSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        submission = Submission(**body.validated_data)
+        submission = Submission(**body.validated_data, name=str(body.validated_data["action_id"]))
         if wants_async(request):
-            [admitted] = admit(self.caller(request).id, [submission])
-            if isinstance(admitted, Exception):
-                raise admitted
-            return accepted(self.caller(request).id, [admitted], [str(submission.action_id)])
-        result = redemption.redeem(self.caller(request).id, submission)
+            admit(self.caller(request).id, [submission])
+            if submission.refusal:
+                raise submission.refusal
+            return accepted(self.caller(request).id, [submission])
+        redemption.redeem(self.caller(request).id, submission)
         UPDATE_LATENCY.observe((time.perf_counter() - started) * 1000)
-        return ok(asdict(result))
+        return ok(submission.answer)
 
 
 class BatchView(PlayerView):
@@ -165,24 +166,17 @@ class BatchView(PlayerView):
         },
     )
     def post(self, request: Request) -> Response:
-        parsed = batch.parse(request.data)
-        ids = batch.action_ids(request.data)
+        submissions = batch.parse(request.data)
         user_id = self.caller(request).id
-        submissions = [one for one in parsed if isinstance(one, Submission)]
-        if wants_async(request):
-            admitted = batch.merge(parsed, admit(user_id, submissions))
-            refusals = [one for one in admitted if isinstance(one, Exception)]
-            if len(refusals) < len(admitted):
-                return accepted(user_id, admitted, ids)
-            return self.judged(ids, refusals)  # nothing is left to wait for
-        return self.judged(ids, batch.merge(parsed, redemption.redeem_all(user_id, submissions)))
-
-    def judged(self, ids: Sequence[str | None], results: Sequence[redemption.Result]) -> Response:
-        """The results; raises Problem not-authenticated when the caller was disabled, as every other call does."""
-        for one in results:
-            if isinstance(one, Problem) and one.kind == "not-authenticated":
-                raise one
-        return ok({"results": [batch.result_data(name, one) for name, one in zip(ids, results, strict=True)]})
+        if not wants_async(request):
+            redemption.redeem_all(user_id, submissions)
+        elif admit(user_id, submissions):  # otherwise nothing is left to wait for
+            return accepted(user_id, submissions)
+        for one in submissions:
+            # A caller who was disabled hears so as from every other call.
+            if isinstance(one.refusal, Problem) and one.refusal.kind == "not-authenticated":
+                raise one.refusal
+        return ok({"results": [batch.result(one) for one in submissions]})
 
 
 class QueuedWorkView(ApiView):
@@ -205,11 +199,11 @@ def wants_async(request: Request) -> bool:
     return any(preference.partition(";")[0].strip().lower() == "respond-async" for preference in preferences)
 
 
-def accepted(user_id: uuid.UUID, admitted: Sequence[Admitted], ids: Sequence[str | None]) -> Response:
+def accepted(user_id: uuid.UUID, submissions: Sequence[Submission]) -> Response:
     """202 with the status URL."""
     if not User.objects.filter(pk=user_id, is_active=True).exists():
         raise Problem("not-authenticated", "The user is disabled or gone.")
-    work = queue.accept(user_id, admitted, ids)
+    work = queue.accept(user_id, submissions)
     url = reverse("queued-work", args=[work.pk])
     data = {"work_id": work.pk, "state": work.state, "status_url": url}
     return ok(data, status=202, headers={"Location": url, "Preference-Applied": "respond-async"})

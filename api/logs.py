@@ -59,8 +59,6 @@ def configure(options: dict[str, Any]) -> None:
                 "asyncio": {"level": "WARNING"},
                 # A traceback every second while Redis is away; the live side says so itself, once.
                 "channels_redis": {"level": "CRITICAL"},
-                # It logs each failure of a receiver with a traceback; ledger.send tells defects from an absent Redis.
-                "django.dispatch": {"level": "CRITICAL"},
             },
         }
     )

@@ -21,32 +21,15 @@ class ProblemSerializer(serializers.Serializer[Any]):
     )
 
 
-class AlreadyRedeemedSerializer(ProblemSerializer):
-    """409: `original` is what the first redemption did, so that a client that lost the reply can trust it."""
-
-    original = inline_serializer(
-        "Original",
-        {
-            "new_score": serializers.IntegerField(),
-            "score_delta": serializers.IntegerField(),
-            "redeemed_at": serializers.DateTimeField(),
-        },
-        required=False,
-    )
-
-
-def problems(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
-    """Response entries of these failure statuses."""
+def problems(
+    *statuses: int, conflict: type[ProblemSerializer] = ProblemSerializer
+) -> dict[tuple[int, str], OpenApiResponse]:
+    """Response entries of these failure statuses; `conflict` is the document of a 409."""
     return {
-        (status, "application/problem+json"): OpenApiResponse(
-            AlreadyRedeemedSerializer if status == 409 else ProblemSerializer
-        )
+        (status, "application/problem+json"): OpenApiResponse(conflict if status == 409 else ProblemSerializer)
         for status in statuses
     }
 
-
-# For a board that anyone may see while it is public; on a private one, 401.
-OPEN_OR_SIGNED_IN: Any = [{}, {"bearer": []}, {"session": []}]
 
 _answers: dict[str, Any] = {}
 

@@ -23,25 +23,25 @@ CONTENT_TYPE = "application/problem+json"
 UNAVAILABLE_RETRY_SECONDS = 2
 MALFORMED = "The request is malformed, or has more parts than any honest one."
 
-# slug → status, title. The slugs are the contract (docs/openapi.yaml); titles never change for a slug.
+# slug → status, title. The slugs are the contract (docs/openapi.yaml); titles never change for a slug. Those of HTTP
+# itself; the apps declare what else can fail in theirs.
 KINDS: dict[str, tuple[int, str]] = {
     "invalid-request": (400, "The request is not valid"),
     "not-authenticated": (401, "Authentication is needed"),
-    "token-invalid": (403, "The action token is not valid"),
     "forbidden": (403, "Not allowed"),
     "not-found": (404, "Not found"),
     "method-not-allowed": (405, "Method not allowed"),
-    "already-redeemed": (409, "The action token is already redeemed"),
-    "score-out-of-range": (409, "The total would leave its range"),
-    "idempotency-conflict": (409, "The idempotency key was used for another request"),
-    "token-expired": (410, "The action token has expired"),
     "payload-too-large": (413, "The body is too large"),
     "unsupported-media-type": (415, "The media type is not supported"),
-    "too-early": (425, "Redeemed too early"),
     "rate-limited": (429, "Too many requests"),
     "internal-error": (500, "Something broke on this side"),
     "unavailable": (503, "The service is unavailable"),
 }
+
+
+def declare(kinds: Mapping[str, tuple[int, str]]) -> None:
+    """Adds an app's kinds, when it is loaded: slug → (status, title)."""
+    KINDS.update(kinds)
 
 
 class Problem(exceptions.APIException):

@@ -78,7 +78,7 @@ class Board:
         django.setup()
         from api import redis_client
         from leaderboard import boards, ranking
-        from scoreboard.signals import Standing
+        from scoreboard.standing import Standing
 
         self.board, self.ranking, self.standing = boards.get("global"), ranking, Standing
         self.redis: Any = redis_client.connection()

@@ -15,8 +15,9 @@ import django
 django.setup()
 
 from api import redis_client
-from leaderboard import boards, ranking, rebuild, reconcile, sweep, truth
+from leaderboard import boards, ranking, rebuild, reconcile, sweep
 from leaderboard.boards import Board
+from scoreboard import changes
 
 MEGABYTE = 1024 * 1024
 
@@ -25,7 +26,7 @@ def main() -> None:
     step, trace = sys.argv[1], "trace" in sys.argv
     board = boards.get("global")
     ranking.command("ping")
-    truth.watermark()
+    changes.now()
     idle = highest()
     if trace:
         tracemalloc.start()

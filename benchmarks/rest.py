@@ -35,10 +35,10 @@ django.setup()
 from django.db import connection
 from rest_framework_simplejwt.tokens import AccessToken
 
+from accounts.models import User
 from actions import redemption, tokens
 from benchmarks import client
 from benchmarks.client import Load, render
-from scoreboard.models import User
 
 PORT = 8377
 HOST = "127.0.0.1"

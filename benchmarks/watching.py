@@ -13,11 +13,11 @@ from random import Random
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-from actions.watch import crowds, detectors
-from actions.watch.crowds import Population
-from actions.watch.findings import Detector, Event, Thresholds
 from benchmarks import watching_cheats, watching_farms
 from benchmarks.watching_people import DAY, HABITS, HOUR, RULES, Habit, week
+from integrity import crowds, detectors
+from integrity.crowds import Population
+from integrity.findings import Detector, Event, Thresholds
 
 NIGHT = 4 * HOUR  # a day is looked at with the night that follows, so that no pattern is cut at midnight
 SMALL_SITE = 100  # players

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from math import exp, log
 from random import Random
 
-from actions.watch.findings import Event
 from benchmarks.watching_people import DAY, HABITS, HOUR, MINUTE, Quota, event, numbered, week
+from integrity.findings import Event
 
 Cheat = Callable[[Random], list[Event]]
 

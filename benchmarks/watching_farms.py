@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
-from actions.watch.findings import Account
+from integrity.findings import Account
 
 # What is drawn from: the week's totals of simulated honest players.
 Totals = Sequence[int]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import exp, log
 from random import Random
 
-from actions.watch.findings import Event, Rule
+from integrity.findings import Event, Rule
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 RULES = {

@@ -40,17 +40,17 @@ app.conf.beat_schedule = {
         "options": {"expires": 600},
     },
     "purge-sign-ins": {
-        "task": "scoreboard.tasks.purge_sign_ins",
+        "task": "accounts.tasks.purge_sign_ins",
         "schedule": crontab(minute=23),
         "options": {"expires": 1800},
     },
     "watch": {
-        "task": "actions.watch.patrol",
+        "task": "integrity.tasks.scan",
         "schedule": timedelta(minutes=1),
         "options": {"expires": 60},
     },
     "purge-addresses": {
-        "task": "actions.watch.purge_addresses",
+        "task": "accounts.tasks.purge_sign_up_addresses",
         "schedule": crontab(hour=4, minute=41),
         "options": {"expires": 3600},
     },

@@ -9,9 +9,9 @@ import threading
 import uvicorn
 from prometheus_client import multiprocess
 
-from config.protocols import LiveHttp, LiveWebSocket
 from leaderboard.live import messages
 from leaderboard.live.hub import hub
+from leaderboard.live.protocols import LiveHttp, LiveWebSocket
 from leaderboard.live.routing import application
 
 # 10 s from SIGTERM to the end are promised, whatever hangs.

@@ -9,6 +9,7 @@ from typing import Any
 
 import environ
 from corsheaders.defaults import default_headers
+from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError
 from redis.retry import Retry
@@ -50,10 +51,12 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "config.apps.ConfigConfig",
     "devsite.apps.DevsiteConfig",
-    "api.apps.ApiConfig",
-    "scoreboard.apps.ScoreboardConfig",
+    "integrity.apps.IntegrityConfig",
     "actions.apps.ActionsConfig",
+    "scoreboard.apps.ScoreboardConfig",
     "leaderboard.apps.LeaderboardConfig",
+    "accounts.apps.AccountsConfig",
+    "api.apps.ApiConfig",
 ]
 
 MIDDLEWARE = [
@@ -138,10 +141,21 @@ CACHES = {
     },
 }
 
-CHANNEL_LAYERS = {
+CHANNEL_LAYERS: dict[str, Any] = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL], "prefix": f"{REDIS_KEY_PREFIX}channels"},
+        "CONFIG": {
+            # As above: without bounds a Redis that hangs would hold up whoever sends.
+            "hosts": [
+                {
+                    "address": REDIS_URL,
+                    "socket_timeout": REDIS_TIMEOUT,
+                    "socket_connect_timeout": REDIS_TIMEOUT,
+                    "retry": AsyncRetry(NoBackoff(), 1),
+                }
+            ],
+            "prefix": f"{REDIS_KEY_PREFIX}channels",
+        },
     },
 }
 
@@ -180,11 +194,11 @@ CELERY_TIMEZONE = "UTC"
 
 # --- Identity --------------------------------------------------------------------------------------
 
-AUTH_USER_MODEL = "scoreboard.User"
+AUTH_USER_MODEL = "accounts.User"
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "play"
 LOGOUT_REDIRECT_URL = "board"
-AUTHENTICATION_BACKENDS = ["scoreboard.password_backend.PasswordBackend", "scoreboard.roles.RoleBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.backends.PasswordBackend", "accounts.roles.RoleBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -220,7 +234,7 @@ SIMPLE_JWT = {
 # "kid:algorithm:base64 key" items; the first one signs, all verify. Empty: one key derived from SECRET_KEY.
 ACTION_TOKEN_KEYS = env.list("ACTION_TOKEN_KEYS", default=[])
 ACTION_TOKEN_AUDIENCE = env.str("ACTION_TOKEN_AUDIENCE", "scoreboard:action")
-# Redeem what several request threads want at one moment by one statement (actions/committer.py).
+# Redeem what several request threads want at one moment by one statement (actions/batcher.py).
 ACTION_GROUP_COMMIT = env.bool("ACTION_GROUP_COMMIT", True)
 # Seconds the `timestamp` of a redemption may differ from the server's clock.
 ACTION_TIMESTAMP_WINDOW = env.int("ACTION_TIMESTAMP_WINDOW", 300)
@@ -280,8 +294,8 @@ LEADERBOARD_FRAME_ANCESTORS = env.list("LEADERBOARD_FRAME_ANCESTORS", default=["
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "scoreboard.authentication.AccountJWTAuthentication",
-        "scoreboard.authentication.AccountSessionAuthentication",
+        "accounts.authentication.AccountJWTAuthentication",
+        "accounts.authentication.AccountSessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PARSER_CLASSES": ["api.parsers.StrictJSONParser"],
@@ -351,7 +365,7 @@ SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
-SESSION_ENGINE = "scoreboard.sessions"
+SESSION_ENGINE = "accounts.sessions"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_HTTPONLY = True  # the CSRF cookie is not: the play page's script sends it back
 if TRUSTED_PROXIES > 0:

@@ -13,4 +13,4 @@ application = get_wsgi_application()
 checks = import_module("config.checks")  # after the set-up above: it imports models
 checks.enforce()
 if settings.ACTION_GROUP_COMMIT:
-    import_module("actions.redemption").start_committer()
+    import_module("actions.redemption").start_batcher()

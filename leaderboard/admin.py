@@ -8,10 +8,10 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest
 
+from accounts.models import User
 from leaderboard import boards, ranking
 from leaderboard.projection import PRIMARY
-from scoreboard.admin.users import UserAdmin
-from scoreboard.models import User
+from scoreboard.admin.players import PlayerAdmin
 
 UNKNOWN = "?"  # while Redis is away: the list itself is SQL's
 
@@ -27,14 +27,15 @@ class RankedChangeList(ChangeList):
             user.rank = ranks.get(user.pk, UNKNOWN)
 
 
-class RankedUserAdmin(UserAdmin):
-    list_display = ["rank", *UserAdmin.list_display]
+@admin.register(User)
+class RankedPlayerAdmin(PlayerAdmin):
+    list_display = ["rank", *PlayerAdmin.list_display]
     list_display_links = ["username"]
     fieldsets = [
         (title, {**options, "fields": ["rank", *options["fields"]]} if title == "Board" else options)
-        for title, options in UserAdmin.fieldsets
+        for title, options in PlayerAdmin.fieldsets
     ]
-    readonly_fields = ["rank", *UserAdmin.readonly_fields]
+    readonly_fields = ["rank", *PlayerAdmin.readonly_fields]
 
     def get_changelist(self, request: HttpRequest, **_: Any) -> type[ChangeList]:
         return RankedChangeList
@@ -48,14 +49,7 @@ def ranks_of(user_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int | None]:
     """The place of each, from 1, None for one who is not on the board; {} while Redis cannot say."""
     board = boards.get(PRIMARY)
     try:
-        reply = ranking.run("places", boards.keys(board).all(), [str(pk) for pk in user_ids])
-    except ranking.Unavailable:
+        places = ranking.places(board, user_ids)
+    except (ranking.Unavailable, ranking.Lost):
         return {}
-    if not reply:
-        return {}
-    ranks = reply[2::2]
-    return {pk: None if rank is None else rank + 1 for pk, rank in zip(user_ids, ranks, strict=True)}
-
-
-admin.site.unregister(User)
-admin.site.register(User, RankedUserAdmin)
+    return {pk: place.rank for pk, place in zip(user_ids, places, strict=True)}

@@ -6,7 +6,10 @@ class LeaderboardConfig(AppConfig):
     verbose_name = "Leaderboard"
 
     def ready(self) -> None:
-        from leaderboard.receivers import project_standings
-        from scoreboard.signals import standing_changed
+        from accounts import privacy
+        from leaderboard.privacy import erase, export
+        from leaderboard.projection import project
+        from scoreboard import ledger
 
-        standing_changed.connect(project_standings, dispatch_uid="leaderboard.projection")
+        ledger.set_projector(project)
+        privacy.register(export, erase)

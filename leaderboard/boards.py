@@ -1,11 +1,12 @@
 """Which boards exist, and the names of their keys in Redis."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 
 from api.problems import Problem
-from scoreboard.signals import Standing
+from scoreboard.standing import Standing
 
 VISIBLE_TOP = 100  # ranks a page can show; a change inside raises seq and is announced, one below is not
 
@@ -26,7 +27,7 @@ class Board:
 class Keys:
     """A board's keys. All share the hash tag, so that a board lives on one Redis Cluster slot."""
 
-    rank: str  # ZSET  total by member (see ranking.member)
+    rank: str  # ZSET  total by member (see ranking/members.py)
     player: str  # HASH  user id → "<version>:<member>", the member empty for one who is not shown
     profile: str  # HASH  user id → JSON {"username", "avatar"}
     meta: str  # HASH  epoch, seq, updated, swept, run, building
@@ -53,6 +54,12 @@ def keys(board: Board) -> Keys:
     return Keys(f"{base}rank", f"{base}player", f"{base}profile", f"{base}meta", f"{base}lock")
 
 
-def channel() -> str:
-    """The Pub/Sub channel on which the write script announces that a board's visible top changed."""
-    return f"{settings.REDIS_KEY_PREFIX}scoreboard.updates"
+def group(board: Board) -> str:
+    """The channel-layer group of the live processes that show this board."""
+    return f"board.{board.slug}"
+
+
+def channel(board: Board) -> str:
+    """The Pub/Sub channel of that group, as channels_redis' Pub/Sub layer names it: scripts publish there."""
+    layer: Any = settings.CHANNEL_LAYERS["default"]
+    return f"{layer['CONFIG']['prefix']}__group__{group(board)}"

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from leaderboard import inspection
 from leaderboard.boards import Board
-from leaderboard.inspection import Entry
-from scoreboard.signals import Standing
+from leaderboard.ranking import inspection
+from leaderboard.ranking.inspection import Entry
+from scoreboard.standing import Standing
 
 KINDS = ("missing", "stale", "ahead", "extra", "ledger")
 NAMED = 100  # players listed by id in a report; the rest are counted

@@ -12,10 +12,10 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
 
+from accounts.pages import signed_in
 from leaderboard import boards, snapshots
 from leaderboard.boards import Board
 from leaderboard.ranking import Page
-from scoreboard.pages import signed_in
 
 log = structlog.get_logger(__name__)
 

@@ -8,16 +8,16 @@ from datetime import datetime
 import structlog
 from django.db import connection
 
-from api.metrics import CACHE_READS
 from leaderboard import ranking, rebuild, truth
 from leaderboard.boards import Board
+from leaderboard.metrics import CACHE_READS
 from leaderboard.ranking import Page
-from scoreboard.signals import Standing
+from scoreboard.standing import Standing
 
 log = structlog.get_logger(__name__)
 
 PLAYER = """
-SELECT u.username, coalesce(s.total, 0), s.reached_at, u.is_active AND NOT u.is_hidden
+SELECT u.username, coalesce(s.total, 0), s.reached_at, player_visible(u)
   FROM users u LEFT JOIN user_scores s ON s.user_id = u.id WHERE u.id = %s
 """
 
@@ -79,7 +79,7 @@ def mine(board: Board, user_id: uuid.UUID) -> PlayerStanding | None:
     Redis may lack the newest score: for the moment between commit and projection, and after a crash until the sweep.
     Then it is told here. None for an unknown user.
     """
-    newest = truth.some([user_id])
+    newest = truth.some(board, [user_id])
     try:
         page = up_to_date(board, user_id, newest)
         CACHE_READS.labels("redis").inc()

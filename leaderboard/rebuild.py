@@ -6,18 +6,16 @@ afterwards; whatever is committed later is projected by whoever committed it, or
 
 import secrets
 import threading
-import time
 
 import structlog
 from django.db import InterfaceError, OperationalError
 from django.db import connection as database
 
-from leaderboard import boards, patience, ranking, truth
+from leaderboard import ranking, truth
 from leaderboard.boards import Board
+from scoreboard import changes
 
 log = structlog.get_logger(__name__)
-
-LOCK_SECONDS = 10  # renewed with every chunk, which takes well under a second; a builder that dies frees the board
 
 _building = threading.Lock()
 
@@ -28,23 +26,21 @@ def rebuild(board: Board) -> bool:
     Raises ranking.Unavailable when Redis is away.
     """
     token = secrets.token_hex(8)
-    if not acquire(board, token):
+    if not ranking.acquire_lock(board, token):
         return False
     try:
-        keys = boards.keys(board).all()
-        if not ranking.run("begin_build", keys, [token]):
+        if not ranking.begin_build(board, token):
             return False
-        mark = truth.watermark()
+        mark = changes.now()
         players = 0
-        with patience.patient():
-            for standings in truth.everyone():
-                for few in patience.slices(standings):
+        with ranking.retrying():
+            for standings in truth.everyone(board):
+                for few in ranking.slices(standings):
                     ranking.write(board, few, builder=token)
                 players += len(standings)
-                renew(board)
-        epoch = secrets.token_hex(8)
-        arguments = [token, epoch, str(mark), f"{time.time():.3f}", boards.channel(), board.slug, ranking.run_id()]
-        if not ranking.run("finish_build", keys, arguments):
+                ranking.renew_lock(board)
+        epoch = ranking.finish_build(board, token, str(mark))
+        if epoch is None:
             return False
         log.info("board_rebuilt", board=board.slug, epoch=epoch, players=players)
         return True
@@ -77,18 +73,8 @@ def _rebuild_once(board: Board) -> None:
         _building.release()
 
 
-def acquire(board: Board, token: str) -> bool:
-    """Takes the board's rebuild lock (SET NX EX); raises ranking.Unavailable."""
-    return bool(ranking.command("set", boards.keys(board).lock, token, nx=True, ex=LOCK_SECONDS))
-
-
-def renew(board: Board) -> None:
-    """Extends the lock. If it was lost meanwhile, the next write is refused as superseded, so no check is needed."""
-    ranking.command("expire", boards.keys(board).lock, LOCK_SECONDS)
-
-
 def release(board: Board, token: str) -> None:
     try:
-        ranking.run("release_lock", [boards.keys(board).lock], [token])
+        ranking.release_lock(board, token)
     except ranking.Unavailable as error:
         log.warning("rebuild_lock_left", board=board.slug, error=str(error))

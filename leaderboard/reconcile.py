@@ -17,13 +17,15 @@ import structlog
 from django.db import connection, transaction
 
 from api.fields import UUID_TEXT
-from api.metrics import DRIFT
-from leaderboard import inspection, patience, ranking, rebuild, reconcile_lock, truth
+from leaderboard import ranking, rebuild, reconcile_lock, truth
 from leaderboard.boards import Board
 from leaderboard.drift import Report, verdict
-from leaderboard.inspection import Entry
+from leaderboard.metrics import DRIFT
+from leaderboard.ranking import inspection
+from leaderboard.ranking.inspection import Entry
 from leaderboard.reconcile_lock import Busy
-from scoreboard.signals import Standing
+from scoreboard import changes
+from scoreboard.standing import Standing
 
 log = structlog.get_logger(__name__)
 
@@ -61,7 +63,7 @@ def reconcile(board: Board, *, check: bool = False, progress: Callable[[int], No
             report.add("ledger", user_id)
         try:
             demand(board)
-            with patience.patient():
+            with ranking.retrying():
                 for doubts in after_a_pause(first_look(board, report, progress)):
                     second_look(board, doubts, report, check)
             demand(board)  # it may have been lost meanwhile
@@ -94,22 +96,22 @@ def ledger_mismatches() -> Iterator[str]:
         with connection.cursor() as cursor:
             # A killed reconcile must not hold its lock until a long history has been summed up.
             cursor.execute("SET LOCAL client_connection_check_interval = '1s'")
-        for rows in truth.stream(LEDGER, []):
+        for rows in changes.stream(LEDGER, []):
             yield from (str(user_id) for (user_id,) in rows)
 
 
 def first_look(board: Board, report: Report, progress: Callable[[int], None]) -> Iterator[Doubts]:
     """Everybody SQL has, everybody Redis has, whoever was written meanwhile, and every line of the ranking."""
-    beginning = truth.snapshot()
-    for standings in truth.everyone():
+    beginning = changes.snapshot()
+    for standings in truth.everyone(board):
         yield Doubts(disagreeing(board, standings))
         report.compared += len(standings)
         progress(len(standings))
     for ids in inspection.player_ids(board):
-        yield Doubts(dict.fromkeys(set(ids).difference(truth.known(uuids(ids)))))
+        yield Doubts(dict.fromkeys(set(ids).difference(truth.known(board, uuids(ids)))))
     # Whoever is new in SQL since their page was read: after a restored backup they may have got the very version under
     # which Redis holds another score, so that their projection lost.
-    for standings in truth.written_since(beginning):
+    for standings in changes.standings_unseen_by(beginning):
         yield Doubts(clashing(board, standings))
     for members in inspection.orphans(board):
         yield Doubts(orphans=members)
@@ -157,7 +159,7 @@ def second_look(board: Board, doubts: Doubts, report: Report, check: bool) -> No
     """Judges suspects again, reports what still disagrees and repairs it."""
     ids = list(doubts.players)
     seen = inspection.entries(board, ids)
-    now = {str(standing.user_id): standing for standing in truth.some(uuids(ids))}
+    now = {str(standing.user_id): standing for standing in truth.some(board, uuids(ids))}
     wrong: dict[str, Entry] = {}
     for user_id, entry in zip(ids, seen, strict=True):
         if kind := verdict(board, doubts.players[user_id], now.get(user_id), entry):
@@ -179,8 +181,8 @@ def repair(board: Board, wrong: list[tuple[Standing, Entry]]) -> None:
     applied = inspection.replace(board, wrong)
     put = {s.user_id: s.version for (s, _), done in zip(wrong, applied, strict=True) if done}
     # A write that came between our reading SQL and the compare-and-set lost against the old entry: let it win now.
-    behind = [s for s in truth.some([s.user_id for s, _ in wrong]) if put.get(s.user_id) != s.version]
-    for few in patience.slices(behind):
+    behind = [s for s in truth.some(board, [s.user_id for s, _ in wrong]) if put.get(s.user_id) != s.version]
+    for few in ranking.slices(behind):
         ranking.write(board, few)
 
 

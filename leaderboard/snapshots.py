@@ -14,9 +14,9 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError
 
-from api.metrics import CACHE_READS
 from leaderboard import boards, reads
 from leaderboard.boards import Board
+from leaderboard.metrics import CACHE_READS
 from leaderboard.ranking import Page, Row
 
 FRESH_SECONDS = 1.0

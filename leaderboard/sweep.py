@@ -5,14 +5,13 @@ Its watermark is a transaction number, kept in Redis beside the board it speaks 
 old snapshot brings the old watermark with it, and the sweep repeats exactly what the snapshot lacks.
 """
 
-import secrets
-import time
 from dataclasses import dataclass
 
 import structlog
 
-from leaderboard import boards, ranking, rebuild, reconcile, truth
+from leaderboard import ranking, rebuild, reconcile
 from leaderboard.boards import Board
+from scoreboard import changes
 
 log = structlog.get_logger(__name__)
 
@@ -32,38 +31,29 @@ def sweep(board: Board) -> Swept:
     Raises ranking.Unavailable when Redis is away, and reconcile.Busy when everything must be compared and another
     process is at it; the mark then stays where it is, and the next sweep comes back to it.
     """
-    adopt(board)
+    if renewed := ranking.adopt(board):
+        log.info("epoch_renewed", board=board.slug, epoch=renewed)
     epoch, [swept] = ranking.epoch(board), ranking.meta(board, "swept")
     if epoch is None:
         return Swept(rebuilt=rebuild.rebuild(board))
-    now = truth.watermark()
-    if swept is None or not now.covers(swept):
+    now = changes.now()
+    since = now.since(swept)
+    if since is None:
         # Another database than the one this board was made from: a restored backup, say. Compare everything.
         report = reconcile.reconcile(board)
         result = Swept(report.compared, report.repaired, report.lost)
     else:
-        result = project_changes(board, int(swept.rpartition(":")[2]))
-    ranking.run("mark_swept", boards.keys(board).all(), [epoch, str(now)])
+        result = project_changes(board, since)
+    ranking.mark_swept(board, epoch, str(now))
     if result.healed:
         log.info("sweep_healed", board=board.slug, healed=result.healed, seen=result.seen)
     return result
 
 
-def adopt(board: Board) -> None:
-    """Gives the board a new epoch if Redis was restarted, or replaced by its replica, since it was last looked at.
-
-    Such a Redis may lack its last seconds, and viewers must not take what follows for old news.
-    """
-    new = secrets.token_hex(8)
-    arguments = [ranking.run_id(), new, f"{time.time():.3f}", boards.channel(), board.slug, ""]
-    if ranking.run("adopt", boards.keys(board).all(), arguments):
-        log.info("epoch_renewed", board=board.slug, epoch=new)
-
-
 def project_changes(board: Board, since: int) -> Swept:
     seen = healed = 0
     try:
-        for standings in truth.changed_since(since):
+        for standings in changes.standings(since):
             seen += len(standings)
             healed += sum(ranking.write(board, standings).applied)
     except ranking.Lost:

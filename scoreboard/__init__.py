@@ -1,1 +1,1 @@
-"""The WRITE side: users, totals, the append-only history and the ledger that alone changes a total."""
+"""The WRITE side: totals, the append-only history and the ledger that alone changes a total."""

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
+from accounts.models import User
 from scoreboard import ledger
 from scoreboard.ledger import Entry, Outcome
-from scoreboard.models import MAX_TOTAL, ScoreHistory, User
+from scoreboard.models import MAX_TOTAL, ScoreHistory
 
 MAX_PLAYERS = 1000  # of one adjustment: a person should be able to look through the preview
 MAX_REASON = 500

@@ -11,12 +11,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.models import User
 from api.fields import StrictInteger, StrictSerializer, StrictText, StrictUUID
 from api.openapi import envelope, problems
 from api.responses import ok
 from api.views import ApiView
 from scoreboard import bonus
-from scoreboard.models import MAX_BONUS, User
+from scoreboard.models import MAX_BONUS
 
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 

@@ -8,12 +8,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.models import User
 from api.fields import QueryInteger, StrictText
 from api.openapi import envelope, problems
 from api.problems import Problem
 from api.views import ApiView
 from scoreboard.history import MAX_PAGE, HistoryPages
-from scoreboard.models import ScoreHistory, User
+from scoreboard.models import ScoreHistory
 
 VIEW_ANY = "scoreboard.view_any_history"
 

@@ -5,31 +5,38 @@ function `ledger_record` inside their own. Either way: SQL commits first, then, 
 """
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import structlog
 from django.db import connection, transaction
 
-from api.metrics import PROJECTION_FAILURES, SCORE_INCREMENT_FAILURES, SCORE_INCREMENTS
 from api.request_ids import current_request_id
+from scoreboard.metrics import PROJECTION_FAILURES, SCORE_INCREMENT_FAILURES, SCORE_INCREMENTS
 from scoreboard.models import ScoreHistory
-from scoreboard.signals import Placement, ReadSideAway, Standing, standing_changed
+from scoreboard.standing import COLUMNS, NESTED_COLUMNS, Placement, ReadSideAway, Standing, standing_or_none
 
 log = structlog.get_logger(__name__)
 
-RECORD = """
-SELECT * FROM ledger_record(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::bigint[], %s::bigint[],
-                            %s::uuid[], %s::text[], %s::text[])
-"""
+RECORD = f"""
+SELECT o.outcome, o.user_id, o.action_id, o.delta, o.old_total, o.new_total, o.created_at, {NESTED_COLUMNS}
+  FROM ledger_record(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::bigint[], %s::bigint[],
+                     %s::uuid[], %s::text[], %s::text[]) o
+ ORDER BY o.ord
+"""  # noqa: S608
+STANDINGS = f"SELECT {COLUMNS} FROM player_standings WHERE user_id = ANY (%s)"  # noqa: S608
 
-STANDINGS = """
-SELECT s.user_id, s.total, s.version, s.reached_at, u.is_active AND NOT u.is_hidden, u.username, u.avatar_url, u.region
-  FROM user_scores s JOIN users u ON u.id = s.user_id
- WHERE s.user_id = ANY (%s)
-"""
+# Tells the read side how these players stand and returns where it placed them. The flag: see `announce`.
+Projector = Callable[[Sequence[Standing], bool], Mapping[uuid.UUID, Placement]]
+_projector: Projector | None = None
+
+
+def set_projector(projector: Projector | None) -> None:
+    """Called once by the read side, when it is ready. Without a projector ranks are unknown."""
+    global _projector
+    _projector = projector
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,34 +94,8 @@ def record(entries: Sequence[Entry]) -> list[Outcome]:
     ]
     with connection.cursor() as cursor:
         cursor.execute(RECORD, columns)
-        outcomes = first_outcomes([outcome_from_row(row[1:]) for row in cursor.fetchall()])
+        outcomes = [Outcome(*(*row[:7], standing_or_none(row[7:]))) for row in cursor.fetchall()]
     count(outcomes, [entry.source for entry in entries])
-    return outcomes
-
-
-def outcome_from_row(row: Sequence[Any]) -> Outcome:
-    """An Outcome from the columns of `ledger_outcome` after `ord`."""
-    (outcome, user_id, action_id, delta, old_total, new_total, created_at, *standing) = row
-    return Outcome(
-        outcome=outcome,
-        user_id=user_id,
-        action_id=action_id,
-        delta=delta,
-        old_total=old_total,
-        new_total=new_total,
-        created_at=created_at,
-        standing=Standing(user_id, *standing) if standing[0] is not None else None,
-    )
-
-
-def first_outcomes(outcomes: list[Outcome]) -> list[Outcome]:
-    """A repeat within one call answers with what became of the first: SQL marks it duplicate without figures."""
-    first: dict[tuple[uuid.UUID, uuid.UUID], Outcome] = {}
-    for position, outcome in enumerate(outcomes):
-        original = first.setdefault((outcome.user_id, outcome.action_id), outcome)
-        if original is not outcome and outcome.outcome == "duplicate":
-            what = "duplicate" if original.outcome == "recorded" else original.outcome
-            outcomes[position] = replace(original, outcome=what, standing=outcome.standing)
     return outcomes
 
 
@@ -139,7 +120,7 @@ def announce(changed: Iterable[Standing | None], *, notify: bool = False) -> Map
     `notify`: have the players' own open pages told too, wherever they stand. For what is rare, from admin and Celery;
     it costs 2 ms a player.
 
-    A receiver that fails is logged and counted, never raised: the score stands, its rank is unknown, and the
+    A projector that fails is logged and counted, never raised: the score stands, its rank is unknown, and the
     sweep repairs the board. Inside an outer transaction the telling waits for the commit and nothing is returned.
     """
     newest: dict[uuid.UUID, Standing] = {}
@@ -149,23 +130,22 @@ def announce(changed: Iterable[Standing | None], *, notify: bool = False) -> Map
     if not newest:
         return {}
     if connection.in_atomic_block:
-        transaction.on_commit(lambda: send(list(newest.values()), notify))
+        transaction.on_commit(lambda: project(list(newest.values()), notify) and None)
         return {}
-    return send(list(newest.values()), notify)
+    return project(list(newest.values()), notify)
 
 
-def send(changed: list[Standing], notify: bool) -> Mapping[uuid.UUID, Placement]:
-    placements: dict[uuid.UUID, Placement] = {}
-    for _receiver, answer in standing_changed.send_robust(sender=None, standings=changed, notify=notify):
-        if isinstance(answer, Exception):
-            PROJECTION_FAILURES.inc(len(changed))
-            if isinstance(answer, ReadSideAway):
-                log.warning("projection_failed", players=len(changed), error=str(answer))
-            else:
-                log.error("projection_failed", players=len(changed), exc_info=answer)
-        else:
-            placements.update(answer)
-    return placements
+def project(changed: list[Standing], notify: bool) -> Mapping[uuid.UUID, Placement]:
+    if _projector is None:
+        return {}
+    try:
+        return _projector(changed, notify)
+    except ReadSideAway as error:
+        log.warning("projection_failed", players=len(changed), error=str(error))
+    except Exception:
+        log.exception("projection_failed", players=len(changed))
+    PROJECTION_FAILURES.inc(len(changed))
+    return {}
 
 
 def announce_players(user_ids: Sequence[uuid.UUID]) -> None:

@@ -1,108 +1,16 @@
-"""Identity, totals and history. Triggers and the ledger function live in sql/, installed by the migrations."""
+"""Totals, history and bonuses. Triggers and the ledger function live in sql/, installed by the migrations."""
 
 import uuid
-from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any
 
-from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.indexes import BrinIndex
-from django.core.validators import URLValidator
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Lower
 
-from scoreboard.account_manager import AccountManager
-from scoreboard.addresses import SignUpAddress
-from scoreboard.api_keys import ApiKey
-from scoreboard.names import MAX_LENGTH, validate_username
+from accounts.models import User
 
 MAX_BONUS = 1_000_000
 MAX_TOTAL = 2**53 - 1  # Redis scores and JSON numbers are doubles; beyond this they lose points
-
-
-class User(AbstractUser):
-    """Who someone is. What they scored is in `user_scores`, so that this row stays cold.
-
-    A trigger raises `user_scores.version` whenever a column that a board shows changes, whoever changes it.
-    Username and email are unique by expression indexes only: an update of a column with a plain unique index takes
-    a row lock that collides with the history's foreign key and could deadlock with the ledger.
-    """
-
-    class Role(models.TextChoices):
-        PLAYER = "player"
-        MODERATOR = "moderator"
-        ADMIN = "admin"
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    username = models.CharField(max_length=MAX_LENGTH, validators=[validate_username])
-    email = models.EmailField(max_length=254)
-    avatar_url = models.CharField(
-        max_length=500, blank=True, default="", validators=[URLValidator(schemes=["http", "https"])]
-    )
-    region = models.CharField(max_length=32, blank=True, default="")
-    role = models.CharField(
-        max_length=16,
-        choices=Role,
-        default=Role.PLAYER,
-        help_text="Moderators give bonuses and read histories over the API; admins may also enter this site.",
-    )
-    is_hidden = models.BooleanField(
-        default=False, help_text="Hidden players keep their points and history but are on no board."
-    )
-    erased_at = models.DateTimeField(null=True, editable=False, help_text="Since then nobody is behind this row.")
-    first_name = None  # type: ignore[assignment]
-    last_name = None  # type: ignore[assignment]
-
-    objects: ClassVar[AccountManager] = AccountManager()
-
-    class Meta:
-        db_table = "users"
-        constraints = [
-            models.UniqueConstraint(
-                Lower("username"), name="users_username_key", violation_error_message="This name is taken."
-            ),
-            models.UniqueConstraint(
-                Lower("email"), name="users_email_key", violation_error_message="This address is in use."
-            ),
-            models.CheckConstraint(
-                condition=Q(role="admin", is_staff=True) | (~Q(role="admin") & Q(is_staff=False)),
-                name="users_staff_are_admins",
-            ),
-            models.CheckConstraint(
-                condition=Q(is_superuser=False) | Q(role="admin"),
-                name="users_superusers_are_admins",
-                violation_error_message="A superuser's role is admin.",
-            ),
-            models.CheckConstraint(
-                condition=Q(erased_at=None) | Q(is_active=False, is_hidden=True),
-                name="users_erased_for_good",
-                violation_error_message="This player was erased; there is nobody to bring back.",
-            ),
-        ]
-        permissions = [
-            ("give_bonus", "Can give bonus points"),
-            ("adjust_score", "Can adjust scores"),
-            ("hide_user", "Can hide players from the boards"),
-            ("view_any_history", "Can read any player's history"),
-        ]
-
-    def __str__(self) -> str:
-        return self.username
-
-    @classmethod
-    def normalize_username(cls, username: str) -> str:
-        """As it is: `validate_username` demands NFC. Django's NFKC would make another name of it than was asked for."""
-        return username
-
-    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
-        """The role decides who may enter the admin site: `is_staff` follows it, and a superuser is an admin."""
-        authority = {"role", "is_staff", "is_superuser"}
-        if update_fields is None or authority.intersection(update_fields):
-            if self.is_superuser:
-                self.role = self.Role.ADMIN
-            self.is_staff = self.role == self.Role.ADMIN
-            update_fields = None if update_fields is None else authority.union(update_fields)
-        super().save(*args, update_fields=update_fields, **kwargs)
 
 
 class UserScore(models.Model):
@@ -126,6 +34,7 @@ class UserScore(models.Model):
             models.Index(F("total").desc(), "reached_at", F("user_id").desc(), name="user_scores_rank"),
             models.Index(fields=["changed_xid"], name="user_scores_changed"),
         ]
+        permissions = [("adjust_score", "Can adjust scores")]
 
     def __str__(self) -> str:
         return f"{self.user_id}: {self.total}"
@@ -174,6 +83,7 @@ class ScoreHistory(models.Model):
             models.Index("user", F("id").desc(), name="score_history_user"),
             BrinIndex(fields=["created_at"], name="score_history_created"),
         ]
+        permissions = [("view_any_history", "Can read any player's history")]
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.delta:+d} → {self.new_total}"
@@ -197,9 +107,7 @@ class Bonus(models.Model):
         db_table = "bonuses"
         verbose_name_plural = "bonuses"
         constraints = [models.UniqueConstraint(fields=["actor", "key"], name="bonuses_key_once")]
+        permissions = [("give_bonus", "Can give bonus points")]
 
     def __str__(self) -> str:
         return f"{self.points} to {self.user_id}"
-
-
-__all__ = ["AccountManager", "ApiKey", "Bonus", "ScoreHistory", "SignUpAddress", "User", "UserScore"]

@@ -6,10 +6,10 @@ from typing import Any
 
 from django.test import Client
 
-from scoreboard.models import User
+from accounts.models import User
 from tests.people import player
 
-USERS = "/admin/scoreboard/user/"
+USERS = "/admin/accounts/user/"
 ADJUST = f"{USERS}adjust/"
 
 

@@ -6,8 +6,8 @@ from typing import Any
 from django.http import HttpResponse
 from django.test import Client
 
+from accounts.models import User
 from api.problems import KINDS
-from scoreboard.models import User
 from tests.people import bearer
 
 TOP = "/api/v1/scoreboard/top"

@@ -11,11 +11,11 @@ from django.conf import settings as site
 from django.test import TransactionTestCase
 from pytest_django.fixtures import Settings
 
+from accounts.models import User
 from actions import broker, catalog, dead_letters
 from api import redis_client, throttles
 from leaderboard import boards, rebuild, snapshots
 from leaderboard.boards import Board
-from scoreboard.models import User
 from tests import database
 from tests.client import Api
 from tests.people import player

@@ -13,11 +13,13 @@ from django.db import connection
 from django.test import Client
 from rest_framework_simplejwt.tokens import RefreshToken
 
+from accounts import api_keys, attempts, second_factor
+from accounts.models import SignUpAddress, User
 from actions import queue, tokens
-from actions.models import Flag, FlaggedEntry
 from api import redis_client
-from scoreboard import api_keys, attempts, bonus, second_factor
-from scoreboard.models import ScoreHistory, SignUpAddress, User
+from integrity.models import Flag, FlaggedEntry
+from scoreboard import bonus
+from scoreboard.models import ScoreHistory
 from tests.admin_site import superuser
 from tests.database import tables
 from tests.people import give, player
@@ -42,7 +44,7 @@ def life(name: str = NAME) -> User:
     second_factor.enroll(zoe)
     api_keys.issue("game server", ["mint"], created_by=zoe)
     tokens.mint(zoe.pk, "WIN_MATCH")
-    queue.accept(zoe.pk, [], [])
+    queue.accept(zoe.pk, [])
     LogEntry.objects.log_actions(mod.pk, [zoe], CHANGE, f"Talked to {NAME}", single_object=True)
     flag = open_flag(zoe, now)
     LogEntry.objects.log_actions(mod.pk, [flag], CHANGE, f"{NAME} was too fast", single_object=True)

@@ -8,8 +8,8 @@ from typing import Any
 from django.contrib.auth.models import Permission
 from rest_framework_simplejwt.tokens import RefreshToken
 
+from accounts.models import User
 from actions import tokens
-from scoreboard.models import User
 from tests.client import MINT, UPDATE
 from tests.people import PASSWORD, update_body
 

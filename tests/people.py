@@ -8,11 +8,12 @@ from typing import Any
 from django.contrib.auth.hashers import make_password
 from rest_framework_simplejwt.tokens import AccessToken
 
+from accounts.models import User
 from actions import tokens
-from actions.admission import Submission
+from actions.submission import Submission
 from scoreboard import ledger
 from scoreboard.ledger import Entry, Outcome
-from scoreboard.models import ScoreHistory, User
+from scoreboard.models import ScoreHistory
 
 PASSWORD = "a long enough pass phrase"
 
@@ -64,6 +65,11 @@ def submission(minted: tokens.Minted, **changes: Any) -> Submission:
         "timestamp": time.time(),
     }
     return Submission(**{**values, **changes})
+
+
+def outcome(one: Submission) -> str:
+    """What became of it: paid, or the kind of its refusal."""
+    return "paid" if one.refusal is None else getattr(one.refusal, "kind", "invalid-request")
 
 
 def update_body(minted: tokens.Minted, **changes: Any) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from accounts.models import User
 from actions import queue, tokens
 from actions.models import QueuedWork
-from scoreboard.models import User, UserScore
+from scoreboard.models import UserScore
 from tests.client import UPDATE, Api
 from tests.people import update_body
 

@@ -8,7 +8,7 @@ from django_otp.oath import TOTP
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from scoreboard.models import User
+from accounts.models import User
 from tests.people import PASSWORD
 
 LOGIN = "/admin/login/"

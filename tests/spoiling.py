@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+from accounts.models import User
 from api import redis_client
 from leaderboard import boards
 from leaderboard.boards import Board
-from scoreboard.models import MAX_TOTAL, User
+from scoreboard.models import MAX_TOTAL
 
 
 class Hand:

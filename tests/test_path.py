@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
+from accounts.models import User
 from api import redis_client
 from leaderboard import boards
 from leaderboard.boards import Board
-from scoreboard.models import ScoreHistory, User
+from scoreboard.models import ScoreHistory
 from tests.agreement import assert_agreement, shown, sql_rows
 from tests.deploy.nginx import Web
 from tests.live.clients import Socket, viewer

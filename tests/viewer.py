@@ -16,7 +16,7 @@ class Viewer:
         self.board, self.limit = board, limit
         self.redis = cast(Any, redis_client.connection())
         self.pubsub = self.redis.pubsub()
-        self.pubsub.subscribe(boards.channel())
+        self.pubsub.subscribe(boards.channel(board))
         self.pubsub.get_message(timeout=60)
         self.epochs: set[str] = set()
         self.seen: Seen | None = None

@@ -6,7 +6,7 @@ from http.client import HTTPConnection
 from types import TracebackType
 from typing import Any
 
-from scoreboard.models import User
+from accounts.models import User
 from tests.client import MINT, UPDATE
 from tests.live.server import Server
 from tests.people import bearer

@@ -17,6 +17,6 @@ def create(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("actions", "0002_redeem")]
+    dependencies = [("actions", "0002_functions")]
 
     operations = [migrations.RunPython(create, migrations.RunPython.noop)]

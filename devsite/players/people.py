@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from django.templatetags.static import static
 
-from scoreboard.models import User
+from accounts.models import User
 
 # Ids derive from names, so that a later load recognises what an earlier one made.
 NAMESPACE = uuid.UUID("6d9a1c8e-0b0c-5f43-9a53-6b3f2f1d7c11")

@@ -1,5 +1,6 @@
 """The push side: one hub per process, and the viewers it tells, over WebSocket and Server-Sent Events.
 
-A reader starts at `hub`: announcements come in through `subscription`, a `feed` keeps each board's newest snapshot,
-`viewers` get it through their `wires`. Nothing here asks the database anything, but for one look at a session.
+`routing` leads to `consumers` (WebSocket) and `stream` (SSE), one consumer for each viewer. The `hub` is one member of
+the channel layer's `groups`; a `feed` keeps a board's newest snapshot; each `viewer` gets it through its `transport`.
+Nothing here asks the database anything, but for one look at a session.
 """

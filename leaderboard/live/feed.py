@@ -1,11 +1,8 @@
 """One board as this process pushes it: the newest snapshot, its viewers, and the throttle between the two."""
 
-from __future__ import annotations
-
 import asyncio
 import time
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
 
 import structlog
 from django.conf import settings
@@ -13,13 +10,11 @@ from django.conf import settings
 from leaderboard import rebuild
 from leaderboard.boards import Board
 from leaderboard.live import messages, metrics
-from leaderboard.live.packets import Packet
-from leaderboard.live.personal import Personal
+from leaderboard.live.messages import EncodedPage, Key, Packet
+from leaderboard.live.own_lines import OwnLines
+from leaderboard.live.viewer import Viewer
 from leaderboard.ranking import Lost, Page, Unavailable
-
-if TYPE_CHECKING:
-    from leaderboard.live.hub import Hub
-    from leaderboard.live.viewers import Key, Viewer
+from leaderboard.ranking.asynchronous import AsyncRanking
 
 log = structlog.get_logger(__name__)
 
@@ -29,37 +24,26 @@ PING_SECONDS = 15
 SLICE = 500  # viewers written to before the loop may do something else
 
 
-class Snapshot:
-    """The visible top at one (epoch, seq), encoded once for each limit in use."""
-
-    def __init__(self, board: Board, page: Page) -> None:
-        self.board = board
-        self.page = page
-        self.key: Key = (page.epoch or "", page.seq or 0)
-        self._packets: dict[int, Packet] = {}
-
-    def packet(self, limit: int) -> Packet:
-        packet = self._packets.get(limit)
-        if packet is None:
-            metrics.ENCODES.inc()
-            packet = self._packets[limit] = messages.update(self.board.slug, self.page, limit)
-        return packet
-
-
 class Feed:
-    """Leading and trailing edge: an announcement is read at once, or as soon as the last push is an interval old."""
+    """Leading and trailing edge: an announcement is read at once, or as soon as the last push is an interval old.
 
-    def __init__(self, hub: Hub, board: Board) -> None:
-        self.hub = hub
+    `snapshot` is the newest there is, and stays while Redis is `away`: at the last look it did not have the board.
+    """
+
+    def __init__(
+        self, board: Board, ranking: AsyncRanking, follow: Callable[[str], None], unfollow: Callable[[str], None]
+    ) -> None:
         self.board = board
-        self.snapshot: Snapshot | None = None
+        self.snapshot: EncodedPage | None = None
+        self.away = False
         self.viewers: set[Viewer] = set()
-        self.personal = Personal(self)
+        self.own_lines = OwnLines(board, ranking, follow, unfollow)
+        self._ranking = ranking
         self._buckets: list[set[Viewer]] = [set() for _ in range(PING_SECONDS)]
+        self._turn = 0  # the bucket that was pinged last
         self._dirty = asyncio.Event()
         self._interval = settings.LEADERBOARD_PUSH_INTERVAL_MS / 1000
         self._pushed_at = 0.0  # time.monotonic()
-        self._away = False
         self._rebuild_at = 0.0  # time.monotonic() before which no further rebuild is started
         self._adopted = False  # the board is known to belong to the Redis it is read from
 
@@ -71,26 +55,40 @@ class Feed:
 
     def join(self, viewer: Viewer) -> None:
         """Counts the viewer in: from the next push on it is shown the board."""
+        viewer.latest = self.snapshot
         self.viewers.add(viewer)
-        viewer.bucket = self.hub.seconds % PING_SECONDS  # whose turn was last, and is again in 15 s
+        viewer.bucket = self._turn  # is pinged again in 15 s
         self._buckets[viewer.bucket].add(viewer)
-        metrics.CONNECTIONS.labels(viewer.transport).inc()
+        metrics.CONNECTIONS.labels(viewer.kind).inc()
 
     def leave(self, viewer: Viewer) -> None:
+        """Forgets the viewer; harmless when repeated."""
+        viewer.transport.detach()
         if viewer in self.viewers:
             self.viewers.remove(viewer)
             self._buckets[viewer.bucket].discard(viewer)
-            self.personal.forget(viewer)
-            metrics.CONNECTIONS.labels(viewer.transport).dec()
+            self.own_lines.forget(viewer)
+            metrics.CONNECTIONS.labels(viewer.kind).dec()
+
+    def tell(self, packet: Packet) -> None:
+        """Rare news for everyone who watches."""
+        for viewer in tuple(self.viewers):
+            viewer.reply(packet)
 
     def ping(self, second: int) -> None:
         """Pings a fifteenth of the viewers: all of them at once would be a burst for nothing."""
-        bucket = self._buckets[second % PING_SECONDS]
+        self._turn = second % PING_SECONDS
+        bucket = self._buckets[self._turn]
         if bucket:
             packet = messages.ping(self.page)
             for viewer in tuple(bucket):
-                if not viewer.wire.blocked:
-                    viewer.wire.write(packet)
+                if not viewer.transport.blocked:
+                    viewer.transport.write(packet)
+
+    def acknowledged(self, key: Key | None) -> None:
+        """A viewer says it has this; how long that took is known for the newest one."""
+        if self.snapshot is not None and self.snapshot.key == key:
+            metrics.ACKNOWLEDGED.observe(time.monotonic() - self._pushed_at)
 
     # --- the board ---
 
@@ -100,11 +98,6 @@ class Feed:
         if known is None or known.key[0] != epoch or known.key[1] < seq:
             self._dirty.set()
 
-    def acknowledged(self, key: Key) -> None:
-        """A viewer says it has this; how long that took is known for the newest one."""
-        if self.snapshot is not None and self.snapshot.key == key:
-            metrics.ACKNOWLEDGED.observe(time.monotonic() - self._pushed_at)
-
     def touch(self) -> None:
         """Announcements may have been missed, and this may be another Redis: have the board read soon."""
         self._adopted = False
@@ -112,10 +105,10 @@ class Feed:
 
     async def run(self) -> None:
         """Reads and pushes for as long as the process lives."""
-        patience = 0.0
+        wait = 0.0
         while True:
             try:
-                async with asyncio.timeout(patience):
+                async with asyncio.timeout(wait):
                     await self._dirty.wait()
             except TimeoutError:
                 pass
@@ -123,11 +116,11 @@ class Feed:
             # Cleared before reading: what is announced from here on may not be in the answer.
             self._dirty.clear()
             try:
-                patience = REREAD_SECONDS if await self.refresh() else RETRY_SECONDS
+                wait = REREAD_SECONDS if await self.refresh() else RETRY_SECONDS
             except Exception:
                 # A defect, met on what one board holds: the next look may not meet it, and other boards go on.
                 log.exception("live_push_failed", board=self.board.slug)
-                patience = REREAD_SECONDS
+                wait = REREAD_SECONDS
 
     async def refresh(self) -> bool:
         """Reads the board and pushes it if it changed; returns whether Redis had it."""
@@ -142,27 +135,26 @@ class Feed:
             self._rebuild()
             return False
         metrics.READS.labels("read").inc()
-        if self._away:
-            self._away = False
+        if self.away:
+            self.away = False
             log.info("live_board_back", board=self.board.slug, epoch=page.epoch)
-        snapshot = Snapshot(self.board, page)
+        snapshot = EncodedPage(self.board.slug, page)
         if self.snapshot is None or self.snapshot.key != snapshot.key:
             await self._push(snapshot)
         return True
 
     async def read(self) -> Page:
         """The board as Redis has it, never older than what is known of its epoch. Raises Unavailable, Lost."""
-        source = self.hub.source
         epoch, seq = self.snapshot.key if self.snapshot else ("", 0)
         if not self._adopted:
             self._adopted = True  # before asking: a reconnection meanwhile must ask again
-            await source.adopt(self.board)
-        page = await source.top(self.board)
+            await self._ranking.adopt(self.board)
+        page = await self._ranking.top(self.board)
         if page.epoch != epoch:
-            await source.adopt(self.board)  # a rebuilt board does not know yet where it is
+            await self._ranking.adopt(self.board)  # a rebuilt board does not know yet where it is
         elif (page.seq or 0) < seq:
-            await source.adopt(self.board, gone_back=epoch)
-            page = await source.top(self.board)
+            await self._ranking.adopt(self.board, gone_back=epoch)
+            page = await self._ranking.top(self.board)
         return page
 
     def _rebuild(self) -> None:
@@ -174,23 +166,20 @@ class Feed:
     def _missing(self, outcome: str, **details: str) -> None:
         """Viewers keep what they have: it was true, and nothing newer is known."""
         metrics.READS.labels(outcome).inc()
-        if not self._away:
-            self._away = True
+        if not self.away:
+            self.away = True
             log.warning("live_board_missing", board=self.board.slug, outcome=outcome, **details)
 
-    async def _push(self, snapshot: Snapshot) -> None:
+    async def _push(self, snapshot: EncodedPage) -> None:
+        """Shows everyone the snapshot. One who joins meanwhile has been shown it already."""
         self.snapshot = snapshot
         self._pushed_at = time.monotonic()
         metrics.PUSHES.labels(self.board.slug).inc()
-        await self.broadcast()
-        self.personal.wake()
-
-    async def broadcast(self) -> None:
-        """Shows everyone the newest snapshot. Whoever joins meanwhile has been shown it already."""
         for part in slices(self.viewers):
             for viewer in part:
-                viewer.show()
+                viewer.show(snapshot)
             await asyncio.sleep(0)
+        self.own_lines.wake()
 
 
 def slices(viewers: Iterable[Viewer]) -> Iterable[tuple[Viewer, ...]]:

@@ -5,51 +5,57 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine
 from typing import Any
 
 import structlog
 from django.conf import settings
-from redis.exceptions import RedisError
 
 from leaderboard import boards
-from leaderboard.live import messages, metrics
-from leaderboard.live.admission import Admission
+from leaderboard.live import messages, metrics, refusals
+from leaderboard.live.capacity import Capacity
 from leaderboard.live.feed import Feed, slices
 from leaderboard.live.groups import Groups
-from leaderboard.live.source import Source
-from leaderboard.live.subscription import Subscription
-from leaderboard.live.viewers import Viewer
+from leaderboard.live.viewer import Viewer
+from leaderboard.ranking.asynchronous import AsyncRanking
 
 log = structlog.get_logger(__name__)
 
-STOP_SECONDS = 1.0  # for Redis to hear that we leave
+STOP_SECONDS = 1.0  # for its tasks to end, and for Redis to hear that we leave
 FAREWELL_SECONDS = 3.0  # for viewers to take the goodbye; then they are cut
 GRACE_SECONDS = 1.0  # between telling a stalled viewer that it was too slow and cutting it
 
 
 class Hub:
-    """Belongs to one event loop. `feeds` by board slug; `blocked`: the viewers that accept no bytes right now."""
+    """Belongs to one event loop. `feeds`: the boards by slug, each with its newest snapshot and its viewers."""
 
     def __init__(self) -> None:
-        self.blocked: set[Viewer] = set()
-        self.source = Source()
-        self.groups = Groups(self)
-        self.feeds = {board.slug: Feed(self, board) for board in boards.BOARDS.values()}
-        self.admission = Admission()
+        self.ranking = AsyncRanking()
+        self.groups = Groups(self.received, self.touch)
+        self.feeds = {
+            board.slug: Feed(board, self.ranking, self.groups.follow, self.groups.unfollow)
+            for board in boards.BOARDS.values()
+        }
+        self.capacity = Capacity()
         self.closing = False
-        self.seconds = 0  # ticks so far
-        self._subscription = Subscription(self.source.redis, self.announced, self.renewed)
         self._tasks: list[asyncio.Task[None]] = []
 
-    # --- announcements ---
+    # --- what the groups bring ---
 
-    def announced(self, board: str, epoch: str, seq: int) -> None:
-        feed = self.feeds.get(board)
-        if feed is not None:
-            feed.announced(epoch, seq)
+    def received(self, message: dict[str, Any]) -> None:
+        """Hands a group's message on inside. Raises KeyError, TypeError for one that is not as it should be."""
+        for slug, feed in self.feeds.items():
+            match message["type"]:
+                case "board.changed" if message["board"] == slug:
+                    feed.announced(message["epoch"], message["seq"])
+                case "notice.board" if message["board"] == slug:
+                    feed.tell(messages.notice(slug, message["code"], message["detail"]))
+                case "notice.player":
+                    feed.own_lines.tell(message["player"], messages.notice(None, message["code"], message["detail"]))
+                case "standing.changed" if message["player"] in feed.own_lines.players:
+                    feed.own_lines.wake()
 
-    def renewed(self) -> None:
+    def touch(self) -> None:
         """Announcements may have been missed."""
         for feed in self.feeds.values():
             feed.touch()
@@ -57,12 +63,13 @@ class Hub:
     # --- life ---
 
     def start(self) -> None:
-        self._spawn(self._subscription.run(), "subscription")
+        for board in boards.BOARDS.values():
+            self.groups.follow(boards.group(board))
         self._spawn(self.groups.run(), "groups")
         self._spawn(self._tick(), "tick")
         for slug, feed in self.feeds.items():
             self._spawn(feed.run(), f"feed {slug}")
-            self._spawn(feed.personal.run(), f"personal {slug}")
+            self._spawn(feed.own_lines.run(), f"own lines {slug}")
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=f"hub {name}")
@@ -76,13 +83,15 @@ class Hub:
             os.kill(os.getpid(), signal.SIGTERM)  # in order: viewers are told to come back
 
     async def stop(self) -> None:
+        """Ends its tasks; at most twice STOP_SECONDS, whatever Redis does."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        with contextlib.suppress(TimeoutError, RedisError, OSError):
+        _, left = await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
+        if left:
+            log.warning("live_hub_hangs", tasks=sorted(task.get_name() for task in left))
+        with contextlib.suppress(TimeoutError, OSError):
             async with asyncio.timeout(STOP_SECONDS):
-                await self.groups.close()
-                await self.source.close()
+                await self.ranking.close()
 
     def viewers(self) -> list[Viewer]:
         return [viewer for feed in self.feeds.values() for viewer in feed.viewers]
@@ -92,41 +101,41 @@ class Hub:
         self.closing = True
         for part in slices(self.viewers()):
             for viewer in part:
-                if viewer.wire.blocked:
-                    viewer.wire.abort()
+                if viewer.transport.blocked:
+                    viewer.transport.abort()
                 else:
-                    viewer.wire.write(messages.bye())
-                    viewer.wire.close(messages.CLOSING_DOWN, "shutting down")
+                    viewer.transport.write(messages.bye())
+                    viewer.transport.close(refusals.CLOSING_DOWN, "shutting down")
             await asyncio.sleep(0)
         deadline = time.monotonic() + FAREWELL_SECONDS
         while (left := self.viewers()) and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
         for viewer in left:
-            viewer.wire.abort()
+            viewer.transport.abort()
 
     # --- once a second ---
 
     async def _tick(self) -> None:
-        started = time.monotonic()
+        started, second = time.monotonic(), 0
         while True:
-            await asyncio.sleep(started + self.seconds + 1 - time.monotonic())
-            self.seconds += 1
+            second += 1
+            await asyncio.sleep(started + second - time.monotonic())
             for feed in self.feeds.values():
-                feed.ping(self.seconds)
-            self._evict(tuple(self.blocked))
-            metrics.BLOCKED.set(len(self.blocked))
+                feed.ping(second)
+                self._evict(feed)
+            metrics.BLOCKED.set(sum(viewer.transport.blocked for viewer in self.viewers()))
             metrics.TASKS.set(len(asyncio.all_tasks()))
 
-    def _evict(self, blocked: Iterable[Viewer]) -> None:
+    def _evict(self, feed: Feed) -> None:
         """Closes those that accepted no byte for too long. A close frame would wait behind what they do not read."""
         now = time.monotonic()
-        for viewer in blocked:
+        for viewer in tuple(feed.viewers):
             if viewer.stalled_for(now) >= settings.LEADERBOARD_EVICT_SECONDS:
-                metrics.EVICTIONS.labels(viewer.transport).inc()
-                log.info("live_viewer_evicted", transport=viewer.transport, bytes_waiting=viewer.waiting)
-                viewer.leave()
-                viewer.wire.close(messages.TOO_SLOW, "too slow")
-                asyncio.get_running_loop().call_later(GRACE_SECONDS, viewer.wire.abort)
+                metrics.EVICTIONS.labels(viewer.kind).inc()
+                log.info("live_viewer_evicted", transport=viewer.kind, bytes_waiting=viewer.waiting)
+                feed.leave(viewer)
+                viewer.transport.close(refusals.TOO_SLOW, "too slow")
+                asyncio.get_running_loop().call_later(GRACE_SECONDS, viewer.transport.abort)
 
 
 _hub: Hub | None = None

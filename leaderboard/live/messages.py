@@ -1,26 +1,84 @@
-"""Every message the server sends to viewers. Clients ignore types and members they do not know."""
+"""Every message the server sends to viewers, encoded once and written to many."""
 
+import json
 import random
+from typing import Any
 
 from django.conf import settings
 from websockets.frames import Frame, Opcode
 
-from leaderboard.live.packets import Packet
+from leaderboard.live import metrics
 from leaderboard.ranking import Page
 from leaderboard.snapshots import row_data
 
 RETRY_MS = (1000, 6000)  # jitter: viewers of a server that left come back over five seconds, not all at once
-
 MAX_MESSAGE = 4096  # bytes a client may send in one message
-CLOSING_DOWN = 4000
-IDENTITY_UNKNOWN = 4001  # the session could not be looked up just now
-FULL = 4002
-TOO_SLOW = 4408
-NOT_AUTHENTICATED = 4501
-ORIGIN_REFUSED = 4503
-BAD_REQUEST = 4504  # the query names no board, or a limit outside 1 to 100
-TOO_BIG = 4513
-TOO_MANY = 4529
+
+Key = tuple[str, int]  # epoch, seq
+
+
+class Packet:
+    """One message: as JSON, as a WebSocket frame, as an SSE event. Clients ignore types and members they do not know.
+
+    `fields` is the message with its `type`; `event_id` is what SSE gives as `id:`, if anything. `prelude` is put before
+    the SSE event as it is: a comment or a `retry:` line with its line end.
+    """
+
+    __slots__ = ("_chunk", "_event", "_frame", "event_id", "kind", "payload", "prelude")
+
+    def __init__(self, fields: dict[str, Any], *, event_id: str = "", prelude: str = "") -> None:
+        self.kind: str = fields["type"]
+        # "replace": half a surrogate pair, which Redis can hold and UTF-8 cannot, must not stop a push.
+        self.payload = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+        self.event_id = event_id
+        self.prelude = prelude
+        self._frame: bytes | None = None
+        self._event: bytes | None = None
+        self._chunk: bytes | None = None
+
+    @property
+    def text(self) -> str:
+        """The message as JSON."""
+        return self.payload.decode()
+
+    @property
+    def frame(self) -> bytes:
+        """A whole, unmasked WebSocket text frame."""
+        if self._frame is None:
+            self._frame = Frame(Opcode.TEXT, self.payload).serialize(mask=False)
+        return self._frame
+
+    @property
+    def event(self) -> bytes:
+        """One Server-Sent Event. JSON has no line ends, so one `data:` line holds it."""
+        if self._event is None:
+            named = f"{self.prelude}event: {self.kind}\n" + (f"id: {self.event_id}\n" if self.event_id else "")
+            self._event = b"%bdata: %b\n\n" % (named.encode(), self.payload)
+        return self._event
+
+    @property
+    def chunk(self) -> bytes:
+        """The event as one chunk of HTTP's chunked coding."""
+        if self._chunk is None:
+            self._chunk = b"%x\r\n%b\r\n" % (len(self.event), self.event)
+        return self._chunk
+
+
+class EncodedPage:
+    """A board's visible top at one (epoch, seq), encoded once for each limit in use."""
+
+    def __init__(self, board: str, page: Page) -> None:
+        self.board = board
+        self.page = page
+        self.key: Key = (page.epoch or "", page.seq or 0)
+        self._packets: dict[int, Packet] = {}
+
+    def packet(self, limit: int) -> Packet:
+        packet = self._packets.get(limit)
+        if packet is None:
+            metrics.ENCODES.inc()
+            packet = self._packets[limit] = update(self.board, self.page, limit)
+        return packet
 
 
 def event_id(page: Page) -> str:
@@ -79,13 +137,8 @@ def error(code: str, detail: str) -> Packet:
     return Packet({"type": "error", "code": code, "detail": detail})
 
 
-def close_frame(code: int) -> bytes:
-    """For a connection whose library has already said goodbye in its own words."""
-    return Frame(Opcode.CLOSE, code.to_bytes(2, "big")).serialize(mask=False)
-
-
 def notice(board: str | None, code: str, detail: str) -> Packet:
-    """Something rare an operator or a task has to say; see `leaderboard.notices`."""
+    """Rare news from an operator or a task; see `leaderboard.notifications`."""
     return Packet({"type": "notice", "board": board, "code": code, "detail": detail})
 
 

@@ -20,7 +20,7 @@ EVICTIONS = Counter("scoreboard_live_evictions_total", "Viewers closed for accep
 REFUSALS = Counter("scoreboard_live_refusals_total", "Connections refused or closed for what they sent.", ["code"])
 READS = Counter("scoreboard_live_reads_total", "Reads of a board from Redis, by what came of them.", ["outcome"])
 SUBSCRIPTIONS = Counter(
-    "scoreboard_live_subscriptions_total", "Subscriptions made to the announcements; more than one: Redis was away."
+    "scoreboard_live_subscriptions_total", "Times the boards' groups were joined; more than one: Redis was away."
 )
 ACKNOWLEDGED = Histogram(
     "scoreboard_live_acknowledged_seconds",

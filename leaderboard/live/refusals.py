@@ -1,9 +1,22 @@
-"""Ending a WebSocket with a reason."""
+"""Ending a WebSocket with a reason: the close codes, and what is said before each."""
 
 import structlog
+from websockets.frames import Frame, Opcode
 
 from api.problems import Problem
-from leaderboard.live import messages, metrics
+from leaderboard.live import metrics
+from leaderboard.live.messages import MAX_MESSAGE
+
+# 4000 to 4499: come back. 4500 to 4999: nothing would change.
+CLOSING_DOWN = 4000
+IDENTITY_UNKNOWN = 4001  # the session could not be looked up just now
+FULL = 4002
+TOO_SLOW = 4408
+NOT_AUTHENTICATED = 4501
+ORIGIN_REFUSED = 4503
+BAD_REQUEST = 4504  # the query names no board, or a limit outside 1 to 100
+TOO_BIG = 4513
+TOO_MANY = 4529
 
 log = structlog.get_logger(__name__)
 
@@ -21,33 +34,41 @@ class Refused(Exception):
         log.info("live_refused", close_code=self.close_code, code=self.code, detail=self.detail)
 
 
+def close_frame(code: int) -> bytes:
+    """For a connection whose library has already said goodbye in its own words."""
+    return Frame(Opcode.CLOSE, code.to_bytes(2, "big")).serialize(mask=False)
+
+
+def closing_down() -> Refused:
+    return Refused(CLOSING_DOWN, "unavailable", "This server is shutting down.")
+
+
 def bad_request(problem: Problem) -> Refused:
     """For a query that cannot be served."""
     errors = problem.extra.get("errors", {})
     detail = "; ".join(f"{name}: {' '.join(said)}" for name, said in errors.items()) or problem.sentence
-    return Refused(messages.BAD_REQUEST, problem.kind, detail)
+    return Refused(BAD_REQUEST, problem.kind, detail)
 
 
 def full(problem: Problem) -> Refused:
-    return Refused(messages.FULL, problem.kind, problem.sentence)
+    return Refused(FULL, problem.kind, problem.sentence)
 
 
 def origin_refused() -> Refused:
-    return Refused(messages.ORIGIN_REFUSED, "forbidden", "Pages of this origin may not open the live board.")
+    return Refused(ORIGIN_REFUSED, "forbidden", "Pages of this origin may not open the live board.")
 
 
 def not_authenticated(detail: str) -> Refused:
-    return Refused(messages.NOT_AUTHENTICATED, "not-authenticated", detail)
+    return Refused(NOT_AUTHENTICATED, "not-authenticated", detail)
 
 
 def identity_unknown() -> Refused:
-    return Refused(messages.IDENTITY_UNKNOWN, "unavailable", "The session cannot be checked right now; try again.")
+    return Refused(IDENTITY_UNKNOWN, "unavailable", "The session cannot be checked right now; try again.")
 
 
 def too_big() -> Refused:
-    said = f"A message is larger than {messages.MAX_MESSAGE} bytes."
-    return Refused(messages.TOO_BIG, "payload-too-large", said)
+    return Refused(TOO_BIG, "payload-too-large", f"A message is larger than {MAX_MESSAGE} bytes.")
 
 
 def too_many(count: int, seconds: float) -> Refused:
-    return Refused(messages.TOO_MANY, "rate-limited", f"More than {count} messages in {seconds:.0f} s.")
+    return Refused(TOO_MANY, "rate-limited", f"More than {count} messages in {seconds:.0f} s.")

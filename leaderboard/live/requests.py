@@ -1,33 +1,32 @@
 """What a live request asks for, read from its ASGI scope: the same for WebSocket and SSE."""
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import cached_property
-from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlparse
 
+from channels.security.websocket import OriginValidator
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
 from api.problems import Problem
 from leaderboard import boards
 from leaderboard.boards import Board
-from leaderboard.live.wires import Scope
+from leaderboard.live.transport import Scope
 
 LIMIT = re.compile(r"[1-9][0-9]{0,2}")
 DEFAULT_LIMIT = 10
 MAX_FIELDS = 20
 
 
-@dataclass
 class LiveRequest:
     """The parts of a scope that the live side looks at. `headers` has the last value of each name."""
 
-    scope: Scope
-    headers: dict[str, str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.scope["headers"]}
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        # The page's origin as its browser states it; None from what is not a browser's cross-origin request.
+        self.origin = self.headers.get("origin")
 
     def query(self) -> tuple[Board, int]:
         """(board, limit). Raises Problem invalid-request, not-found. Unknown parameters are ignored."""
@@ -51,46 +50,38 @@ class LiveRequest:
         return boards.get(asked.get("board", "global")), int(limit)
 
     @cached_property
-    def origin(self) -> str | None:
-        """The page's origin as its browser states it; None from what is not a browser's cross-origin request."""
-        return self.headers.get("origin")
-
-    @cached_property
     def own_origin(self) -> bool:
         """Whether the page is one of the site's own.
 
         Compared with Host, which a page cannot choose; Host itself must be one of ours, or a name that someone else
         made point here would pass.
         """
-        if self.origin is None:
-            return False
-        if self.origin in settings.CSRF_TRUSTED_ORIGINS:
-            return True
         host = self.headers.get("host", "")
         domain, _ = split_domain_port(host)
         allowed = settings.ALLOWED_HOSTS or (["localhost", "127.0.0.1", "[::1]"] if settings.DEBUG else [])
-        try:
-            netloc = urlsplit(self.origin).netloc
-        except ValueError:
-            return False
-        return bool(domain) and netloc.lower() == host.lower() and validate_host(domain, allowed)
+        ours = [f"http://{host}", f"https://{host}"] if domain and validate_host(domain, allowed) else []
+        return self._from_one_of([*settings.CSRF_TRUSTED_ORIGINS, *ours])
 
     @property
     def origin_allowed(self) -> bool:
         """Own pages, the listed ones, and while the board is public any, if the list says so."""
-        if self.origin is None or self.own_origin or self.origin in settings.LEADERBOARD_ORIGINS:
+        if self.origin is None or anyone() or self.own_origin:
             return True
-        return anyone()
+        return self._from_one_of([origin for origin in settings.LEADERBOARD_ORIGINS if origin != "*"])
 
-    def cookie(self, name: str) -> str | None:
-        raw = self.headers.get("cookie")
-        if not raw:
-            return None
+    def _from_one_of(self, origins: Sequence[str]) -> bool:
+        if self.origin is None:
+            return False
         try:
-            morsel = SimpleCookie(raw).get(name)
-        except CookieError:
-            return None
-        return morsel.value if morsel else None
+            return bool(OriginValidator(None, origins).valid_origin(urlparse(self.origin)))
+        except ValueError:  # an origin that is no URL
+            return False
+
+    @property
+    def session(self) -> str | None:
+        """The value of the site's session cookie."""
+        value: str | None = self.scope["cookies"].get(settings.SESSION_COOKIE_NAME)
+        return value
 
 
 def anyone() -> bool:

@@ -3,14 +3,15 @@
 from typing import Any
 
 from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.sessions import CookieMiddleware
 from django.http import HttpRequest
 from django.urls import path, re_path
 
 from api.metrics import metrics_view
+from leaderboard.live.consumers import LiveConsumer
 from leaderboard.live.hub import hub, stop
-from leaderboard.live.stream import stream
-from leaderboard.live.websocket import live
-from leaderboard.live.wires import Receive, Scope, Send
+from leaderboard.live.stream import StreamConsumer
+from leaderboard.live.transport import Receive, Scope, Send
 
 
 async def no_such_socket(scope: Scope, receive: Receive, send: Send) -> None:
@@ -45,7 +46,7 @@ async def answer(send: Send, status: int, body: bytes, content_type: str) -> Non
 
 
 async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
-    """The hub is subscribed before the first viewer comes, and gone before the loop is."""
+    """The hub is there before the first viewer comes, and gone before the loop is."""
     while (await receive())["type"] == "lifespan.startup":
         hub()
         await send({"type": "lifespan.startup.complete"})
@@ -55,8 +56,9 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
 
 def application(otherwise: Any = not_here) -> Any:
     """The live side as an ASGI application; `otherwise` answers every HTTP request that is not its own."""
+    stream = CookieMiddleware(StreamConsumer.as_asgi())
     http = {"api/v1/scoreboard/stream": stream, "healthz": healthz, "metrics": metrics}
-    websocket = {"scoreboard/live": live}
+    websocket = {"scoreboard/live": CookieMiddleware(LiveConsumer.as_asgi())}
     return ProtocolTypeRouter(
         {
             "http": URLRouter([*routes(http), re_path(r"", view(otherwise))]),

@@ -1,69 +1,118 @@
-"""Server-Sent Events: `GET /api/v1/scoreboard/stream`."""
+"""Server-Sent Events: `GET /api/v1/scoreboard/stream`, for viewers that say nothing after their request."""
 
 import json
+import re
+from typing import NoReturn
 
 import structlog
+from channels.exceptions import StopConsumer
+from channels.generic.http import AsyncHttpConsumer
+from django.conf import settings
 from structlog.contextvars import bind_contextvars
 
 from api.problems import CONTENT_TYPE, Problem, document
 from api.request_ids import accept_or_make
 from leaderboard.boards import Board
-from leaderboard.live import metrics
-from leaderboard.live.hub import Hub, hub
+from leaderboard.live import credentials, metrics
+from leaderboard.live.consumers import BoardConsumer
+from leaderboard.live.credentials import NotAuthenticated, Unknown
+from leaderboard.live.hub import hub
 from leaderboard.live.requests import LiveRequest, anyone
-from leaderboard.live.watcher import Watcher
-from leaderboard.live.wires import Receive, Scope, Send, wire_of
+from leaderboard.live.transport import Message
 
 log = structlog.get_logger(__name__)
 
 METHODS = "GET, OPTIONS"
 HEADERS = "Authorization, Cache-Control, Last-Event-ID, X-Request-ID"  # those a page of another origin may send
 RETRY_SECONDS = "2"
+SEQ = re.compile(r"[0-9]{1,15}")
 
 Headers = dict[str, str]
 
 
-async def stream(scope: Scope, receive: Receive, send: Send) -> None:
-    """The ASGI application: one viewer from request to disconnect."""
-    request = LiveRequest(scope)
-    request_id = accept_or_make(request.headers.get("x-request-id"))
-    bind_contextvars(request_id=request_id)
-    headers = {"X-Request-ID": request_id, **cors(request)}
-    if scope["method"] == "OPTIONS" and "access-control-request-method" in request.headers:
-        await start(send, 204, {**headers, **preflight()})
-        await send({"type": "http.response.body", "body": b""})
-        return
-    try:
-        board, limit = judge(request, hub())
-        address = hub().admission.enter(request)
-    except Problem as problem:
-        await refuse(send, problem, headers, with_body=scope["method"] != "HEAD")
-        return
-    watcher = Watcher(hub().feeds[board.slug], limit, wire_of(scope, send))
-    try:
-        await watcher.admit(request)
-        await start(send, 200, {**headers, **opening()})
-        watcher.open(request.headers.get("last-event-id"))
-        del request  # a viewer stays for hours
-        while (await receive())["type"] != "http.disconnect":
-            pass
-    except Problem as problem:
-        await refuse(send, problem, headers, with_body=True)
-    finally:
-        watcher.end()
-        hub().admission.leave(address)
+class StreamConsumer(BoardConsumer, AsyncHttpConsumer):  # type: ignore[misc]
+    """One viewer from request to disconnect."""
+
+    kind = "sse"
+    first_message = {"type": "http.request"}  # a body, if one comes, is not waited for
+
+    async def http_request(self, message: Message) -> None:
+        """Channels' own would end the response when `handle` returns; this one goes on until the client leaves."""
+        if message is self.first_message:
+            await self.handle(b"")
+
+    async def handle(self, body: bytes) -> None:
+        request = LiveRequest(self.scope)
+        request_id = accept_or_make(request.headers.get("x-request-id"))
+        bind_contextvars(request_id=request_id)
+        self.headers = {"X-Request-ID": request_id, **cors(request)}
+        if self.scope["method"] == "OPTIONS" and "access-control-request-method" in request.headers:
+            await self.send_response(204, b"", headers=encoded({**self.headers, **preflight()}))
+            raise StopConsumer
+        try:
+            self.enter(request, *judge(request))
+            await self.admit(request)
+        except Problem as problem:
+            await self.explain(problem)
+        await self.send_headers(status=200, headers=encoded({**self.headers, **opening()}))
+        self.show(claim(request.headers.get("last-event-id")))
+        self.scope = {}  # a viewer stays for hours
+
+    async def admit(self, request: LiveRequest) -> None:
+        """Raises Problem not-authenticated, unavailable; on a public board the credentials keep nobody out."""
+        # Browsers leave Origin out of their own pages' GET requests, and never out of another origin's.
+        session = request.session if request.origin is None or request.own_origin else None
+        try:
+            if token := credentials.bearer(request.headers.get("authorization")):
+                self.credentials.present_token(token)
+            elif session and settings.LEADERBOARD_PUBLIC:
+                self.credentials.present_session(session)
+            elif session:
+                await self.credentials.prove_session(session)
+        except NotAuthenticated as error:
+            if not settings.LEADERBOARD_PUBLIC:
+                raise challenge(str(error)) from error
+            metrics.REFUSALS.labels("ignored-token").inc()
+        except Unknown as error:
+            said = "The session cannot be checked right now; try again."
+            raise Problem("unavailable", said, headers={"Retry-After": RETRY_SECONDS}) from error
+        if not settings.LEADERBOARD_PUBLIC and self.credentials.identity is None:
+            raise challenge("Sign in to see this board.")
+
+    async def explain(self, problem: Problem) -> NoReturn:
+        """The answer to a request that cannot be served."""
+        said = document(problem.kind, problem.sentence, status=problem.status_code, extra=problem.extra)
+        metrics.REFUSALS.labels(str(problem.status_code)).inc()
+        log.info("live_refused", status=problem.status_code, code=problem.kind, detail=problem.sentence)
+        body = json.dumps(said).encode()
+        about = {"Content-Type": CONTENT_TYPE, "Content-Length": str(len(body)), "Cache-Control": "no-store"}
+        headers = encoded({**self.headers, **about, **problem.headers})
+        await self.send_response(problem.status_code, b"" if self.scope["method"] == "HEAD" else body, headers=headers)
+        raise StopConsumer
 
 
-def judge(request: LiveRequest, hub: Hub) -> tuple[Board, int]:
+def judge(request: LiveRequest) -> tuple[Board, int]:
     """(board, limit) of a request that may be served. Raises Problem."""
     if request.scope["method"] != "GET":
         said = f"Method {request.scope['method']!r} is not allowed."
         raise Problem("method-not-allowed", said, headers={"Allow": METHODS})
     if not request.origin_allowed:
         raise Problem("forbidden", "Pages of this origin may not open the live board.")
-    if hub.closing:
+    if hub().closing:
         raise Problem("unavailable", "This server is shutting down.", headers={"Retry-After": RETRY_SECONDS})
     return request.query()
+
+
+def claim(last_event_id: str | None) -> tuple[str, int | None] | None:
+    """The (epoch, seq) that a viewer who comes back says it has."""
+    if last_event_id is None:
+        return None
+    epoch, _, seq = last_event_id.rpartition(":")
+    return epoch, int(seq) if SEQ.fullmatch(seq) else None
+
+
+def challenge(detail: str) -> Problem:
+    return Problem("not-authenticated", detail, headers={"WWW-Authenticate": 'Bearer realm="api"'})
 
 
 def opening() -> Headers:
@@ -92,16 +141,5 @@ def preflight() -> Headers:
     }
 
 
-async def start(send: Send, status: int, headers: Headers) -> None:
-    encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": status, "headers": encoded})
-
-
-async def refuse(send: Send, problem: Problem, headers: Headers, *, with_body: bool) -> None:
-    said = document(problem.kind, problem.sentence, status=problem.status_code, extra=problem.extra)
-    metrics.REFUSALS.labels(str(problem.status_code)).inc()
-    log.info("live_refused", status=problem.status_code, code=problem.kind, detail=problem.sentence)
-    body = json.dumps(said).encode()
-    about = {"Content-Type": CONTENT_TYPE, "Content-Length": str(len(body)), "Cache-Control": "no-store"}
-    await start(send, problem.status_code, {**headers, **about, **problem.headers})
-    await send({"type": "http.response.body", "body": body if with_body else b""})
+def encoded(headers: Headers) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]

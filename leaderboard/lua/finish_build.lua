@@ -1,11 +1,11 @@
 -- Opens a rebuilt board under a new epoch and tells every viewer.
 --
 -- KEYS  rank, player, profile, meta
--- ARGV  1 builder's token   2 new epoch   3 sweep watermark   4 now, Unix seconds   5 channel   6 board slug
---       7 run id of this Redis, see adopt.lua
+-- ARGV  1 board slug   2 channel   3 now, Unix seconds   4 run id of this Redis   5 new epoch
+--       6 builder's token   7 sweep watermark
 -- Returns 1, or 0 when another builder took over.
-if redis.call('HGET', KEYS[4], 'building') ~= ARGV[1] then return 0 end
-redis.call('HDEL', KEYS[4], 'building')
-redis.call('HSET', KEYS[4], 'epoch', ARGV[2], 'seq', 1, 'swept', ARGV[3], 'updated', ARGV[4], 'run', ARGV[7])
-redis.call('PUBLISH', ARGV[5], cjson.encode({board = ARGV[6], epoch = ARGV[2], seq = 1}))
+if redis.call('HGET', META, 'building') ~= ARGV[6] then return 0 end
+redis.call('HDEL', META, 'building')
+redis.call('HSET', META, 'swept', ARGV[7])
+renew(ARGV[5], ARGV[4])
 return 1

@@ -1,5 +1,5 @@
-"""The admin site of the write side: people, adjustments, and what happened, which nobody edits."""
+"""The admin site of the write side: players' scores, and what happened to them, which nobody edits."""
 
-from scoreboard.admin import keys, records, sign_in, users
+from scoreboard.admin import records
 
-__all__ = ["keys", "records", "sign_in", "users"]
+__all__ = ["records"]

@@ -3,7 +3,7 @@ recorded is what was shown."""
 
 import uuid
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -16,34 +16,27 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
+from accounts.admin.records import actor
+from accounts.admin.users import UserAdmin
+from accounts.models import User
 from scoreboard import adjustments
 from scoreboard.adjustments import MAX_PLAYERS, Change, Line, Plan
 from scoreboard.admin.adjust_form import AdjustForm, UserIds
 from scoreboard.ledger import Outcome
-from scoreboard.models import User
-
-if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[User]
-else:
-    ModelAdmin = admin.ModelAdmin
 
 SALT = "scoreboard.adjustment"
 PLAN_SECONDS = 3600  # how long a preview can be confirmed
 
 
-class AdjustScores(ModelAdmin):
+class AdjustScores(UserAdmin):
     """The part of the user admin that adjusts scores."""
-
-    def manageable(self, request: HttpRequest, users: QuerySet[User]) -> QuerySet[User]:
-        """Those of `users` that this admin may act upon."""
-        raise NotImplementedError
 
     def has_adjust_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("scoreboard.adjust_score"))
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.adjust_view)
-        return [path("adjust/", view, name="scoreboard_user_adjust"), *super().get_urls()]
+        return [path("adjust/", view, name="accounts_user_adjust"), *super().get_urls()]
 
     @admin.action(description="Adjust the scores of selected players", permissions=["adjust"])
     def adjust_scores(self, request: HttpRequest, selected: QuerySet[User]) -> HttpResponse | None:
@@ -74,7 +67,7 @@ class AdjustScores(ModelAdmin):
             players = []
         if not players:
             messages.error(request, "None of these players can be adjusted by you.")
-            return HttpResponseRedirect(reverse("admin:scoreboard_user_changelist"))
+            return HttpResponseRedirect(reverse("admin:accounts_user_changelist"))
         return self.page(request, "ask", {"title": "Adjust scores", "form": form, "players": players})
 
     def show(self, request: HttpRequest, ids: list[uuid.UUID], change: Change) -> HttpResponse:
@@ -100,7 +93,7 @@ class AdjustScores(ModelAdmin):
         plan = unseal(sealed, actor(request).pk)
         if plan is None:
             messages.error(request, "This preview has expired or is not yours. Nothing was changed; start again.")
-            return HttpResponseRedirect(reverse("admin:scoreboard_user_changelist"))
+            return HttpResponseRedirect(reverse("admin:accounts_user_changelist"))
         ids = [line.user_id for line in plan.lines]
         players = self.players(request, ids)
         if set(players) != set(ids):
@@ -114,8 +107,8 @@ class AdjustScores(ModelAdmin):
             return self.show(request, ids, plan.change)
         tell(request, players, outcomes)
         if len(ids) == 1:
-            return HttpResponseRedirect(reverse("admin:scoreboard_user_change", args=ids))
-        return HttpResponseRedirect(reverse("admin:scoreboard_user_changelist"))
+            return HttpResponseRedirect(reverse("admin:accounts_user_change", args=ids))
+        return HttpResponseRedirect(reverse("admin:accounts_user_changelist"))
 
     def players(self, request: HttpRequest, ids: list[uuid.UUID]) -> dict[uuid.UUID, User]:
         """Those that exist and that this admin may act upon, in the order of `ids`."""
@@ -125,12 +118,7 @@ class AdjustScores(ModelAdmin):
     def page(self, request: HttpRequest, name: str, context: dict[str, Any]) -> HttpResponse:
         whole = {**self.admin_site.each_context(request), "opts": self.opts, "media": self.media, **context}
         request.current_app = self.admin_site.name
-        return TemplateResponse(request, f"admin/scoreboard/user/adjust_{name}.html", whole)
-
-
-def actor(request: HttpRequest) -> User:
-    """Who acts; the admin site has made sure that it is a user."""
-    return cast(User, request.user)
+        return TemplateResponse(request, f"admin/scoreboard/adjust_{name}.html", whole)
 
 
 def seal(plan: Plan, actor_id: uuid.UUID) -> str:

@@ -8,9 +8,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from accounts.models import User
 from actions import tokens
 from actions.models import ActionToken, ActionType, QueuedWork
-from scoreboard.models import User
 from tests.admin_site import admin, signed_in, superuser
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]

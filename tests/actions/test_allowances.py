@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from pytest_django.fixtures import Settings
 
+from accounts.models import User
 from actions import catalog, tokens
 from actions.models import ActionToken, ActionType
-from scoreboard.models import User
 from tests.client import MINT, UPDATE, Api, assert_problem
 from tests.people import bearer, update_body
 

@@ -8,10 +8,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from accounts.models import User
 from actions import tokens
 from actions.models import ActionToken, ActionType
 from api.parsers import MAX_BATCH_BODY_BYTES
-from scoreboard.models import MAX_TOTAL, ScoreHistory, User, UserScore
+from scoreboard.models import MAX_TOTAL, ScoreHistory, UserScore
 from tests.client import UPDATE, Api, assert_problem
 from tests.people import give, player, update_body
 

@@ -21,8 +21,9 @@ import jwt
 import pytest
 from pytest_django.fixtures import Settings
 
+from accounts.models import User
 from actions import tokens
-from scoreboard.models import ScoreHistory, User
+from scoreboard.models import ScoreHistory
 from tests.client import MINT, UPDATE, Api, assert_problem
 from tests.deploy.nginx import Web
 from tests.live.server import PATIENCE, eventually

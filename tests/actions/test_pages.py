@@ -3,9 +3,9 @@
 import pytest
 from django.test import Client
 
+from accounts.models import User
 from actions.models import ActionType
 from leaderboard.boards import Board
-from scoreboard.models import User
 from tests.people import give
 
 

@@ -5,11 +5,12 @@ import uuid
 import pytest
 from django.db import connection
 
+from accounts import api_keys
+from accounts.models import User
 from actions import queue
 from actions.models import QueuedWork
 from leaderboard.boards import Board
-from scoreboard import api_keys
-from scoreboard.models import ScoreHistory, User
+from scoreboard.models import ScoreHistory
 from tests.agreement import assert_agreement
 from tests.client import UPDATE, Api, assert_problem
 from tests.queued import BATCH, PREFER, accepted, fresh, queued, results, status, total

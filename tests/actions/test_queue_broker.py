@@ -11,10 +11,10 @@ from django.conf import settings as site
 from django.utils import timezone
 from prometheus_client import REGISTRY
 
+from accounts.models import User
 from actions import broker, dead_letters, queue
 from actions.models import QueuedWork
 from api import redis_client
-from scoreboard.models import User
 from tests.client import Api
 from tests.faults.redis_of_our_own import OwnRedis, own_redis
 from tests.queued import fresh, queued, results, total

@@ -10,10 +10,11 @@ from django.db.models import F
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
+from accounts.models import User
 from actions import queue, tasks, tokens
 from actions.models import ActionToken, ActionType, QueuedWork
 from leaderboard.boards import Board
-from scoreboard.models import ScoreHistory, User
+from scoreboard.models import ScoreHistory
 from tests.agreement import assert_agreement
 from tests.client import UPDATE, Api, assert_problem
 from tests.people import update_body

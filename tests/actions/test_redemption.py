@@ -11,16 +11,16 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts.models import User
 from actions import redemption, tasks, tokens
 from actions.models import ActionToken, ActionType
-from actions.outcomes import Redeemed
 from actions.tokens import Minted
 from api.problems import Problem
 from leaderboard.boards import Board
-from scoreboard.models import MAX_TOTAL, ScoreHistory, User, UserScore
+from scoreboard.models import MAX_TOTAL, ScoreHistory, UserScore
 from tests.agreement import assert_agreement
 from tests.client import UPDATE, Api, assert_problem
-from tests.people import give, submission, update_body
+from tests.people import give, outcome, submission, update_body
 
 pytestmark = pytest.mark.usefixtures("board", "unlimited", "quiet_log")
 
@@ -187,11 +187,6 @@ def test_a_token_whose_row_lost_its_mark_is_not_paid_again(api: Api, alice: User
 # --- Several at once --------------------------------------------------------------------------------
 
 
-def kinds(results: list[redemption.Result]) -> list[str]:
-    """What became of each."""
-    return ["paid" if isinstance(one, Redeemed) else getattr(one, "kind", "invalid-request") for one in results]
-
-
 def test_each_of_many_is_judged_alone_in_its_place(board: Board, alice: User, bob: User) -> None:
     good = [tokens.mint(alice.pk, "WIN_MATCH") for _ in range(3)]
     stranger = tokens.mint(bob.pk, "WIN_MATCH")
@@ -210,8 +205,8 @@ def test_each_of_many_is_judged_alone_in_its_place(board: Board, alice: User, bo
         submission(good[2]),
         submission(good[2]),
     ]
-    results = redemption.redeem_all(alice.pk, handed_in)
-    assert kinds(results) == [
+    redemption.redeem_all(alice.pk, handed_in)
+    assert [outcome(one) for one in handed_in] == [
         "paid",
         "token-invalid",
         "paid",
@@ -223,10 +218,10 @@ def test_each_of_many_is_judged_alone_in_its_place(board: Board, alice: User, bo
         "paid",
         "already-redeemed",
     ]
-    paid = [result for result in results if isinstance(result, Redeemed)]
-    assert [result.new_score for result in paid] == [50, 100, 150]
-    repeats = [result for result in results if isinstance(result, Problem) and result.kind == "already-redeemed"]
-    assert [repeat.extra["original"]["new_score"] for repeat in repeats] == [50, 150]
+    assert [one.new_score for one in handed_in if not one.refusal] == [50, 100, 150]
+    refusals = [one.refusal for one in handed_in if isinstance(one.refusal, Problem)]
+    originals = [refusal.extra["original"] for refusal in refusals if refusal.kind == "already-redeemed"]
+    assert [original["new_score"] for original in originals] == [50, 150]
     assert total(alice) == 150
     assert total(bob) == 0
     assert_agreement(board)
@@ -236,21 +231,24 @@ def test_many_that_reach_the_end_of_the_range_are_paid_while_they_fit(board: Boa
     give(alice, MAX_TOTAL - 60)
     big, small = tokens.mint(alice.pk, "WIN_MATCH"), tokens.mint(alice.pk, "COMPLETE_TASK")
     twice = tokens.mint(alice.pk, "WIN_MATCH")
-    results = redemption.redeem_all(alice.pk, [submission(one) for one in (big, twice, twice, small)])
-    assert kinds(results) == ["paid", "score-out-of-range", "score-out-of-range", "paid"]
+    handed_in = [submission(one) for one in (big, twice, twice, small)]
+    redemption.redeem_all(alice.pk, handed_in)
+    assert [outcome(one) for one in handed_in] == ["paid", "score-out-of-range", "score-out-of-range", "paid"]
     assert total(alice) == MAX_TOTAL
     assert_agreement(board)
 
 
 def test_nothing_handed_in_is_nothing_done(board: Board, alice: User) -> None:
-    assert redemption.redeem_all(alice.pk, []) == []
+    with CaptureQueriesContext(connection) as queries:
+        redemption.redeem_all(alice.pk, [])
+    assert len(queries) == 0
 
 
 def test_one_statement_redeems_one_token_or_a_hundred(board: Board, alice: User) -> None:
     for count in (1, 100):
         handed_in = [submission(tokens.mint(alice.pk, "DAILY_LOGIN")) for _ in range(count)]
         with CaptureQueriesContext(connection) as queries:
-            results = redemption.redeem_all(alice.pk, handed_in)
-        assert kinds(results) == ["paid"] * count
+            redemption.redeem_all(alice.pk, handed_in)
+        assert [outcome(one) for one in handed_in] == ["paid"] * count
         assert len(queries) == 1
     assert total(alice) == 505

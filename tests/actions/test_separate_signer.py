@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from pytest_django.fixtures import Settings
 
+from accounts import api_keys
+from accounts.models import User
 from actions.models import ActionToken, ActionType
-from scoreboard import api_keys
-from scoreboard.models import ScoreHistory, User, UserScore
+from scoreboard.models import ScoreHistory, UserScore
 from tests.client import MINT, UPDATE, Api, assert_problem
 from tests.people import player
 from tests.races import at_once

@@ -12,8 +12,9 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pytest_django.fixtures import Settings
 
+from accounts.models import User
 from actions.models import ActionToken, ActionType
-from scoreboard.models import ScoreHistory, User
+from scoreboard.models import ScoreHistory
 from tests.client import UPDATE, Api, assert_problem
 from tests.signer import Signer, handed_in
 

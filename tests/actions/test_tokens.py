@@ -9,10 +9,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pytest_django.fixtures import Settings
 
+from accounts.models import User
 from actions import token_keys, tokens
 from actions.models import ActionToken, ActionType
 from actions.tokens import Minted
-from scoreboard.models import ScoreHistory, User, UserScore
+from scoreboard.models import ScoreHistory, UserScore
 from tests import forging
 from tests.client import MINT, UPDATE, Api, assert_problem, assert_refused
 from tests.people import bearer, update_body

@@ -9,8 +9,8 @@ from pytest_django.fixtures import Settings
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
-from scoreboard.models import User
-from scoreboard.tasks import purge_sign_ins
+from accounts.models import User
+from accounts.tasks import purge_sign_ins
 from tests.client import Api, assert_problem
 from tests.people import PASSWORD, player
 

@@ -11,7 +11,8 @@ from django.conf import settings as site
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
-from scoreboard.models import ScoreHistory, User
+from accounts.models import User
+from scoreboard.models import ScoreHistory
 from tests.client import MINT, UPDATE, Api, assert_problem
 from tests.forging import b64
 from tests.people import player

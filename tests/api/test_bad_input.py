@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from scoreboard.models import User
+from accounts.models import User
 from tests.client import Api, assert_problem, assert_refused
 from tests.nonsense import CALLS, FIELDS, LITERALS, encoded, whole
 from tests.people import PASSWORD

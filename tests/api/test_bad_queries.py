@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 import pytest
 
+from accounts.models import User
 from leaderboard.boards import Board
-from scoreboard.models import User
 from tests.client import TOP, Api, assert_problem, assert_refused
 from tests.people import give
 

@@ -15,9 +15,9 @@ from django.core.exceptions import ImproperlyConfigured
 from prometheus_client import REGISTRY
 from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
+from accounts.models import User
 from api import redis_client, throttles
 from config import checks
-from scoreboard.models import User
 from tests.client import MINT, TOP, UPDATE, Api, assert_problem
 from tests.live.server import eventually
 

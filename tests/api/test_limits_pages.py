@@ -8,7 +8,7 @@ from django.contrib.auth.hashers import get_hasher
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from scoreboard.models import User
+from accounts.models import User
 from tests.client import Api
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_limits")]

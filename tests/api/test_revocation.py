@@ -9,11 +9,11 @@ from django.conf import settings as site
 from django.test import Client
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
+from accounts import privacy
+from accounts.models import User
 from actions import tokens
-from config import personal_data
 from leaderboard.boards import Board
-from leaderboard.live import identity
-from scoreboard.models import User
+from leaderboard.live import credentials
 from tests.admin_site import signed_in, superuser
 from tests.client import MINT, UPDATE, Api, assert_problem
 from tests.people import PASSWORD, update_body
@@ -26,7 +26,7 @@ TOKEN = "/api/v1/auth/token"
 def change_password(user: User) -> None:
     """As a superuser does it in admin."""
     fields = {"password1": "another pass phrase", "password2": "another pass phrase", "usable_password": "true"}
-    answer = signed_in(superuser()).post(f"/admin/scoreboard/user/{user.pk}/password/", fields)
+    answer = signed_in(superuser()).post(f"/admin/accounts/user/{user.pk}/password/", fields)
     assert answer.status_code == 302, answer.content
 
 
@@ -35,7 +35,7 @@ def disable(user: User) -> None:
 
 
 def erase(user: User) -> None:
-    assert personal_data.erase(user.pk)
+    assert privacy.erase(user.pk)
 
 
 ENDS: dict[str, Callable[[User], None]] = {"password changed": change_password, "disabled": disable, "erased": erase}
@@ -123,11 +123,11 @@ def test_the_live_side_believes_an_access_token_until_it_expires_and_no_longer(
     """As documented: it asks no database about a token; a session it looks at again."""
     held = Held(alice)
     end(alice)
-    known = identity.from_token(held.access)
+    known = credentials.from_token(held.access)
     lifetime = site.SIMPLE_JWT["ACCESS_TOKEN_LIFETIME"].total_seconds()
     assert known.user_id == str(alice.pk)
     assert known.until <= time.time() + lifetime
-    assert identity._session_user(held.session.session.session_key or "") is None
+    assert credentials._session_user(held.session.session.session_key or "") is None
 
 
 @pytest.mark.parametrize("mark", [..., None, "", "x", "\0", "0" * 32, "x" * 2000, 7, True, [], {}])

@@ -9,9 +9,9 @@ from django.contrib.auth.hashers import get_hasher
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from accounts import attempts
+from accounts.models import User
 from api import redis_client
-from scoreboard import attempts
-from scoreboard.models import User
 from tests.client import Api
 from tests.people import PASSWORD, player
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from accounts.models import User
 from actions.models import ActionToken
-from scoreboard.models import ScoreHistory, User
+from scoreboard.models import ScoreHistory
 from tests.client import MINT
 from tests.deploy.nginx import Web
 from tests.live.server import Server

@@ -10,10 +10,10 @@ from django.core.cache import cache
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from accounts.models import User
 from api import redis_client
 from leaderboard import snapshots
 from leaderboard.boards import VISIBLE_TOP, Board
-from scoreboard.models import User
 from tests.client import MINT, TOP, Api
 from tests.people import PASSWORD, give
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from accounts.models import User
 from config.urls import openapi_document
-from scoreboard.models import User
 from tests.client import MINT, Api
 from tests.deploy.nginx import Web
 from tests.live.server import Server

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from accounts.models import User
 from leaderboard.boards import Board
-from scoreboard.models import User
 
 pytestmark = pytest.mark.django_db
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from accounts.models import User
 from actions.models import ActionToken
-from scoreboard.models import ScoreHistory, User
+from scoreboard.models import ScoreHistory
 from tests.client import MINT, UPDATE, Api
 from tests.people import PASSWORD
 

@@ -13,9 +13,9 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from pytest_django.fixtures import Settings
 
+from accounts.models import User
 from api import redis_client
 from leaderboard import boards, ranking, rebuild
-from scoreboard.models import User
 from tests.browser.site import Site
 from tests.fixtures import forget_boards
 from tests.live.server import eventually

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from scoreboard.models import User
+from accounts.models import User
 from tests.browser.board import status
 from tests.browser.conftest import DESKTOP, PHONE, Visitors
 from tests.people import give, player

@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import expect
 
-from scoreboard.models import User
+from accounts.models import User
 from tests.browser.conftest import Visitors
 
 

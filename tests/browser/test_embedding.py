@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from playwright.sync_api import expect
 
-from scoreboard.models import User
+from accounts.models import User
 from tests.browser.board import names, score, status
 from tests.browser.conftest import Visitors
 from tests.browser.site import Site

@@ -5,7 +5,7 @@ import signal
 
 from playwright.sync_api import Page, expect
 
-from scoreboard.models import User
+from accounts.models import User
 from tests.browser.board import LIVE, line, names, open_board, score, status
 from tests.browser.conftest import Visitors, forget_keys
 from tests.browser.site import Site

@@ -8,8 +8,9 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Locator, Page, Route, expect
 
+from accounts.models import User
 from actions.models import ActionToken, ActionType
-from scoreboard.models import ScoreHistory, User, UserScore
+from scoreboard.models import ScoreHistory, UserScore
 from tests.browser.board import stop_clock, until
 from tests.browser.conftest import Visitors
 from tests.browser.site import Site

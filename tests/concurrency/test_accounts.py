@@ -10,8 +10,8 @@ from pytest_django.fixtures import Settings
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.tokens import RefreshToken
 
+from accounts.models import User
 from leaderboard.boards import Board
-from scoreboard.models import User
 from tests.client import Api, assert_problem
 from tests.people import PASSWORD
 from tests.races import at_once, none_failed

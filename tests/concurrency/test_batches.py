@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from accounts import visibility
+from accounts.models import User
 from actions import redemption, tokens
+from actions.submission import Submission
 from leaderboard.boards import Board
-from scoreboard import bonus, ledger, visibility
-from scoreboard.models import ScoreHistory, User, UserScore
+from scoreboard import bonus, ledger
+from scoreboard.models import ScoreHistory, UserScore
 from tests.agreement import assert_agreement
 from tests.client import Api
 from tests.people import entry, player, players, update_body
@@ -71,8 +74,8 @@ def test_batches_get_along_with_group_commits_adjustments_bonuses_hides_and_rena
             hand_in(user, actions[user], seed)
 
     def group(seed: int) -> None:
-        """What the committer of another process sends: many players in one statement."""
-        redemption.commit(shuffled(claims, seed), [""] * len(claims))
+        """What the batcher of another process sends: many players in one statement."""
+        redemption.commit([Submission(claims=one) for one in shuffled(claims, seed)])
 
     def adjust(seed: int) -> None:
         for turn in range(4):

@@ -11,11 +11,11 @@ from django.db import connection
 from pytest_django.fixtures import Settings
 from rest_framework.throttling import SimpleRateThrottle
 
+from accounts import api_keys
+from accounts.models import User
 from actions import catalog
 from actions.models import ActionToken, ActionType
 from api import redis_client, throttles
-from scoreboard import api_keys
-from scoreboard.models import User
 from tests.client import MINT, TOP, UPDATE, Api
 from tests.races import at_once
 

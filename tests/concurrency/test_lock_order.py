@@ -3,18 +3,22 @@
 import random
 import threading
 from collections import Counter
+from dataclasses import replace
 from typing import TypeVar
 
 import pytest
 from django.db import OperationalError, connection, transaction
 
+from accounts import visibility
+from accounts.models import User
 from actions import redemption, tokens
+from actions.submission import Submission
 from leaderboard import reconcile
 from leaderboard.boards import Board
-from scoreboard import ledger, visibility
-from scoreboard.models import ScoreHistory, User, UserScore
+from scoreboard import ledger
+from scoreboard.models import ScoreHistory, UserScore
 from tests.agreement import assert_agreement
-from tests.people import entry, give, players, submission
+from tests.people import entry, give, outcome, players, submission
 from tests.races import at_once, none_failed
 
 T = TypeVar("T")
@@ -94,8 +98,9 @@ def test_16_batches_of_the_same_tokens_in_any_order_are_paid_once(board: Board, 
 
     def redeem(number: int) -> list[str]:
         user = (alice, bob)[number % 2]
-        results = redemption.redeem_all(user.pk, shuffled(number, handed_in[user.pk]))
-        return [getattr(result, "kind", "paid") for result in results]
+        mine = [replace(one) for one in shuffled(number, handed_in[user.pk])]
+        redemption.redeem_all(user.pk, mine)
+        return [outcome(one) for one in mine]
 
     outcomes = Counter(outcome for result in none_failed(at_once(BATCHES, redeem)) for outcome in result)
     assert outcomes == {"paid": 40, "already-redeemed": 20 * BATCHES - 40}
@@ -104,16 +109,17 @@ def test_16_batches_of_the_same_tokens_in_any_order_are_paid_once(board: Board, 
 
 
 def test_16_groups_of_many_players_tokens_in_any_order_are_paid_once(board: Board) -> None:
-    """As committers of several processes do it: one statement for whoever happened to be waiting."""
+    """As batchers of several processes do it: one statement for whoever happened to be waiting."""
     crowd = players(10)
     claims = [tokens.verify(tokens.mint(user.pk, "DAILY_LOGIN").action_token) for user in crowd for _ in range(2)]
 
     def commit(number: int) -> list[str]:
-        spent, _ = redemption.commit(shuffled(number, claims), [""] * len(claims))
-        return [row.outcome for row in spent]
+        group = [Submission(claims=one) for one in shuffled(number, claims)]
+        redemption.commit(group)
+        return [outcome(one) for one in group]
 
     outcomes = Counter(outcome for result in none_failed(at_once(BATCHES, commit)) for outcome in result)
-    assert outcomes == {"redeemed": 20, "already-redeemed": 20 * (BATCHES - 1)}
+    assert outcomes == {"paid": 20, "already-redeemed": 20 * (BATCHES - 1)}
     assert_sums(crowd, 10)
     assert_agreement(board)
 

@@ -8,8 +8,8 @@ from django_otp.oath import TOTP
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from scoreboard import second_factor
-from scoreboard.models import User
+from accounts import second_factor
+from accounts.models import User
 from tests.admin_site import superuser
 from tests.races import at_once, none_failed
 

@@ -9,13 +9,15 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 
-from actions.models import ActionToken, Flag, FlaggedEntry, QueuedWork
+from accounts import attempts, privacy
+from accounts.models import User
+from actions.models import ActionToken, QueuedWork
 from api import redis_client
-from config import personal_data
-from leaderboard import boards, inspection, reads, reconcile, sweep
+from integrity.models import Flag, FlaggedEntry
+from leaderboard import boards, reads, reconcile, sweep
 from leaderboard.boards import Board
-from scoreboard import attempts
-from scoreboard.models import Bonus, ScoreHistory, User
+from leaderboard.ranking import inspection
+from scoreboard.models import Bonus, ScoreHistory
 from tests.admin_site import superuser
 from tests.agreement import assert_agreement
 from tests.client import Api
@@ -96,7 +98,7 @@ def test_what_a_crash_left_is_cleared_the_next_time(zoe: User, monkeypatch: pyte
     def crash(user_id: uuid.UUID) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(personal_data, "CLEAR", (crash,))
+    monkeypatch.setattr(privacy, "_parts", [privacy.Part(lambda user: {}, crash)])
     with pytest.raises(KeyboardInterrupt):
         erase(zoe)
     assert Flag.objects.filter(user=zoe).exists()

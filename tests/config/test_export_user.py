@@ -10,8 +10,8 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
 
+from accounts.models import User
 from leaderboard.boards import Board
-from scoreboard.models import User
 from tests.lives import EMAIL, NAME, exported, life
 
 pytestmark = pytest.mark.usefixtures("board", "unlimited")

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from accounts.models import User
 from leaderboard.boards import Board
-from scoreboard.models import User
 from tests.admin_site import superuser
 from tests.people import PASSWORD, give
 from tests.processes import python
@@ -17,10 +17,10 @@ pytestmark = pytest.mark.usefixtures("unlimited")
 
 PAGES = ["/", "/play", "/embed", "/embed/global", "/accounts/sign-in", "/accounts/sign-up", "/api/docs", "/nothing"]
 ADMIN = [
-    *("/admin/", "/admin/login/", "/admin/password_change/", "/admin/scoreboard/user/", "/admin/scoreboard/user/add/"),
-    *("/admin/scoreboard/scorehistory/", "/admin/scoreboard/userscore/", "/admin/scoreboard/apikey/"),
-    *("/admin/scoreboard/apikey/add/", "/admin/actions/actiontype/", "/admin/actions/actiontype/add/"),
-    *("/admin/actions/flag/", "/admin/actions/queuedwork/", "/admin/actions/actiontoken/", "/admin/admin/logentry/"),
+    *("/admin/", "/admin/login/", "/admin/password_change/", "/admin/accounts/user/", "/admin/accounts/user/add/"),
+    *("/admin/scoreboard/scorehistory/", "/admin/scoreboard/userscore/", "/admin/accounts/apikey/"),
+    *("/admin/accounts/apikey/add/", "/admin/actions/actiontype/", "/admin/actions/actiontype/add/"),
+    *("/admin/integrity/flag/", "/admin/actions/queuedwork/", "/admin/actions/actiontoken/", "/admin/admin/logentry/"),
     *("/admin/auth/group/", "/admin/auth/group/add/", "/admin/nothing/"),
 ]
 EXECUTED = {"", "text/javascript", "module", "application/javascript", "importmap", "speculationrules"}
@@ -90,7 +90,7 @@ def test_a_users_page_in_admin_has_none_either(board: Board, alice: User) -> Non
     client.force_login(root)
     give(alice, 10)
     for path in (f"{alice.pk}/change/", f"{alice.pk}/password/", f"{alice.pk}/history/", f"adjust/?ids={alice.pk}"):
-        page = client.get(f"/admin/scoreboard/user/{path}")
+        page = client.get(f"/admin/accounts/user/{path}")
         assert page.status_code == 200, path
         assert inline(page.content.decode()) == []
         assert policy(page)["default-src"] == "'self'"

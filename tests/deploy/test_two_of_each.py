@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from rest_framework_simplejwt.tokens import AccessToken
 
+from accounts.models import User
 from leaderboard.boards import Board
-from scoreboard.models import User
 from tests.deploy.nginx import Door, Web, post, two_of_each
 from tests.live.clients import viewer
 from tests.live.server import PATIENCE, Server, eventually

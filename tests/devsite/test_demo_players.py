@@ -22,11 +22,12 @@ from django.db.models import Sum
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
+from accounts.models import User
 from devsite.players import people
 from devsite.players.player import Player
 from devsite.players.session import Session
 from devsite.players.tally import Tally
-from scoreboard.models import ScoreHistory, User
+from scoreboard.models import ScoreHistory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,12 +10,13 @@ from django.db.models import Sum
 from django.test import Client
 from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
+from accounts.models import User
+from accounts.names import validate_username
 from devsite.players import people
 from devsite.players.password import shared_password
 from leaderboard import ranking
 from leaderboard.boards import Board
-from scoreboard.models import ScoreHistory, User, UserScore
-from scoreboard.names import validate_username
+from scoreboard.models import ScoreHistory, UserScore
 from tests.people import player
 from tests.races import at_once
 

@@ -7,7 +7,7 @@ import psycopg
 from django.conf import settings as site
 from django.test import Client
 
-from scoreboard.models import User
+from accounts.models import User
 from tests.live.clients import viewer, watcher
 from tests.live.conftest import Start
 from tests.live.server import database_url, eventually

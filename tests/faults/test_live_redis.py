@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from accounts.models import User
 from api import redis_client
 from leaderboard import boards, ranking, rebuild
 from leaderboard.boards import Board
-from scoreboard.models import User
 from tests.faults.redis_of_our_own import OwnRedis
 from tests.live.clients import Message, Watching, viewer, watcher
 from tests.live.conftest import Start

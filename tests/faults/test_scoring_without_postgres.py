@@ -9,9 +9,10 @@ import pytest
 from django.db import connection
 from rest_framework_simplejwt.tokens import RefreshToken
 
+from accounts.models import User
 from actions.models import ActionToken
 from leaderboard.boards import Board
-from scoreboard.models import ScoreHistory, User, UserScore
+from scoreboard.models import ScoreHistory, UserScore
 from tests.agreement import assert_agreement, shown, sql_rows
 from tests.client import MINT, TOP, UPDATE
 from tests.deploy.nginx import Web

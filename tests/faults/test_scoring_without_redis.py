@@ -7,12 +7,14 @@ from typing import Any, cast
 
 import pytest
 
+from accounts.models import User
 from actions import redemption, tokens
-from actions.outcomes import Redeemed
+from actions.submission import Submission
 from api import redis_client
 from leaderboard import boards, ranking, reads, rebuild, sweep
 from leaderboard.boards import Board
-from scoreboard.models import ScoreHistory, User
+from leaderboard.ranking import commands
+from scoreboard.models import ScoreHistory
 from tests.agreement import assert_agreement, shown, sql_rows
 from tests.client import TOP
 from tests.deploy.nginx import Web
@@ -37,7 +39,7 @@ def board(transactional_db: None, own_redis: OwnRedis, redis_of_its_own: None, c
     redis_client.breaker.open_until = 0.0
 
 
-def redeem(user: User, action_type: str = "WIN_MATCH") -> Redeemed:
+def redeem(user: User, action_type: str = "WIN_MATCH") -> Submission:
     return redemption.redeem(user.pk, submission(tokens.mint(user.pk, action_type)))
 
 
@@ -101,13 +103,13 @@ def test_a_redis_that_lost_its_last_writes_and_counts_again_does_not_go_back_in_
 def counted_attempts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The scripts this process tries to call, from now on."""
     attempts: list[str] = []
-    real = ranking.script
+    real = commands.script
 
     def counted(name: str) -> Any:
         attempts.append(name)
         return real(name)
 
-    monkeypatch.setattr(ranking, "script", counted)
+    monkeypatch.setattr(commands, "script", counted)
     return attempts
 
 

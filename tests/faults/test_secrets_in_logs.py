@@ -12,11 +12,11 @@ from urllib.parse import urlencode
 import pytest
 from django.db import connection
 
+from accounts import api_keys
+from accounts.models import User
 from actions.models import QueuedWork
 from leaderboard import boards, rebuild
 from leaderboard.boards import Board
-from scoreboard import api_keys
-from scoreboard.models import User
 from tests.faults.redis_of_our_own import OwnRedis
 from tests.faults.talkative_site import PASSWORD, WRONG, Site
 from tests.live.clients import viewer

@@ -2,9 +2,9 @@
 
 from django.db import connection
 
+from accounts.models import User
 from leaderboard import reconcile
 from leaderboard.boards import Board
-from scoreboard.models import User
 
 # Each lists what must not exist.
 FAULTS = {

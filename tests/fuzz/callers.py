@@ -10,9 +10,9 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from rest_framework_simplejwt.tokens import AccessToken
 
+from accounts import api_keys, visibility
+from accounts.models import ApiKey, User
 from actions.models import ActionType
-from scoreboard import api_keys, visibility
-from scoreboard.models import User
 from tests.people import PASSWORD, give, players
 
 LONG = timedelta(hours=3)  # a token must outlive the run
@@ -48,7 +48,7 @@ def callers() -> list[Caller]:
     player = User.objects.create_user("fuzz-player", "player@example.org", PASSWORD)
     moderator = User.objects.create_user("fuzz-moderator", "moderator@example.org", PASSWORD)
     moderator.user_permissions.add(*Permission.objects.filter(codename__in=["give_bonus", "view_any_history"]))
-    _, key = api_keys.issue("fuzz", [api_keys.ApiKey.Scope.MINT], limit="off")
+    _, key = api_keys.issue("fuzz", [ApiKey.Scope.MINT], limit="off")
     return [
         ANYONE,
         Caller("player", ("actions", "board", "moderation"), bearer(player), plays=True),

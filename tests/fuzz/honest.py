@@ -19,7 +19,7 @@ import schemathesis
 from hypothesis import strategies as st
 from schemathesis import Case, CheckContext, HookContext, Response
 
-from scoreboard.names import MAX_LENGTH
+from accounts.names import MAX_LENGTH
 from tests.fuzz.leaks import leaks
 
 SITE: dict[str, Any] = json.loads(os.environ["FUZZ_SITE"])

@@ -2,11 +2,11 @@
 
 import pytest
 
+from accounts.models import User
+from accounts.visibility import hide
 from api import redis_client
 from leaderboard import boards
 from leaderboard.boards import Board
-from scoreboard.models import User
-from scoreboard.visibility import hide
 from tests.admin_site import USERS, change_page, signed_in, superuser
 from tests.people import give
 

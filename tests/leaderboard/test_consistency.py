@@ -9,12 +9,13 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from accounts.models import User
 from api import redis_client
-from leaderboard import boards, ranking, reads, rebuild, reconcile, sweep, truth
+from leaderboard import boards, ranking, reads, rebuild, reconcile, sweep
 from leaderboard.boards import Board
 from scoreboard import ledger
-from scoreboard.models import MAX_TOTAL, ScoreHistory, User
-from scoreboard.signals import Standing
+from scoreboard.models import MAX_TOTAL, ScoreHistory
+from scoreboard.standing import Standing
 from tests.agreement import assert_agreement
 from tests.backups import CopiedTables
 from tests.people import entry, players
@@ -49,7 +50,7 @@ def in_slow_motion(monkeypatch: pytest.MonkeyPatch) -> None:
     """One thread, one step after the other: nothing is in flight for which a reconcile would have to wait."""
     monkeypatch.setattr(reconcile, "SETTLE_SECONDS", 0)
     monkeypatch.setattr(boards, "VISIBLE_TOP", SMALL_TOP)
-    monkeypatch.setattr(truth, "CHUNK", 3)  # several pages, between which others write
+    monkeypatch.setattr("scoreboard.changes.CHUNK", 3)  # several pages, between which others write
     # A lost board would be rebuilt by a thread in its own time; here the machine says when.
     monkeypatch.setattr(rebuild, "in_background", lambda board: None)
 

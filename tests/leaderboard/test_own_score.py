@@ -2,9 +2,9 @@
 
 import pytest
 
+from accounts.models import User
 from leaderboard import ranking, rebuild
 from leaderboard.boards import Board
-from scoreboard.models import User
 from tests.agreement import assert_agreement
 from tests.client import Api
 from tests.people import give

@@ -9,8 +9,8 @@ from django.template import Context, Template, TemplateSyntaxError
 from django.test import Client, RequestFactory
 from pytest_django.fixtures import Settings
 
+from accounts.models import User
 from leaderboard.boards import Board
-from scoreboard.models import User
 from tests.live.server import NOWHERE, ROOT
 from tests.people import give, player
 

@@ -12,7 +12,7 @@ from api import redis_client
 from leaderboard import boards, ranking
 from leaderboard.boards import Board
 from scoreboard.models import MAX_TOTAL
-from scoreboard.signals import Standing
+from scoreboard.standing import Standing
 from tests.agreement import dump
 from tests.viewer import Viewer
 

@@ -5,11 +5,11 @@ from typing import Any, cast
 
 import pytest
 
+from accounts.models import User
 from api import redis_client
-from leaderboard import boards, ranking, reads, rebuild, sweep, truth
+from leaderboard import boards, ranking, reads, rebuild, sweep
 from leaderboard.boards import Board
-from scoreboard import ledger
-from scoreboard.models import User
+from scoreboard import changes, ledger
 from tests.agreement import assert_agreement, dump, sql_rows
 from tests.people import give, player, players
 from tests.processes import eventually, python
@@ -65,7 +65,7 @@ def test_everyone_who_reads_a_lost_board_gets_sql_s_and_one_thread_rebuilds_it(b
 
 def test_writes_beside_a_rebuild_are_not_lost(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     """Scores between the builder's reading of SQL and its writing to Redis, for players it has and has not read."""
-    monkeypatch.setattr(truth, "CHUNK", 2)
+    monkeypatch.setattr(changes, "CHUNK", 2)
     crowd = players(8)
     for user in crowd:
         give(user, 5)
@@ -94,8 +94,8 @@ def test_writes_beside_a_rebuild_are_not_lost(board: Board, monkeypatch: pytest.
 def test_an_answer_given_while_the_board_is_built_has_no_rank(board: Board, alice: User) -> None:
     """Half a board would make everyone a winner."""
     lose(board)
-    assert rebuild.acquire(board, "another")
-    assert ranking.run("begin_build", boards.keys(board).all(), ["another"])
+    assert ranking.acquire_lock(board, "another")
+    assert ranking.begin_build(board, "another")
     outcome = give(alice, 5, announced=False)
     placement = ledger.announce([outcome.standing]).get(alice.pk)
     assert placement is None or placement.rank is None
@@ -176,7 +176,7 @@ def test_a_builder_killed_at_work_frees_the_board_when_its_lock_runs_out(board: 
 
 
 def test_a_lock_that_another_holds_by_now_is_not_released(board: Board) -> None:
-    assert rebuild.acquire(board, "one")
+    assert ranking.acquire_lock(board, "one")
     redis_client.connection().set(boards.keys(board).lock, "another")
     rebuild.release(board, "one")
     assert redis_client.connection().get(boards.keys(board).lock) == b"another"

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from accounts.models import User
 from api import redis_client
 from leaderboard import boards, reconcile
 from leaderboard.boards import Board
-from scoreboard.models import MAX_TOTAL, User, UserScore
+from scoreboard.models import MAX_TOTAL, UserScore
 from tests.agreement import assert_agreement
 from tests.people import give, player, players
 from tests.spoiling import DRIFTS, Hand, forget
@@ -141,7 +142,7 @@ def test_a_board_that_lost_one_of_its_keys_is_repaired_player_by_player(board: B
 
 
 def test_many_kinds_at_once_and_more_players_than_one_chunk(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("leaderboard.truth.CHUNK", 3)
+    monkeypatch.setattr("scoreboard.changes.CHUNK", 3)
     crowd = players(len(DRIFTS) + 7)
     for user in crowd:
         give(user, 50)

@@ -14,10 +14,11 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from prometheus_client import REGISTRY
 
+from accounts.models import User
 from leaderboard import reconcile, sweep, tasks
 from leaderboard.boards import Board
 from leaderboard.drift import NAMED
-from scoreboard.models import User, UserScore
+from scoreboard.models import UserScore
 from tests.agreement import assert_agreement, dump
 from tests.faults.redis_of_our_own import OwnRedis, own_redis
 from tests.people import give, player, players

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from leaderboard import inspection, ranking, reconcile
+from leaderboard import ranking, reconcile
 from leaderboard.boards import Board
+from leaderboard.ranking import inspection
 from tests.agreement import assert_agreement
 from tests.leaderboard.writers import writers
 from tests.people import give, player, players

@@ -7,12 +7,14 @@ from typing import Any, cast
 import pytest
 from django.db import connection
 
+from accounts.models import User
 from api import redis_client
 from benchmarks import reconcile_people as crowd
-from leaderboard import boards, inspection, rebuild, reconcile, truth
+from leaderboard import boards, rebuild, reconcile
 from leaderboard.boards import Board
+from leaderboard.ranking import inspection
 from leaderboard.reconcile import Doubts
-from scoreboard.models import User
+from scoreboard import changes
 from tests.agreement import assert_agreement
 from tests.leaderboard.writers import writers
 from tests.processes import environment
@@ -24,7 +26,7 @@ FLAT = 1.5  # times as much memory for ten times as many players is flat
 @pytest.fixture(autouse=True)
 def in_small(board: Board, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """All bounds a twentieth of the real ones, so that FEW players already reach them."""
-    monkeypatch.setattr(truth, "CHUNK", 100)
+    monkeypatch.setattr(changes, "CHUNK", 100)
     monkeypatch.setattr(inspection, "SCAN_COUNT", 50)
     monkeypatch.setattr(reconcile, "WAITING", FEW - 200)
     monkeypatch.setattr(reconcile, "SETTLE_SECONDS", 0.1)

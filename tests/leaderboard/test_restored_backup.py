@@ -1,17 +1,17 @@
 """PostgreSQL comes back from an older backup, so that Redis is ahead of it: SQL wins, by itself and by hand."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from io import StringIO
 
 import pytest
 from django.core.management import call_command
 
+from accounts.models import User
 from api import redis_client
-from leaderboard import boards, ranking, reconcile, sweep, truth
+from leaderboard import boards, ranking, reconcile, sweep
 from leaderboard.boards import Board
-from leaderboard.truth import Watermark
-from scoreboard import ledger
-from scoreboard.models import User
+from scoreboard import changes, ledger
 from tests.agreement import assert_agreement
 from tests.backups import CopiedTables, copied_database
 from tests.people import give, players
@@ -79,9 +79,9 @@ def test_the_control_by_its_transaction_number_alone_the_mark_looks_right(
     [mark] = ranking.meta(board, "swept")
     assert mark is not None
     source, _, oldest = mark.rpartition(":")
-    now = truth.watermark()
-    assert Watermark(source, now.oldest, now.next).covers(mark)
-    assert not now.covers(mark)
+    now = changes.now()
+    assert replace(now, source=source).since(mark) == int(oldest)
+    assert now.since(mark) is None
     assert sweep.project_changes(board, int(oldest)).healed == 0
     with pytest.raises(AssertionError):
         assert_agreement(board)
@@ -122,7 +122,7 @@ def test_who_is_new_again_while_everything_is_compared_is_compared_too(
 def test_a_mark_that_differs_in_one_part_is_of_another_database(board: Board, crowd: list[User], part: int) -> None:
     [mark] = ranking.meta(board, "swept")
     assert mark is not None
-    assert truth.watermark().covers(mark)
+    assert changes.now().since(mark) is not None
     source, _, oldest = mark.rpartition(":")
     parts = source.split("/")
     assert len(parts) == 4
@@ -131,4 +131,4 @@ def test_a_mark_that_differs_in_one_part_is_of_another_database(board: Board, cr
     assert sweep.sweep(board).seen == 4  # everybody
     [mark] = ranking.meta(board, "swept")
     assert mark is not None
-    assert truth.watermark().covers(mark)  # the next sweep has only to look at what changed
+    assert changes.now().since(mark) is not None  # the next sweep has only to look at what changed

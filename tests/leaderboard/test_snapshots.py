@@ -1,7 +1,6 @@
 """The copy of the board in each process: one read of Redis a second, however many readers, and never a herd."""
 
 import threading
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,6 +9,8 @@ from django.db import OperationalError
 from api import redis_client
 from leaderboard import boards, ranking, reads, rebuild, snapshots
 from leaderboard.boards import Board
+from leaderboard.ranking import commands
+from leaderboard.ranking.calls import Call
 from leaderboard.snapshots import Snapshot
 from tests.people import give, player
 from tests.processes import eventually
@@ -24,15 +25,15 @@ class Reads:
         self.gate = threading.Event()
         self.gate.set()
         self.entered = threading.Event()
-        self._real = ranking.run
-        monkeypatch.setattr(ranking, "run", self._run)
+        self._real = commands.run
+        monkeypatch.setattr(commands, "run", self._run)
 
-    def _run(self, name: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
-        if name == "top":
+    def _run(self, call: Call[Any]) -> Any:
+        if call.script == "top":
             self.count += 1
             self.entered.set()
             assert self.gate.wait(30)
-        return self._real(name, keys, arguments)
+        return self._real(call)
 
 
 @pytest.fixture

@@ -10,11 +10,12 @@ import pytest
 from django.db import connections, transaction
 from django.utils import timezone
 
+from accounts.models import User
 from api import redis_client
 from leaderboard import boards, ranking, reconcile, sweep, tasks
 from leaderboard.boards import Board
 from scoreboard import ledger
-from scoreboard.models import ScoreHistory, User, UserScore
+from scoreboard.models import ScoreHistory, UserScore
 from tests.agreement import assert_agreement, dump, sql_rows
 from tests.people import entry, give, player, players
 from tests.processes import python
@@ -23,16 +24,13 @@ DIES = """
 import json, os, signal, sys
 from scoreboard import ledger
 from scoreboard.models import User
-from scoreboard.signals import standing_changed
-from leaderboard.receivers import project_standings
 
-def die(**news):
+def die(standings, notify):
     print("committed", flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 
 # Exactly where the projection would begin: after the commit, before Redis.
-assert standing_changed.disconnect(dispatch_uid="leaderboard.projection")
-standing_changed.connect(die, weak=False)
+ledger.set_projector(die)
 user = User.objects.get(pk=sys.argv[1])
 """
 DEATHS = {
@@ -47,8 +45,9 @@ ledger.announce(o.standing for o in ledger.record([entry]))
     "redemption": """
 import time
 from actions import redemption, tokens
+from actions.submission import Submission
 minted = tokens.mint(user.pk, "COMPLETE_TASK")
-body = redemption.Submission(minted.action_id, minted.action_type, minted.action_token, time.time())
+body = Submission(minted.action_id, minted.action_type, minted.action_token, time.time())
 redemption.redeem(user.pk, body)
 """,
     "hide": "User.objects.filter(pk=user.pk).update(is_hidden=True); ledger.announce_players([user.pk])",
@@ -197,7 +196,7 @@ def test_a_restarted_redis_begins_a_new_epoch_so_that_viewers_take_what_follows_
 
     redis.hset(meta, "run", "0" * 40)  # as written by another start of the server
     pubsub = redis.pubsub()
-    pubsub.subscribe(boards.channel())
+    pubsub.subscribe(boards.channel(board))
     pubsub.get_message(timeout=5)
     sweep.sweep(board)
     renewed = ranking.epoch(board)

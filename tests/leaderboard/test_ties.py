@@ -4,10 +4,11 @@ import random
 
 import pytest
 
+from accounts.models import User
 from leaderboard import ranking, truth
 from leaderboard.boards import Board
 from scoreboard import ledger
-from scoreboard.models import MAX_TOTAL, User
+from scoreboard.models import MAX_TOTAL
 from tests.agreement import assert_agreement, assert_neighbours, shown, sql_rows
 from tests.client import TOP, Api
 from tests.people import entry, give, players

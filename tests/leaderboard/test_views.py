@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from pytest_django.fixtures import Settings
 
+from accounts.models import User
 from leaderboard import ranking, snapshots
 from leaderboard.boards import Board
 from scoreboard import ledger
-from scoreboard.models import MAX_TOTAL, User
+from scoreboard.models import MAX_TOTAL
 from tests.agreement import shown, sql_rows
 from tests.client import TOP, Api, assert_problem
 from tests.people import give, player, players

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 from django.db import connections
 
+from accounts.models import User
 from scoreboard import ledger
-from scoreboard.models import User
 from tests.people import give
 
 

@@ -12,7 +12,7 @@ from django.db import connection as database
 from django.test import Client
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
-from scoreboard.models import User
+from accounts.models import User
 from tests.live.clients import Message, Socket, answer, viewer, watcher
 from tests.live.conftest import Start
 from tests.live.server import NOWHERE, Server

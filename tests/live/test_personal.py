@@ -7,7 +7,7 @@ from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from pytest_django.fixtures import Settings
 
-from leaderboard import boards, notices, ranking
+from leaderboard import boards, notifications, ranking
 from tests.live.clients import viewer, watcher
 from tests.live.server import Server, eventually
 from tests.live.test_identity import bearer, token
@@ -91,7 +91,7 @@ def test_news_reach_every_tab_of_the_player_and_only_those(live: Server) -> None
         eventually(
             lambda: live.metric("scoreboard_live_groups") == 2, "the process is in alice's and the board's group"
         )
-        assert notices.send_to_player(user_id("alice"), "flag-dismissed", "Your score was reviewed and stands.")
+        assert notifications.send_to_player(user_id("alice"), "flag-dismissed", "Your score was reviewed and stands.")
         expected = {
             "type": "notice",
             "board": None,
@@ -108,7 +108,7 @@ def test_news_of_a_board_reach_everyone_who_watches_it(live: Server) -> None:
     with viewer(live) as alice, watcher(live) as bob:
         alice.opening()
         bob.opening()
-        assert notices.send_to_board("global", "season-closed", "The season is over.")
+        assert notifications.send_to_board("global", "season-closed", "The season is over.")
         for watching in (alice, bob):
             assert watching.until("notice") == {
                 "type": "notice",
@@ -133,7 +133,7 @@ def test_what_others_send_to_a_group_does_no_harm(live: Server, message: dict[st
     with viewer(live) as alice:
         alice.opening()
         async_to_sync(get_channel_layer().group_send)("board.global", message)
-        assert notices.send_to_board("global", "hello", "Still here.")
+        assert notifications.send_to_board("global", "hello", "Still here.")
         assert alice.until("notice")["code"] == "hello"
 
 
@@ -141,4 +141,4 @@ def test_news_that_nobody_can_send_fail_nothing(settings: Settings) -> None:
     settings.CHANNEL_LAYERS = {
         "default": {**settings.CHANNEL_LAYERS["default"], "CONFIG": {"hosts": ["redis://127.0.0.1:9/0"]}}
     }
-    assert not notices.send_to_board("global", "hello", "Anybody there?")
+    assert not notifications.send_to_board("global", "hello", "Anybody there?")

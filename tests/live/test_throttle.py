@@ -1,7 +1,6 @@
 """At most one push per interval, however many writes, and the last write always goes out."""
 
 import itertools
-import json
 import random
 import threading
 import time
@@ -14,7 +13,7 @@ from leaderboard import boards, snapshots
 from tests.live.clients import Message, Socket, viewer
 from tests.live.conftest import Start
 from tests.live.server import NOWHERE, Server, eventually
-from tests.live.writing import page, user_id, write
+from tests.live.writing import announcement, packed, page, user_id, write
 
 
 def everything_until(alice: Socket, seq: int) -> list[tuple[float, Message]]:
@@ -116,15 +115,15 @@ def page_member() -> bytes:
 @pytest.mark.parametrize(
     "data",
     [
-        *(b"", b"x", b"[]", b"7", b"{}", b"\xff", b"[" * 100_000, b'{"board":"global"}'),
-        *(b'{"board":"nowhere","epoch":"e","seq":1}', b'{"board":"global","epoch":"e","seq":"x"}'),
-        *(b'{"board":"global","epoch":"e","seq":1e999}', b'{"board":"global","epoch":"e","seq":9999999}'),
+        *(b"", b"x", b"\x80", b"\x90", b"\xc1", b"\xff", b"\x91" * 100_000, packed(type="board.changed")),
+        *(packed(type="board.changed", board="nowhere", epoch="e", seq=1), announcement("e", "x")),
+        *(announcement("e", float("inf")), announcement("e", 9999999), announcement(None, None), announcement([], {})),
     ],
 )
 def test_what_others_publish_there_does_no_harm(live: Server, data: bytes) -> None:
     with viewer(live) as alice:
         alice.opening()
-        redis_client.connection().publish(boards.channel(), data)
+        redis_client.connection().publish(boards.channel(boards.get("global")), data)
         write("alice", 30)
         alice.scores({"alice": 30})
 
@@ -154,7 +153,7 @@ def test_old_announcements_cost_no_read(live: Server) -> None:
     before = live.metric("scoreboard_live_reads_total", outcome="read")
     redis = redis_client.connection()
     for _ in range(50):
-        redis.publish(boards.channel(), json.dumps({"board": "global", "epoch": board.epoch, "seq": board.seq}))
+        redis.publish(boards.channel(boards.get("global")), announcement(board.epoch, board.seq))
     write("alice", 30)
     with viewer(live) as alice:
         alice.scores({"alice": 30})

@@ -1,13 +1,15 @@
 """Writing to the board as the projection does."""
 
-import json
 import uuid
 from datetime import UTC, datetime
+from typing import Any
+
+from channels.layers import get_channel_layer
 
 from api import redis_client
 from leaderboard import boards, ranking
 from leaderboard.ranking import Page, Written
-from scoreboard.signals import Standing
+from scoreboard.standing import Standing
 
 NAMESPACE = uuid.UUID("6f1ad9de-4c41-4b5a-9a05-0e4f6bbd3c0f")
 
@@ -34,9 +36,20 @@ def empty_board() -> str:
     pipeline = redis_client.connection().pipeline()
     pipeline.delete(*keys.all())
     pipeline.hset(keys.meta, mapping={"epoch": epoch, "seq": 1, "updated": "1.000"})
-    pipeline.publish(boards.channel(), json.dumps({"board": "global", "epoch": epoch, "seq": 1}))
+    pipeline.publish(boards.channel(boards.get("global")), announcement(epoch, 1))
     pipeline.execute()
     return epoch
+
+
+def announcement(epoch: object, seq: object) -> bytes:
+    """What the write script publishes."""
+    return packed(type="board.changed", board="global", epoch=epoch, seq=seq)
+
+
+def packed(**message: object) -> bytes:
+    """A message as the channel layer sends it."""
+    layer: Any = get_channel_layer()
+    return bytes(layer.serialize(message))
 
 
 def page() -> Page:

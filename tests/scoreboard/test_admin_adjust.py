@@ -8,12 +8,13 @@ from django.contrib.admin.models import LogEntry
 from django.core import signing
 from django.test import Client
 
+from accounts.models import User
+from accounts.visibility import hide
 from leaderboard import ranking
 from leaderboard.boards import Board
 from scoreboard import adjustments
 from scoreboard.admin import adjust
-from scoreboard.models import MAX_TOTAL, ScoreHistory, User, UserScore
-from scoreboard.visibility import hide
+from scoreboard.models import MAX_TOTAL, ScoreHistory, UserScore
 from tests.admin_site import ADJUST, USERS, act, admin, confirm, fresh_id, ids, preview, said, signed_in, superuser
 from tests.people import give, player, players
 from tests.races import at_once
@@ -179,7 +180,7 @@ def test_a_plan_that_changes_nobody_has_no_confirmation(site: Client, alice: Use
 
 def test_the_list_action_leads_to_one_adjustment_of_all_selected(site: Client, alice: User, bob: User) -> None:
     page = act(site, "adjust_scores", [alice, bob])
-    assert page.templates[0].name == "admin/scoreboard/user/adjust_ask.html"
+    assert page.templates[0].name == "admin/scoreboard/adjust_ask.html"
     confirm(site, preview(site, [alice, bob], delta="5"))
     [one], [two] = adjusted(alice), adjusted(bob)
     assert one.action_id == two.action_id
@@ -294,7 +295,7 @@ def test_others_do_not_get_in(alice: User, role: User.Role) -> None:
 
 
 def test_staff_without_the_permission_is_refused(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scoreboard.roles.PERMISSIONS", {"admin": frozenset({"scoreboard.change_user"})})
+    monkeypatch.setattr("accounts.roles.PERMISSIONS", {"admin": frozenset({"accounts.change_user"})})
     site = signed_in(admin())
     assert site.get(ADJUST, {"ids": ids([alice])}).status_code == 403
     assert preview(site, [alice], delta="5").status_code == 403

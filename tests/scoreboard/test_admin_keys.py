@@ -7,14 +7,13 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 
-from scoreboard import api_keys
-from scoreboard.api_keys import ApiKey
-from scoreboard.models import User
+from accounts import api_keys
+from accounts.models import ApiKey, User
 from tests.admin_site import signed_in, superuser
 
 pytestmark = pytest.mark.django_db
 
-KEYS = "/admin/scoreboard/apikey/"
+KEYS = "/admin/accounts/apikey/"
 
 
 @pytest.fixture

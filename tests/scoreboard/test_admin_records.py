@@ -6,7 +6,8 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 
-from scoreboard.models import ScoreHistory, User, UserScore
+from accounts.models import User
+from scoreboard.models import ScoreHistory, UserScore
 from tests.admin_site import act, signed_in, superuser
 from tests.people import give
 

@@ -8,10 +8,11 @@ from django.contrib.auth.models import Group, Permission
 from django.db import IntegrityError
 from django.test import Client
 
+from accounts.models import User
 from leaderboard import ranking
 from leaderboard.boards import Board
 from scoreboard.adjustments import MAX_PLAYERS
-from scoreboard.models import User, UserScore
+from scoreboard.models import UserScore
 from tests.admin_site import USERS, act, admin, change_page, form_values, said, signed_in, superuser
 from tests.people import give, player, players
 
@@ -132,7 +133,7 @@ def test_a_name_taken_between_look_and_write_is_a_message_not_a_500(
     def taken(*_: object) -> None:
         raise IntegrityError("users_username_key")
 
-    monkeypatch.setattr("scoreboard.visibility.save_profile", taken)
+    monkeypatch.setattr("accounts.visibility.save_profile", taken)
     assert "just been taken" in said(save(site, alice, username="bob"))[0]
 
 
@@ -234,8 +235,8 @@ def test_an_admin_sets_nobodys_password_and_sees_no_hash(ada: Client, alice: Use
     [
         f"{USERS}add/",
         "/admin/auth/group/",
-        "/admin/scoreboard/apikey/",
-        "/admin/scoreboard/apikey/add/",
+        "/admin/accounts/apikey/",
+        "/admin/accounts/apikey/add/",
         "/admin/token_blacklist/outstandingtoken/",
     ],
 )
@@ -245,7 +246,7 @@ def test_what_is_for_superusers_is_closed_to_admins(ada: Client, path: str) -> N
 
 
 @pytest.mark.parametrize(
-    "path", ["scoreboard/user/", "scoreboard/userscore/", "scoreboard/scorehistory/", "actions/actiontype/"]
+    "path", ["accounts/user/", "scoreboard/userscore/", "scoreboard/scorehistory/", "actions/actiontype/"]
 )
 def test_what_admins_work_with_is_open_to_them(ada: Client, alice: User, path: str) -> None:
     give(alice, 5)

@@ -13,10 +13,9 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
+from accounts import api_keys
+from accounts.models import ApiKey, User
 from actions.models import ActionToken, ActionType
-from scoreboard import api_keys
-from scoreboard.api_keys import ApiKey
-from scoreboard.models import User
 from tests.client import MINT, TOP, UPDATE, Api, assert_problem
 from tests.people import player
 
@@ -225,7 +224,7 @@ def test_secrets_are_compared_in_constant_time(issued: Issued, monkeypatch: pyte
         compared.append((len(one), len(other)))
         return original(one, other)
 
-    monkeypatch.setattr("scoreboard.api_keys.hmac.compare_digest", spy)
+    monkeypatch.setattr("accounts.api_keys.hmac.compare_digest", spy)
     key, text = issued
     wrong = [f"sb_{key.prefix}_{'x' * 43}", f"{text[:-1]}{'A' if text[-1] != 'A' else 'B'}"]
     assert [api_keys.find(each) for each in (*wrong, text)] == [None, None, key]

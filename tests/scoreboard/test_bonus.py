@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission
 
-from scoreboard.models import MAX_BONUS, MAX_TOTAL, Bonus, ScoreHistory, User, UserScore
+from accounts.models import User
+from scoreboard.models import MAX_BONUS, MAX_TOTAL, Bonus, ScoreHistory, UserScore
 from tests.client import Api, assert_problem
 from tests.people import give, player
 from tests.races import at_once

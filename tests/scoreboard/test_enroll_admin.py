@@ -9,7 +9,7 @@ from django.core.management.base import CommandError
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from scoreboard.models import User
+from accounts.models import User
 from tests.people import PASSWORD
 from tests.second_factors import app_code, enter, forgive
 

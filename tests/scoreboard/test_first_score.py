@@ -9,11 +9,12 @@ from collections.abc import Callable
 import pytest
 from django.db import transaction
 
+from accounts import identity_data
+from accounts.models import User
+from accounts.visibility import hide, save_profile
 from leaderboard import sweep
 from leaderboard.boards import Board
-from scoreboard import erasure
-from scoreboard.models import User, UserScore
-from scoreboard.visibility import hide, save_profile
+from scoreboard.models import UserScore
 from tests.agreement import assert_agreement
 from tests.people import give
 from tests.races import at_once, none_failed
@@ -36,7 +37,7 @@ def hidden(user: User) -> None:
 
 
 def erased(user: User) -> None:
-    erasure.anonymise(user.pk)
+    identity_data.anonymise(user.pk)
 
 
 CHANGES = [hidden, renamed, disabled, erased]

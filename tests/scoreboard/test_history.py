@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from accounts.models import User
 from scoreboard import ledger
 from scoreboard.ledger import Entry
-from scoreboard.models import ScoreHistory, User
+from scoreboard.models import ScoreHistory
 from tests.admin_site import admin
 from tests.client import Api, assert_problem
 from tests.people import entry, give, player

@@ -6,9 +6,10 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
+from accounts.models import User
 from scoreboard import ledger
 from scoreboard.ledger import Entry
-from scoreboard.models import MAX_TOTAL, ScoreHistory, User, UserScore
+from scoreboard.models import MAX_TOTAL, ScoreHistory, UserScore
 from tests.people import entry, give, player
 
 pytestmark = pytest.mark.django_db

@@ -1,7 +1,7 @@
-"""The signal between the write side and the read side: after commit, to one receiver, whose failure costs nothing."""
+"""The projector between the write side and the read side: told after commit; its failure costs nothing."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from weakref import ReferenceType
 
 import pytest
@@ -10,38 +10,35 @@ from django.db import transaction
 from django.db.models import signals as model_signals
 from prometheus_client import REGISTRY
 
+from accounts.models import User
 from actions import tokens
 from leaderboard import ranking
 from leaderboard.boards import Board
-from leaderboard.receivers import project_standings
-from scoreboard import ledger, signals
-from scoreboard.models import ScoreHistory, User, UserScore
-from scoreboard.signals import Standing
+from leaderboard.projection import project
+from scoreboard import ledger
+from scoreboard.models import ScoreHistory, UserScore
+from scoreboard.standing import Placement, Standing
 from tests.agreement import assert_agreement
 from tests.client import UPDATE, Api
 from tests.people import entry, give, player, update_body
-
-
-def receivers() -> list[object]:
-    """Whoever hears of a changed standing."""
-    return list(signals.standing_changed._live_receivers(sender=None)[0])
 
 
 def failures() -> float:
     return REGISTRY.get_sample_value("scoreboard_projection_failures_total") or 0.0
 
 
-def test_the_signal_has_exactly_one_receiver_and_ready_connects_it() -> None:
-    assert receivers() == [project_standings]
-    signals.standing_changed.disconnect(dispatch_uid="leaderboard.projection")
-    assert receivers() == []
+def test_the_projector_is_the_read_side_s_and_ready_sets_it() -> None:
+    assert ledger._projector is project
+    ledger.set_projector(None)
     apps.get_app_config("leaderboard").ready()
-    assert receivers() == [project_standings]
+    assert ledger._projector is project
 
 
-def test_getting_ready_twice_does_not_project_twice() -> None:
-    apps.get_app_config("leaderboard").ready()
-    assert receivers() == [project_standings]
+def test_without_a_projector_ranks_are_unknown_and_nothing_fails(board: Board, alice: User) -> None:
+    ledger.set_projector(None)
+    before = failures()
+    assert ledger.announce([give(alice, 5, announced=False).standing]) == {}
+    assert failures() == before
 
 
 def test_no_signal_of_django_s_models_has_a_receiver_of_ours() -> None:
@@ -56,23 +53,21 @@ def test_no_signal_of_django_s_models_has_a_receiver_of_ours() -> None:
 def failing() -> None:
     """A read side that breaks in a way nobody foresaw."""
 
-    def fail(**news: object) -> None:
+    def fail(standings: Sequence[Standing], notify: bool) -> dict[uuid.UUID, Placement]:
         raise ZeroDivisionError("a defect of the read side")
 
-    signals.standing_changed.disconnect(dispatch_uid="leaderboard.projection")
-    signals.standing_changed.connect(fail, weak=False, dispatch_uid="leaderboard.projection")
+    ledger.set_projector(fail)
 
 
 @pytest.fixture(autouse=True)
 def reconnected() -> Iterator[None]:
-    """Whatever a test did to the signal is undone."""
+    """Whatever a test did to the projector is undone."""
     yield
-    signals.standing_changed.disconnect(dispatch_uid="leaderboard.projection")
     apps.get_app_config("leaderboard").ready()
 
 
 @pytest.mark.usefixtures("unlimited", "failing")
-def test_a_receiver_that_raises_leaves_the_rank_unknown_and_the_score_standing(
+def test_a_projector_that_raises_leaves_the_rank_unknown_and_the_score_standing(
     board: Board, api: Api, alice: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     minted = tokens.mint(alice.pk, "WIN_MATCH")
@@ -91,7 +86,7 @@ def test_a_receiver_that_raises_leaves_the_rank_unknown_and_the_score_standing(
     assert ScoreHistory.objects.filter(user=alice).count() == 1
 
 
-def test_the_answer_of_the_receiver_reaches_the_caller(board: Board, alice: User, bob: User) -> None:
+def test_the_answer_of_the_projector_reaches_the_caller(board: Board, alice: User, bob: User) -> None:
     give(bob, 7)
     [outcome] = ledger.record([entry(alice, 5)])
     placement = ledger.announce([outcome.standing])[alice.pk]
@@ -99,14 +94,13 @@ def test_the_answer_of_the_receiver_reaches_the_caller(board: Board, alice: User
 
 
 def test_of_several_standings_of_one_player_the_newest_is_told(board: Board, alice: User) -> None:
-    heard: list[list[Standing]] = []
+    heard: list[Sequence[Standing]] = []
 
-    def listen(standings: list[Standing], **_: object) -> dict[uuid.UUID, object]:
+    def listen(standings: Sequence[Standing], notify: bool) -> dict[uuid.UUID, Placement]:
         heard.append(standings)
         return {}
 
-    signals.standing_changed.disconnect(dispatch_uid="leaderboard.projection")
-    signals.standing_changed.connect(listen, weak=False, dispatch_uid="leaderboard.projection")
+    ledger.set_projector(listen)
     first, second = give(alice, 1, announced=False).standing, give(alice, 2, announced=False).standing
     ledger.announce([second, first, None])
     assert heard == [[second]]

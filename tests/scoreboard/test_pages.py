@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from scoreboard.models import User
+from accounts.models import User
 from tests.people import PASSWORD, player
 
 UP, IN, OUT = "/accounts/sign-up", "/accounts/sign-in", "/accounts/sign-out"

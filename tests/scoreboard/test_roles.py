@@ -3,7 +3,7 @@
 import pytest
 from django.db import IntegrityError, transaction
 
-from scoreboard.models import User
+from accounts.models import User
 from tests.people import player
 
 pytestmark = pytest.mark.django_db
@@ -23,9 +23,9 @@ def test_a_moderator_gives_bonuses_and_reads_histories_and_no_more() -> None:
 def test_an_admin_adjusts_and_hides_but_gives_nobody_authority() -> None:
     admin = player("ada", role=User.Role.ADMIN)
     assert admin.is_staff
-    assert admin.has_perms(["scoreboard.adjust_score", "scoreboard.hide_user", "scoreboard.give_bonus"])
+    assert admin.has_perms(["scoreboard.adjust_score", "accounts.hide_user", "scoreboard.give_bonus"])
     assert admin.has_module_perms("scoreboard")
-    for permission in ("scoreboard.delete_user", "scoreboard.add_user", "auth.change_group", "scoreboard.add_apikey"):
+    for permission in ("accounts.delete_user", "accounts.add_user", "auth.change_group", "accounts.add_apikey"):
         assert not admin.has_perm(permission)
 
 

@@ -15,9 +15,9 @@ from django.urls import URLPattern, URLResolver
 from django_otp.plugins.otp_static.models import StaticDevice
 from pytest_django.fixtures import Settings
 
-from scoreboard import second_factor
-from scoreboard.admin.sign_in import TOGETHER
-from scoreboard.models import User
+from accounts import second_factor
+from accounts.admin.sign_in import TOGETHER
+from accounts.models import User
 from tests.admin_site import signed_in
 from tests.people import PASSWORD
 from tests.second_factors import LOGIN, app_code, enter, forgive
@@ -49,7 +49,7 @@ def test_with_name_password_and_code_an_admin_gets_in(root: User) -> None:
     client = Client()
     assert enter(app_code(root), client).status_code == 302
     assert client.get("/admin/").status_code == 200
-    assert client.get("/admin/scoreboard/user/").status_code == 200
+    assert client.get("/admin/accounts/user/").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,11 @@ import uuid
 
 import pytest
 
+from accounts.models import User
+from accounts.visibility import hide, save_profile, unhide
 from leaderboard import ranking
 from leaderboard.boards import Board
-from scoreboard.models import User, UserScore
-from scoreboard.visibility import hide, save_profile, unhide
+from scoreboard.models import UserScore
 from tests.agreement import assert_agreement
 from tests.people import give, players
 from tests.races import at_once

@@ -9,10 +9,11 @@ from django.contrib.auth.hashers import make_password
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, transaction
 
+from accounts.models import User
 from devsite.players import people
 from devsite.players.password import shared_password
 from scoreboard import ledger
-from scoreboard.models import ScoreHistory, User
+from scoreboard.models import ScoreHistory
 
 LOCK = 0x5C0DE  # two starts at one moment: the second waits, then finds the demo loaded
 

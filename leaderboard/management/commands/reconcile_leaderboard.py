@@ -45,7 +45,7 @@ class Command(BaseCommand):
         """One board, under a progress bar when a person is watching."""
         watched = sys.stderr.isatty()
         try:
-            with tqdm(total=truth.size() if watched else None, unit="player", disable=not watched) as bar:
+            with tqdm(total=truth.size(board) if watched else None, unit="player", disable=not watched) as bar:
                 return reconcile.reconcile(board, check=check, progress=bar.update)  # type: ignore[arg-type]
         except reconcile.Busy as busy:
             raise CommandError(str(busy), returncode=BUSY) from busy

@@ -2,11 +2,12 @@
 
 from django.utils import timezone
 
+from accounts.models import User
 from actions import redemption, tokens
-from actions.watch.findings import Detector, Finding, Numbers, Severity
-from actions.watch.flags import Flag
-from actions.watch.record import record
-from scoreboard.models import ScoreHistory, User, UserScore
+from integrity.findings import Detector, Finding, Numbers, Severity
+from integrity.models import Flag
+from integrity.record import record
+from scoreboard.models import ScoreHistory, UserScore
 from tests.actions.watch.past import every, played
 from tests.people import submission
 

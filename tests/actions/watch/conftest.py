@@ -2,8 +2,8 @@
 
 import pytest
 
+from accounts.models import User
 from leaderboard.boards import Board
-from scoreboard.models import User
 from tests.people import player
 
 

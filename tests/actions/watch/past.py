@@ -9,9 +9,9 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from actions.watch import detectors
-from actions.watch.findings import SENTENCES, Event, Finding, Rule, Thresholds
-from scoreboard.models import User
+from accounts.models import User
+from integrity import detectors
+from integrity.findings import SENTENCES, Event, Finding, Rule, Thresholds
 
 RULES = {"TASK": Rule(10, 0), "QUIZ": Rule(20, 45), "MATCH": Rule(50, 120)}
 THRESHOLDS = Thresholds(

@@ -6,14 +6,15 @@ from typing import Any
 
 from django.utils import timezone
 
-from actions.watch.findings import Detector, Finding, Numbers, Severity
-from actions.watch.flags import Flag
-from actions.watch.record import record
-from scoreboard.models import ScoreHistory, User
+from accounts.models import User
+from integrity.findings import Detector, Finding, Numbers, Severity
+from integrity.models import Flag
+from integrity.record import record
+from scoreboard.models import ScoreHistory
 from tests.actions.watch.past import played
 from tests.admin_site import signed_in
 
-QUEUE = "/admin/actions/flag/"
+QUEUE = "/admin/integrity/flag/"
 DECIDE = f"{QUEUE}decide/"
 LABELS = {
     "hide": "Hide the player",

@@ -9,13 +9,13 @@ from django.db import connection
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
-from actions.watch import patrol
-from actions.watch.flags import Flag
-from actions.watch.tasks import purge_addresses
+from accounts import addresses
+from accounts.addresses import address_digest
+from accounts.models import SignUpAddress, User
+from accounts.tasks import purge_sign_up_addresses
+from integrity import scan
+from integrity.models import Flag
 from leaderboard.boards import Board
-from scoreboard import addresses
-from scoreboard.addresses import SignUpAddress, address_digest
-from scoreboard.models import User
 from tests.actions.watch.past import every, played
 from tests.people import PASSWORD
 
@@ -102,7 +102,7 @@ def test_addresses_are_forgotten_in_time(settings: Any, unlimited: None) -> None
     days = settings.WATCH["address_retention_days"]
     for user, age in ((old, days + 1), (recent, days - 1)):
         SignUpAddress.objects.filter(user=user).update(created_at=timezone.now() - timedelta(days=age))
-    purge_addresses()
+    purge_sign_up_addresses()
     assert list(SignUpAddress.objects.values_list("user_id", flat=True)) == [recent.pk]
 
 
@@ -135,17 +135,17 @@ class TestFarms:
     def test_alike_accounts_of_one_address_are_flagged_all_of_them_once(self) -> None:
         farm = {scored(sign_up()).pk for _ in range(6)}
         scored(sign_up("81.2.69.161"))
-        patrol.patrol()
+        scan.scan()
         assert flagged() == farm
         before = list(Flag.objects.values())
-        patrol.patrol()
+        scan.scan()
         assert list(Flag.objects.values()) == before
 
     def test_one_that_joins_the_farm_later_is_added(self) -> None:
         farm = {scored(sign_up()).pk for _ in range(5)}
-        patrol.patrol()
+        scan.scan()
         late = scored(sign_up())
-        patrol.patrol()
+        scan.scan()
         assert flagged() == {*farm, late.pk}
         assert all(flag.evidence["latest"]["numbers"]["accounts"] == 6 for flag in Flag.objects.all())
 
@@ -153,32 +153,32 @@ class TestFarms:
         banned = [scored(sign_up()) for _ in range(5)]
         User.objects.filter(pk__in=[user.pk for user in banned]).update(is_active=False, is_hidden=True)
         again = scored(sign_up())
-        patrol.patrol()
+        scan.scan()
         assert flagged() == {again.pk}
 
     def test_those_found_innocent_do_not_count_any_more(self) -> None:
         family = [scored(sign_up()) for _ in range(5)]
-        patrol.patrol()
+        scan.scan()
         assert flagged() == {user.pk for user in family}
         Flag.objects.update(state="dismissed", decided_at=timezone.now())
         cousin = scored(sign_up())
         scored(family[0])
-        patrol.patrol()
+        scan.scan()
         assert flagged() == set()
         assert not Flag.objects.filter(user=cousin).exists()
 
     def test_a_crowd_is_one_flag_and_once_dismissed_all_of_it_is_innocent(self, settings: Any) -> None:
         settings.WATCH = {**settings.WATCH, "address_crowd": 6}
         class_ = [scored(sign_up(), 3**number) for number in range(6)]
-        patrol.patrol()
+        scan.scan()
         assert flagged() == {class_[-1].pk}
         scored(class_[0], 400)
-        patrol.patrol()
+        scan.scan()
         assert flagged() == {class_[-1].pk}
         Flag.objects.filter(detector="address").update(state="dismissed", decided_at=timezone.now())
         for number in range(5):
             scored(sign_up(), 3**number)
-        patrol.patrol()
+        scan.scan()
         assert flagged() == set()
 
     def test_a_family_is_not_flagged_nor_are_accounts_that_never_score(self) -> None:
@@ -186,11 +186,11 @@ class TestFarms:
             scored(sign_up(), 5 * (number + 1))
         for _ in range(10):
             sign_up()
-        patrol.patrol()
+        scan.scan()
         assert flagged() == set()
 
     def test_sign_ups_long_apart_are_not_one_farm(self) -> None:
         users = [scored(sign_up()) for _ in range(6)]
         SignUpAddress.objects.filter(user__in=users[:3]).update(created_at=timezone.now() - timedelta(days=20))
-        patrol.patrol()
+        scan.scan()
         assert flagged() == set()

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.watch import crowds
-from actions.watch.crowds import Population
-from actions.watch.findings import Account, Severity
+from integrity import crowds
+from integrity.crowds import Population
+from integrity.findings import Account, Severity
 from tests.actions.watch.past import THRESHOLDS
 
 

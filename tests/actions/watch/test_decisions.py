@@ -7,13 +7,13 @@ from django.contrib.admin.models import LogEntry
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken
 from rest_framework_simplejwt.tokens import RefreshToken
 
+from accounts import sign_in
+from accounts.models import User
 from actions import redemption, tokens
-from actions.watch import decisions
-from actions.watch.decisions import NotPossible, decide
 from api.problems import Problem
+from integrity import decisions
+from integrity.decisions import NotPossible, decide
 from leaderboard.boards import Board
-from scoreboard import accounts
-from scoreboard.models import User
 from tests.actions.watch.cases import corrections, flagged, redeemed, total
 from tests.agreement import assert_agreement, sql_rows
 from tests.client import MINT, Api, assert_problem
@@ -46,7 +46,7 @@ def test_a_banned_player_is_off_the_board_and_out_of_the_site(
     assert_agreement(watched)
     assert BlacklistedToken.objects.filter(token__jti=refresh["jti"]).exists()
     with pytest.raises(Problem, match="already used"):
-        accounts.rotate(str(refresh))
+        sign_in.rotate(str(refresh))
     assert_problem(api.post(MINT, {"action_type": "COMPLETE_TASK"}, alice), "not-authenticated")
     with pytest.raises(Problem, match="disabled"):
         redemption.redeem(alice.pk, submission(minted))
@@ -56,7 +56,7 @@ def test_a_banned_player_is_off_the_board_and_out_of_the_site(
 def test_a_ban_leaves_other_peoples_tokens_alone(alice: User, bob: User, reviewer: User) -> None:
     theirs = RefreshToken.for_user(bob)
     decide(flagged(alice, redeemed(alice, 1)).pk, "ban", reviewer, "")
-    assert accounts.rotate(str(theirs))["access"]
+    assert sign_in.rotate(str(theirs))["access"]
 
 
 def test_a_dismissed_flag_leaves_everything_as_it_is(alice: User, reviewer: User, watched: Board) -> None:

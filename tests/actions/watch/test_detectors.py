@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.watch import detectors
-from actions.watch.findings import Detector, Event, Severity
+from integrity import detectors
+from integrity.findings import Detector, Event, Severity
 from tests.actions.watch.past import RULES, THRESHOLDS, events, found, human, ticking
 
 HOUR = 3600.0

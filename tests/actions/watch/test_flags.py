@@ -4,10 +4,10 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from actions.watch import patrol
-from actions.watch.findings import Detector, Severity
-from actions.watch.flags import Flag, FlaggedEntry, Watermark
-from scoreboard.models import User
+from accounts.models import User
+from integrity import scan
+from integrity.findings import Detector, Severity
+from integrity.models import Flag, FlaggedEntry, Watermark
 from tests.actions.watch.cases import burst, flags
 from tests.actions.watch.meanwhile import Meanwhile
 from tests.people import give
@@ -18,21 +18,21 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 def test_the_same_evidence_again_changes_nothing(alice: User) -> None:
     burst(alice)
-    patrol.patrol()
+    scan.scan()
     before = list(Flag.objects.order_by("pk").values())
     entries = FlaggedEntry.objects.count()
     for _ in range(3):
         give(alice, 1)  # so that the player is looked at again
-        patrol.patrol()
+        scan.scan()
     assert list(Flag.objects.order_by("pk").values()) == before
     assert FlaggedEntry.objects.count() == entries
 
 
 def test_new_evidence_is_added_to_the_open_flag(alice: User) -> None:
     first = burst(alice, ago=300)
-    patrol.patrol()
+    scan.scan()
     second = burst(alice, 70, ago=5)
-    patrol.patrol()
+    scan.scan()
     flag = Flag.objects.get(user=alice, detector=Detector.VELOCITY)
     assert flag.evidence["times"] == 2
     assert flag.severity == Severity.HIGH
@@ -42,13 +42,13 @@ def test_new_evidence_is_added_to_the_open_flag(alice: User) -> None:
 
 def test_a_flag_keeps_its_strongest_evidence(alice: User) -> None:
     burst(alice, 70, ago=300)
-    patrol.patrol()
+    scan.scan()
     flag = Flag.objects.get(user=alice, detector=Detector.VELOCITY)
     Flag.objects.filter(pk=flag.pk).update(state="dismissed", decided_at=timezone.now())
     burst(alice, 70, ago=-300)
-    patrol.patrol()
+    scan.scan()
     burst(alice, 31, ago=-600)
-    patrol.patrol()
+    scan.scan()
     fresh = Flag.objects.get(user=alice, detector=Detector.VELOCITY, state="open")
     assert fresh.evidence["strongest"]["severity"] == "3-high"
 
@@ -56,23 +56,23 @@ def test_a_flag_keeps_its_strongest_evidence(alice: User) -> None:
 @pytest.mark.parametrize("state", [Flag.State.DISMISSED, Flag.State.CONFIRMED])
 def test_a_decided_flag_is_not_reopened_by_the_same_evidence_but_by_new(alice: User, state: str) -> None:
     burst(alice)
-    patrol.patrol()
+    scan.scan()
     Flag.objects.filter(user=alice).update(state=state, decided_at=timezone.now())
     before = flags(alice)
     give(alice, 1)
-    patrol.patrol()
+    scan.scan()
     assert flags(alice) == before
     burst(alice, ago=-60)
-    patrol.patrol()
+    scan.scan()
     assert ("velocity", "open") in flags(alice)
 
 
 def test_rounds_at_the_same_moment_flag_once(alice: User) -> None:
     burst(alice)
-    rounds = at_once(8, lambda _: patrol.patrol())
+    rounds = at_once(8, lambda _: scan.scan())
     assert not [outcome for outcome in rounds if isinstance(outcome, Exception)]
     assert sorted(flags(alice)) == [("regular", "open"), ("velocity", "open")]
-    assert sum(sum(done.opened.values()) for done in rounds if isinstance(done, patrol.Round)) == 2
+    assert sum(sum(done.opened.values()) for done in rounds if isinstance(done, scan.Round)) == 2
 
 
 def test_a_round_that_finds_another_at_work_leaves_it_alone(alice: User) -> None:
@@ -80,19 +80,19 @@ def test_a_round_that_finds_another_at_work_leaves_it_alone(alice: User) -> None
     burst(alice)
     with transaction.atomic():
         assert Watermark.claim()
-        done = Meanwhile(patrol.patrol).outcome()
+        done = Meanwhile(scan.scan).outcome()
     assert (done.players, done.finished, flags(alice)) == (0, False, [])
-    assert patrol.patrol().players == 1
+    assert scan.scan().players == 1
 
 
 def test_a_decision_made_during_a_round_is_seen_by_it(alice: User) -> None:
     """The round has to wait for it: otherwise it would open the flag again that was dismissed a moment ago."""
     burst(alice)
-    patrol.patrol()
+    scan.scan()
     give(alice, 1)
     with transaction.atomic():
         Flag.objects.filter(user=alice).update(state="dismissed", decided_at=timezone.now())
-        round_ = Meanwhile(patrol.patrol)
+        round_ = Meanwhile(scan.scan)
         round_.wait_until_blocked()
     assert round_.outcome().players == 1
     assert sorted(flags(alice)) == [("regular", "dismissed"), ("velocity", "dismissed")]

@@ -8,12 +8,12 @@ import pytest
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from actions.watch import gather, patrol
-from actions.watch.crowds import Population
-from actions.watch.findings import Detector, Thresholds
-from actions.watch.flags import Flag, Watermark
+from accounts.models import User
+from integrity import gather, scan
+from integrity.crowds import Population
+from integrity.findings import Detector, Thresholds
+from integrity.models import Flag, Watermark
 from leaderboard.boards import Board
-from scoreboard.models import User
 from tests.actions.watch.meanwhile import uncommitted
 from tests.actions.watch.past import played
 from tests.people import give, player, players
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def hour(watched: Board) -> datetime:
     """The last whole hour, which is the next that the watch compares."""
-    patrol.patrol()
+    scan.scan()
     hour = timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
     Watermark.objects.update(hour=hour, hour_fence=None)
     return hour
@@ -55,7 +55,7 @@ def rounds(hour: datetime) -> None:
     compared = False
     while not compared:
         assert timezone.now() < deadline
-        patrol.patrol()
+        scan.scan()
         compared = (Watermark.objects.get().hour or hour) > hour
 
 
@@ -125,7 +125,7 @@ def test_an_hour_waits_for_a_transaction_that_may_still_commit_into_it(hour: dat
     cheat = player()
     with uncommitted(lambda: played(cheat, [hour.timestamp() + 3599], "WIN_MATCH", 400_000)):
         for _ in range(4):
-            patrol.patrol()
+            scan.scan()
         assert Watermark.objects.get().hour == hour
     rounds(hour)
     assert outliers() == [cheat]

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from actions.watch.decisions import NotPossible, decide
-from actions.watch.findings import Detector
+from accounts.models import User
+from integrity.decisions import NotPossible, decide
+from integrity.findings import Detector
 from leaderboard.boards import Board
 from scoreboard import ledger
-from scoreboard.models import ScoreHistory, User
+from scoreboard.models import ScoreHistory
 from tests.actions.watch.cases import corrections, flagged, redeemed, total
 from tests.actions.watch.meanwhile import Meanwhile
 from tests.agreement import assert_agreement

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from actions.watch.findings import Detector, Finding, Severity
-from actions.watch.flags import Flag
-from actions.watch.record import record
+from accounts.models import User
+from integrity.findings import Detector, Finding, Severity
+from integrity.models import Flag
+from integrity.record import record
 from leaderboard.boards import Board
-from scoreboard.models import User, UserScore
+from scoreboard.models import UserScore
 from tests.actions.watch.review_site import DECIDE, LABELS, QUEUE, buttons, decide, flag, page, shown, untouched
 from tests.admin_site import said, signed_in
 from tests.agreement import assert_agreement, sql_rows

@@ -3,8 +3,8 @@
 import pytest
 from django.contrib.auth.models import Permission
 
-from scoreboard import roles
-from scoreboard.models import User
+from accounts import roles
+from accounts.models import User
 from tests.actions.watch.review_site import LABELS, QUEUE, buttons, decide, flag, page, untouched
 from tests.admin_site import said, signed_in, superuser
 from tests.people import player
@@ -27,8 +27,8 @@ def test_an_admin_has_all_four_measures(alice: User, reviewer: User) -> None:
 
 @pytest.mark.parametrize("measure", LABELS)
 def test_each_measure_needs_its_permission(alice: User, measure: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    needed = {"hide": "scoreboard.hide_user", "revert": "scoreboard.adjust_score", "ban": "actions.ban_player"}
-    without = roles.ADMIN - {needed.get(measure, "actions.decide_flag")}
+    needed = {"hide": "accounts.hide_user", "revert": "scoreboard.adjust_score", "ban": "integrity.ban_player"}
+    without = roles.ADMIN - {needed.get(measure, "integrity.decide_flag")}
     monkeypatch.setitem(roles.PERMISSIONS, User.Role.ADMIN, without)
     limited, flagged = player(role=User.Role.ADMIN, is_staff=True), flag(alice)
     assert measure not in buttons(signed_in(limited).get(page(flagged)))

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from django.conf import settings as site
 
-from actions.watch.findings import Thresholds
 from config import checks
 from config.celery import app
+from integrity.findings import Thresholds
 
 
 def test_every_threshold_is_a_setting() -> None:
@@ -63,5 +63,5 @@ def test_they_are_read_from_the_environment() -> None:
 def test_beat_runs_the_watch_and_the_purge() -> None:
     app.loader.import_default_modules()
     planned = {entry["task"] for entry in app.conf.beat_schedule.values()}
-    assert {"actions.watch.patrol", "actions.watch.purge_addresses"} <= planned
+    assert {"integrity.tasks.scan", "accounts.tasks.purge_sign_up_addresses"} <= planned
     assert planned <= set(app.tasks)

@@ -1,0 +1,1 @@
+"""WHO: users, sign-up and sign-in, API keys, roles, second factor, and everything about one person."""

@@ -1,0 +1,58 @@
+"""What is only looked at in admin: the base for every such table, and who did what here."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.db.models import Model
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+
+from accounts.models import User
+
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Any]
+else:
+    ModelAdmin = admin.ModelAdmin
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Nothing can be added, changed or deleted, not by a superuser and not by a crafted request."""
+
+    actions: Sequence[Any] | None = None
+    list_display_links = None
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest, *_: Any) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+def user_link(user: User) -> str:
+    return format_html('<a href="{}">{}</a>', reverse("admin:accounts_user_change", args=[user.pk]), user.username)
+
+
+def actor(request: HttpRequest) -> User:
+    """Who acts; the admin site has made sure that it is a user."""
+    return cast(User, request.user)
+
+
+@admin.register(LogEntry)
+class LogEntryAdmin(ReadOnlyAdmin):
+    list_display = ["action_time", "user", "object_repr", "action", "what", "content_type"]
+    list_filter = ["action_flag", "action_time"]
+    list_select_related = ["user", "content_type"]
+    search_fields = ["object_repr", "change_message"]
+
+    def action(self, entry: LogEntry) -> str:
+        return entry.get_action_flag_display()
+
+    def what(self, entry: LogEntry) -> str:
+        return entry.get_change_message()

@@ -1,0 +1,156 @@
+"""People in admin: who they are, whether they are shown, what they may do. Nobody is deleted here."""
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+from accounts import visibility
+from accounts.models import User
+
+if TYPE_CHECKING:
+    BaseUserAdmin = DjangoUserAdmin[User]
+    ChangeForm = UserChangeForm[User]
+    CreationForm = AdminUserCreationForm[User]
+else:
+    BaseUserAdmin, ChangeForm, CreationForm = DjangoUserAdmin, UserChangeForm, AdminUserCreationForm
+
+# Django's own username field would change the name into another normal form than ours.
+FIELD_CLASSES = {"username": forms.CharField}
+MAX_USERS = 1000  # hidden or shown at once
+AUTHORITY: list[Any] = ["role", "is_superuser", "groups", "user_permissions"]
+
+
+class UserForm(ChangeForm):
+    class Meta:
+        model = User
+        fields = "__all__"
+        field_classes = FIELD_CLASSES
+
+
+class NewUserForm(CreationForm):
+    class Meta:
+        model = User
+        fields = ("username", "email")
+        field_classes = FIELD_CLASSES
+
+
+class UserAdmin(BaseUserAdmin):
+    """Identity and rights. The write side adds scores, the read side ranks, and registers it."""
+
+    form = UserForm
+    add_form = NewUserForm
+    add_fieldsets = [
+        (None, {"classes": ["wide"], "fields": ["username", "email", "usable_password", "password1", "password2"]})
+    ]
+    fieldsets = [
+        (None, {"fields": ["username", "email", "avatar_url", "region"]}),
+        ("Board", {"fields": ["is_hidden"]}),
+        ("Account", {"fields": ["is_active", "password", "last_login", "date_joined"]}),
+        ("Authority", {"fields": AUTHORITY}),
+    ]
+    readonly_fields = ["last_login", "date_joined"]
+    list_display = ["username", "email", "role", "is_active", "shown", "date_joined"]
+    list_filter = ["role", "is_active", "is_hidden", "is_superuser"]
+    list_per_page = 50
+    search_fields = ["username", "email", "id__exact"]
+    search_help_text = "Part of a name or an address, or a whole id."
+    show_full_result_count = False
+    actions = ["hide", "unhide"]
+
+    # --- who may do what
+
+    def manageable(self, request: HttpRequest, users: QuerySet[User]) -> QuerySet[User]:
+        """Admins act upon players and moderators; only superusers upon admins, and so upon themselves."""
+        return users if is_superuser(request) else users.filter(is_staff=False)
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        out_of_reach = obj is not None and obj.is_staff and not is_superuser(request)
+        return super().has_change_permission(request, obj) and not out_of_reach
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Nobody: the history names people for ever. Disable or hide them instead."""
+        return False
+
+    def has_hide_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("accounts.hide_user"))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
+        fields = [*super().get_readonly_fields(request, obj)]
+        if not self.has_hide_permission(request):
+            fields.append("is_hidden")
+        # Whoever may change users must not be able to raise anyone's rights, their own least of all.
+        return fields if is_superuser(request) else [*fields, *AUTHORITY]
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Without the password for those who may not set one: its hash is nobody else's business."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or is_superuser(request):
+            return fieldsets
+        return [
+            (title, {**options, "fields": [name for name in options["fields"] if name != "password"]})
+            for title, options in fieldsets
+        ]
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """Superusers only: whoever sets a password can act under that name."""
+        if not is_superuser(request):
+            raise PermissionDenied
+        return super().user_change_password(request, id, form_url)
+
+    # --- the list
+
+    @admin.display(boolean=True, description="On boards", ordering="is_hidden")
+    def shown(self, user: User) -> bool:
+        return user.is_active and not user.is_hidden
+
+    @admin.action(description="Hide selected players from the boards", permissions=["hide"])
+    def hide(self, request: HttpRequest, selected: QuerySet[User]) -> None:
+        self.set_hidden(request, selected, hidden=True)
+
+    @admin.action(description="Show selected players on the boards again", permissions=["hide"])
+    def unhide(self, request: HttpRequest, selected: QuerySet[User]) -> None:
+        self.set_hidden(request, selected, hidden=False)
+
+    def set_hidden(self, request: HttpRequest, selected: QuerySet[User], *, hidden: bool) -> None:
+        ids = list(self.manageable(request, selected).values_list("pk", flat=True)[: MAX_USERS + 1])
+        if len(ids) > MAX_USERS:
+            messages.error(request, f"At most {MAX_USERS} players at once.")
+            return
+        with transaction.atomic():
+            changed = (visibility.hide if hidden else visibility.unhide)(ids)
+            self.log_changes(request, changed, "Hidden from the boards." if hidden else "Shown on the boards again.")
+        messages.success(request, f"{len(changed)} players are {'hidden' if hidden else 'shown'} now.")
+        if left_out := selected.count() - len(ids):
+            messages.warning(request, f"{left_out} of the selected are admins: only superusers act upon them.")
+
+    def log_changes(self, request: HttpRequest, ids: list[Any], message: str) -> None:
+        for user in User.objects.filter(pk__in=ids):
+            self.log_change(request, user, message)
+
+    # --- one user
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except IntegrityError:
+            # Between the form's look and the write, somebody took the name or the address.
+            messages.error(request, "The name or the address has just been taken. Nothing was changed.")
+            return HttpResponseRedirect(request.get_full_path())
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        if not change:
+            super().save_model(request, obj, form, change)
+            return
+        columns = {field.name for field in User._meta.concrete_fields}
+        visibility.save_profile(obj, columns.intersection(form.changed_data))
+
+
+def is_superuser(request: HttpRequest) -> bool:
+    return bool(request.user.is_active and getattr(request.user, "is_superuser", False))

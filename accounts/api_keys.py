@@ -1,0 +1,73 @@
+"""API keys of trusted back ends. A key is shown once; the database keeps its SHA-256: enough for 256 random bits.
+
+Format: `sb_<prefix>_<secret>`; the prefix finds the row and is safe to show, the secret proves.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.models import ApiKey, User
+
+TEXT = re.compile(r"sb_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
+ROTATION_OVERLAP = timedelta(hours=24)
+LAST_USED_STEP = timedelta(minutes=1)  # a busy key's row is written once a minute, not once a request
+
+
+def issue(
+    name: str, scopes: list[str], *, created_by: User | None = None, limit: str = "6000/minute"
+) -> tuple[ApiKey, str]:
+    """Makes a key; returns it and its text, which exists nowhere else afterwards."""
+    prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    key = ApiKey(name=name, prefix=prefix, digest=digest(secret), scopes=scopes, limit=limit, created_by=created_by)
+    key.full_clean(exclude=["created_by"])
+    key.save(force_insert=True)
+    return key, f"sb_{prefix}_{secret}"
+
+
+def rotate(key: ApiKey, *, created_by: User | None = None) -> tuple[ApiKey, str]:
+    """A successor with the same rights; the old key works for another ROTATION_OVERLAP, at most.
+
+    A key that was to end later than that ends then under its new text too. Raises ValueError for one that no longer
+    works: it must not come back to life.
+    """
+    with transaction.atomic():
+        old = ApiKey.objects.select_for_update().get(pk=key.pk)
+        if not old.usable:
+            raise ValueError(f"{old} is revoked or expired")
+        successor, text = issue(old.name, list(old.scopes), created_by=created_by, limit=old.limit)
+        end = timezone.now() + ROTATION_OVERLAP
+        if old.expires_at is None or old.expires_at > end:
+            successor.expires_at, old.expires_at = old.expires_at, end
+            successor.save(update_fields=["expires_at"])
+            old.save(update_fields=["expires_at"])
+    return successor, text
+
+
+def revoke(key: ApiKey) -> None:
+    """At once and for good."""
+    ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
+
+
+def find(text: str) -> ApiKey | None:
+    """The usable key with this text, or None. Takes the same time for a wrong secret as for a right one."""
+    match = TEXT.fullmatch(text)
+    key = ApiKey.objects.filter(prefix=match[1]).first() if match else None
+    if key is None or match is None or not hmac.compare_digest(key.digest, digest(match[2])) or not key.usable:
+        return None
+    stale = timezone.now() - LAST_USED_STEP
+    if key.last_used_at is None or key.last_used_at < stale:
+        ApiKey.objects.filter(Q(last_used_at=None) | Q(last_used_at__lt=stale), pk=key.pk).update(
+            last_used_at=timezone.now()
+        )
+    return key
+
+
+def digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,28 @@
+"""Signing in with a password: API, page and admin all come through here, so that no door is without the limit."""
+
+from typing import Any
+
+from django.contrib.auth.backends import ModelBackend
+from django.http import HttpRequest
+
+from accounts import attempts
+from accounts.models import User
+from api.client_address import UNKNOWN, client_address
+
+
+class PasswordBackend(ModelBackend):
+    """Django's, which hashes once whether or not the account exists, is disabled or has a password at all."""
+
+    def authenticate(
+        self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **_: Any
+    ) -> User | None:
+        """Raises Problem rate-limited when the account's allowance is used up."""
+        if username is None or password is None:
+            return None
+        address = client_address(request) if request is not None else UNKNOWN
+        attempts.charge_attempt(username, address)
+        user = super().authenticate(request, username=username, password=password)
+        if not isinstance(user, User):
+            return None
+        attempts.remember(user.pk, address)
+        return user

@@ -1,0 +1,41 @@
+"""`manage.py erase_user alice [--yes]`"""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts import privacy
+from accounts.identity_data import StillSuperuser
+
+
+class Command(BaseCommand):
+    help = (
+        "Erases a person for good: name, addresses, sessions, tokens, flags and whatever else names or describes them. "
+        "The figures of their history stay, under an id that nobody is behind."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("user", help="a name, or an id")
+        parser.add_argument("--yes", action="store_true", help="do not ask")
+
+    def handle(self, *, user: str, yes: bool, **options: Any) -> None:
+        found = privacy.find(user)
+        if found is None:
+            raise CommandError(f"There is no user {user!r}. Who was erased is found by id alone.")
+        if not yes and not self.confirmed(found.username, str(found.pk)):
+            raise CommandError("Nothing was changed.")
+        try:
+            erased_now = privacy.erase(found.pk)
+        except StillSuperuser as error:
+            raise CommandError(str(error)) from error
+        except privacy.Unfinished as error:
+            raise CommandError(f"This is not finished: run erase_user {found.pk} again. {error}") from error
+        self.stdout.write(f"{found.pk} is erased." if erased_now else f"{found.pk} was erased before; nothing is left.")
+
+    def confirmed(self, username: str, user_id: str) -> bool:
+        self.stdout.write(f"{username} ({user_id}) will be erased. This cannot be undone.")
+        try:
+            return input("Type the name to go on: ") == username
+        except EOFError:
+            return False

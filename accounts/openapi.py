@@ -1,0 +1,27 @@
+"""How the schema describes our two ways to authenticate. drf-spectacular finds these classes by being imported."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """A JWT of `POST /auth/token`."""
+
+    target_class = "rest_framework_simplejwt.authentication.JWTAuthentication"
+    match_subclasses = True
+    name = "bearer"
+    priority = 1  # before drf-spectacular's own, which does not know subclasses
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+
+
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """The session of the site's own pages; unsafe calls also need the X-CSRFToken header."""
+
+    target_class = "accounts.authentication.AccountSessionAuthentication"
+    name = "session"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "apiKey", "in": "cookie", "name": "sessionid"}

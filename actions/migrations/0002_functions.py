@@ -1,0 +1,16 @@
+from pathlib import Path
+
+from django.db import migrations
+
+SQL = Path(__file__).resolve().parent.parent / "sql"
+
+
+class Migration(migrations.Migration):
+    dependencies = [("actions", "0001_initial"), ("scoreboard", "0002_functions")]
+
+    operations = [
+        migrations.RunSQL(
+            (SQL / "redeem.sql").read_text(),
+            "DROP FUNCTION action_redeem; DROP TYPE redeem_outcome; DROP FUNCTION action_tokens_see;",
+        ),
+    ]

@@ -1,0 +1,30 @@
+"""What `actions` holds about one person: action tokens and queued work."""
+
+import uuid
+from typing import Any
+
+from django.db import transaction
+
+from accounts.models import User
+from actions.models import ActionToken, QueuedWork
+
+TOKEN = ("id", "action_type", "points", "issued_at", "expires_at", "redeemed_at")
+WORK = ("id", "submissions", "request_id", "accepted_at", "state", "error", "results", "finished_at")
+
+
+def export(user: User) -> dict[str, Any]:
+    return {
+        "action_tokens": list(ActionToken.objects.filter(user=user).order_by("issued_at").values(*TOKEN)),
+        "queued_work": list(QueuedWork.objects.filter(user=user).order_by("accepted_at").values(*WORK)),
+    }
+
+
+def erase(user_id: uuid.UUID) -> None:
+    """Deletes it all. Work that waits is not done any more.
+
+    Tokens are locked in the order of their ids: this waits for redemptions of them, never in a circle.
+    """
+    QueuedWork.objects.filter(user_id=user_id).delete()
+    with transaction.atomic():
+        tokens = ActionToken.objects.select_for_update().filter(user_id=user_id).order_by("pk")
+        ActionToken.objects.filter(pk__in=list(tokens.values_list("pk", flat=True))).delete()

@@ -1,0 +1,286 @@
+"""WebSocket viewers, as Channels consumers.
+
+A viewer has no channel of its own: the hub is one member of each group for all of them, and what it pushes goes round
+the consumer, straight to the transport. The consumer is for what a viewer says: once to come, rarely after that.
+"""
+
+import asyncio
+import json
+import time
+from collections import deque
+from typing import Any, ClassVar
+
+from channels.consumer import AsyncConsumer, get_handler_name
+from channels.exceptions import StopConsumer
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from structlog.contextvars import bind_contextvars
+
+from api.problems import Problem
+from api.request_ids import accept_or_make
+from leaderboard.boards import Board
+from leaderboard.live import credentials, messages, refusals
+from leaderboard.live.credentials import Credentials, Identity, NotAuthenticated
+from leaderboard.live.feed import Feed
+from leaderboard.live.hub import hub
+from leaderboard.live.messages import Packet
+from leaderboard.live.refusals import Refused
+from leaderboard.live.requests import LiveRequest
+from leaderboard.live.transport import Message, Receive, Scope, Send, Transport, transport_of
+from leaderboard.live.viewer import Viewer
+
+SUBPROTOCOL = "bearer"
+AUTHENTICATE_SECONDS = 5.0  # a private board's viewer has this long to say who it is
+MAX_MESSAGES, MESSAGE_SECONDS = 20, 10.0
+
+
+class BoardConsumer(AsyncConsumer):  # type: ignore[misc]
+    """What viewers have in common over both protocols. `viewer` is None until the board may be shown."""
+
+    kind: ClassVar[str]
+    first_message: ClassVar[Message | None] = None
+
+    feed: Feed
+    limit: int
+    transport: Transport
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.credentials = Credentials(self)
+        self.viewer: Viewer | None = None
+        self.refused = False
+        self.address: str | None = None  # as which it is counted
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As Channels' own, but that the channel layer is not asked for a channel."""
+        self.scope, self.base_send = scope, send
+        try:
+            message = self.first_message or await receive()
+            while True:
+                await self.dispatch(message)
+                message = await receive()
+        except StopConsumer:
+            pass
+        finally:
+            self.leave()
+
+    async def dispatch(self, message: Message) -> None:
+        """As Channels' own, but that nothing waits for the thread in which it closes old database connections."""
+        await getattr(self, get_handler_name(message))(message)
+
+    async def disconnect(self, *_: int) -> None:
+        raise StopConsumer  # here, for the same reason
+
+    # --- coming and going ---
+
+    def enter(self, request: LiveRequest, board: Board, limit: int) -> None:
+        """Counts the connection in. Raises Problem unavailable, rate-limited."""
+        self.address = hub().capacity.enter(request)
+        self.feed, self.limit = hub().feeds[board.slug], limit
+        self.transport = transport_of(self.scope, self.base_send)
+
+    def leave(self) -> None:
+        """The connection is gone."""
+        self.credentials.drop()
+        if self.viewer is not None:
+            self.feed.leave(self.viewer)
+        if self.address is not None:
+            hub().capacity.leave(self.address)
+
+    # --- who it is ---
+
+    def known(self, who: Identity) -> None:
+        if self.viewer is not None:
+            self.viewer.reply(self.hello())
+            self.feed.own_lines.know(self.viewer, who.user_id)
+
+    def forgotten(self, why: str) -> None:
+        if not settings.LEADERBOARD_PUBLIC:
+            self.refuse(refusals.not_authenticated(why))
+        elif self.viewer is not None and self.viewer.user_id is not None:
+            self.feed.own_lines.forget(self.viewer)
+            self.viewer.reply(messages.error("not-authenticated", why))
+            self.viewer.reply(self.hello())
+
+    def undecided(self) -> None:
+        if not settings.LEADERBOARD_PUBLIC and self.viewer is None:
+            self.refuse(refusals.identity_unknown())
+
+    # --- what it is told ---
+
+    def show(self, claimed: tuple[object, object] | None = None) -> None:
+        """Greets, and shows the board from here on; `claimed` is the (epoch, seq) that the viewer says it has."""
+        self.viewer = Viewer(self.transport, self.kind, self.limit)
+        self.feed.join(self.viewer)
+        self.viewer.reply(self.hello())
+        if claimed is None:
+            self.viewer.catch_up()
+        else:
+            self.viewer.resume(claimed)
+        if self.credentials.user_id is not None:
+            self.feed.own_lines.know(self.viewer, self.credentials.user_id)
+
+    def hello(self) -> Packet:
+        return messages.hello(self.feed.board.slug, self.feed.page, self.credentials.user_id)
+
+    def say(self, packet: Packet) -> None:
+        if self.viewer is not None:
+            self.viewer.reply(packet)
+        elif not self.transport.blocked:
+            self.transport.write(packet)
+
+    def refuse(self, refusal: Refused) -> None:
+        """The end, with a reason; what the client still says is not listened to."""
+        self.refused = True
+        refusal.note()
+        self.say(messages.error(refusal.code, refusal.detail))
+        self.transport.close(refusal.close_code, refusal.code)
+
+
+class LiveConsumer(BoardConsumer, AsyncWebsocketConsumer):  # type: ignore[misc]
+    """`/scoreboard/live`: see docs/live-protocol.md."""
+
+    kind = "websocket"
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._deadline: asyncio.TimerHandle | None = None
+        self._times: deque[float] | None = None
+
+    async def connect(self) -> None:
+        """Everyone is accepted first: a browser learns a close code, but not why a handshake failed."""
+        request = LiveRequest(self.scope)
+        bind_contextvars(request_id=accept_or_make(request.headers.get("x-request-id")))
+        await self.accept(SUBPROTOCOL if SUBPROTOCOL in self.scope.get("subprotocols", ()) else None)
+        self.transport = transport_of(self.scope, self.base_send)
+        try:
+            self.enter(request, *judge(request))
+            self.present(request)
+        except Refused as refusal:
+            self.refuse(refusal)
+        except Problem as problem:
+            self.refuse(refusals.full(problem))
+        self.scope = {}  # a viewer stays for hours
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        if self.refused:
+            return
+        try:
+            self.hear(text_data)
+        except Refused as refusal:
+            self.refuse(refusal)
+
+    def leave(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        super().leave()
+
+    # --- who it is ---
+
+    def present(self, request: LiveRequest) -> None:
+        """Begins with whatever credentials the handshake brought. Raises Refused."""
+        token = offered_token(request)
+        if token is not None:
+            self.authenticate(token)
+        elif request.session and request.own_origin:  # a foreign page must not act as the visitor
+            self.credentials.present_session(request.session)
+        if self.viewer is not None:
+            return
+        if settings.LEADERBOARD_PUBLIC:
+            self.show()  # the board itself does not wait for a session to be looked up
+        else:
+            self._deadline = asyncio.get_running_loop().call_later(AUTHENTICATE_SECONDS, self.nobody)
+
+    def authenticate(self, token: object) -> None:
+        """A bad token costs nobody the view of a public board, but on a private one it is the end. Raises Refused."""
+        try:
+            self.credentials.present_token(token)
+        except NotAuthenticated as error:
+            if not settings.LEADERBOARD_PUBLIC and self.credentials.identity is None:
+                raise refusals.not_authenticated(str(error)) from error
+            self.say(messages.error("not-authenticated", str(error)))
+
+    def known(self, who: Identity) -> None:
+        if self.viewer is None:
+            self.show()
+        else:
+            super().known(who)
+
+    def nobody(self) -> None:
+        """The time for saying who it is has passed."""
+        if self.viewer is None and not self.refused:
+            slow = self.credentials.looking
+            said = "Nobody signed in within five seconds."
+            self.refuse(refusals.identity_unknown() if slow else refusals.not_authenticated(said))
+
+    # --- what it says ---
+
+    def hear(self, text: str | None) -> None:
+        """Answers one message. Raises Refused."""
+        if text is None:
+            self._count()
+            self.say(messages.error("invalid-request", "Send text messages, not binary ones."))
+            return
+        if len(text) > messages.MAX_MESSAGE or len(text.encode()) > messages.MAX_MESSAGE:
+            raise refusals.too_big()
+        try:
+            said = json.loads(text)
+            kind = said["type"]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            said, kind = {}, None
+        if kind == "ack" and self.acknowledged(said.get("seq")):
+            return
+        self._count()
+        match kind:
+            case "authenticate":
+                self.authenticate(said.get("token"))
+            case "resume" if self.viewer is not None:
+                self.viewer.resume((said.get("epoch"), said.get("seq")))
+            case "resume" | "ack" if self.viewer is None:
+                self.say(messages.error("not-authenticated", "Say first who you are."))
+            case "ack":
+                self.say(messages.error("invalid-request", "`seq` was not sent, or is acknowledged already."))
+            case _:
+                detail = "Expected a JSON object with `type` resume, ack or authenticate."
+                self.say(messages.error("invalid-request", detail))
+
+    def acknowledged(self, seq: object) -> bool:
+        """Whether this answers something that was sent. Such acks do not count: they are as many as the pushes."""
+        if self.viewer is None or type(seq) is not int or not self.viewer.acknowledge(seq):
+            return False
+        self.feed.acknowledged(self.viewer.acked)
+        return True
+
+    def _count(self) -> None:
+        """Raises Refused at the 21st message within ten seconds."""
+        now = time.monotonic()
+        if self._times is None:
+            self._times = deque(maxlen=MAX_MESSAGES)
+        if len(self._times) == MAX_MESSAGES and now - self._times[0] < MESSAGE_SECONDS:
+            raise refusals.too_many(MAX_MESSAGES, MESSAGE_SECONDS)
+        self._times.append(now)
+
+
+def judge(request: LiveRequest) -> tuple[Board, int]:
+    """(board, limit) of a request that may be served. Raises Refused."""
+    if hub().closing:
+        raise refusals.closing_down()
+    if not request.origin_allowed:
+        raise refusals.origin_refused()
+    try:
+        return request.query()
+    except Problem as problem:
+        raise refusals.bad_request(problem) from problem
+
+
+def offered_token(request: LiveRequest) -> str | None:
+    """The JWT of `Sec-WebSocket-Protocol: bearer, <JWT>`, or of the Authorization header. Raises Refused."""
+    subprotocols = request.scope.get("subprotocols", ())
+    if len(subprotocols) > 1 and subprotocols[0] == SUBPROTOCOL:
+        return str(subprotocols[1])
+    try:
+        return credentials.bearer(request.headers.get("authorization"))
+    except NotAuthenticated as error:
+        if not settings.LEADERBOARD_PUBLIC:
+            raise refusals.not_authenticated(str(error)) from error
+        return None

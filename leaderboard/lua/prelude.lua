@@ -1,0 +1,49 @@
+-- Put before every script of a board: its keys, whether it is there, and how live viewers hear that it changed.
+--
+-- KEYS  rank, player, profile, meta; leaderboard/boards.py says what each holds
+-- ARGV  of the scripts that announce: 1 board slug   2 channel of the board's group   3 now, Unix seconds
+local RANK, PLAYER, PROFILE, META = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+
+-- epoch, seq, updated of the board; nothing when it was lost. An epoch without its counters is as good as none:
+-- counting on from nothing would take seq back inside the epoch.
+local function counters()
+    local meta = redis.call('HMGET', META, 'epoch', 'seq', 'updated')
+    if meta[1] and string.match(meta[2] or '', '^%d+$') and string.match(meta[3] or '', '^%d+%.%d+$') then
+        return meta[1], tonumber(meta[2]), meta[3]
+    end
+end
+
+-- version, member of a player entry; '-1', '' for none, and for one that no script of ours wrote.
+local function parse(entry)
+    local version, member = string.match(entry or '', '^(%d+):(.*)$')
+    return version or '-1', member or ''
+end
+
+-- Appends member, total, profile of each rank from first to last (from 0).
+local function append_rows(reply, first, last)
+    local range = redis.call('ZREVRANGE', RANK, first, last, 'WITHSCORES')
+    for i = 1, #range, 2 do
+        reply[#reply + 1] = range[i]
+        reply[#reply + 1] = range[i + 1]
+        reply[#reply + 1] = redis.call('HGET', PROFILE, string.sub(range[i], 17)) or '{}'
+    end
+end
+
+-- The message of the channel layer's `group_send`, in the layer's own format: announcing costs the caller nothing.
+local function announce(epoch, seq)
+    redis.call('PUBLISH', ARGV[2], cmsgpack.pack({type = 'board.changed', board = ARGV[1], epoch = epoch, seq = seq}))
+end
+
+-- The visible top changed within its epoch; returns the new seq.
+local function advance(epoch)
+    local seq = redis.call('HINCRBY', META, 'seq', 1)
+    redis.call('HSET', META, 'updated', ARGV[3])
+    announce(epoch, seq)
+    return seq
+end
+
+-- A new epoch, whose seq counts from 1. `run` is the run id of this Redis, see adopt.lua.
+local function renew(epoch, run)
+    redis.call('HSET', META, 'epoch', epoch, 'seq', 1, 'updated', ARGV[3], 'run', run)
+    announce(epoch, 1)
+end

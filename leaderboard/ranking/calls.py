@@ -1,0 +1,219 @@
+"""The scripts in `lua/`: what each is given, and what its reply means. No I/O: `commands`, `asynchronous` ask."""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import structlog
+
+from leaderboard import boards
+from leaderboard.boards import Board
+from leaderboard.ranking.members import member, member_parts, profile
+from leaderboard.ranking.retry import Unavailable
+from scoreboard.standing import Standing
+
+LUA = Path(__file__).parents[1] / "lua"
+PRELUDE = "prelude"
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+
+class Lost(Exception):
+    """Redis answers but the board is not there, or is still being built."""
+
+
+class Behind(Exception):
+    """The board knows only an older version of the player than was asked for."""
+
+
+class Superseded(Exception):
+    """Another builder took the board over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a board, as the API and the push show it."""
+
+    rank: int
+    user_id: str
+    username: str
+    score: int
+    avatar: str | None
+    reached_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some lines of one board at (epoch, seq). `epoch` and `seq` are None when SQL answered instead of Redis."""
+
+    epoch: str | None
+    seq: int | None
+    updated: float
+    players: int
+    rows: list[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One player's own line. Both None: the board knows the player but does not show them."""
+
+    score: int | None
+    rank: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The write script's answer: ranks (from 1, None if not shown) in the order of the standings written."""
+
+    epoch: str
+    seq: int
+    players: int
+    applied: list[bool]
+    ranks: list[int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One call of a board's script. `meaning` makes of the reply what the caller wants, and raises what it says."""
+
+    script: str
+    keys: list[str]
+    arguments: list[Any]
+    meaning: Callable[[Any], T]
+
+
+@cache
+def lua(name: str) -> str:
+    """A script's text, the prelude before it."""
+    return "\n".join((LUA / f"{part}.lua").read_text() for part in (PRELUDE, name))
+
+
+def call(script: str, board: Board, arguments: Sequence[Any], meaning: Callable[[Any], T]) -> Call[T]:
+    return Call(script, boards.keys(board).all(), list(arguments), meaning)
+
+
+def announcing(board: Board) -> list[Any]:
+    """The first arguments of the scripts that announce a change."""
+    return [board.slug, boards.channel(board), f"{time.time():.3f}"]
+
+
+# --- reading ----------------------------------------------------------------------------------------
+
+
+def top(board: Board, limit: int, offset: int) -> Call[Page]:
+    """Ranks offset+1 … offset+limit. Raises Lost, Unavailable."""
+    return call("top", board, [offset, limit], lambda reply: page(board, reply, offset))
+
+
+def around(board: Board, user_id: uuid.UUID, radius: int, at_least: int) -> Call[Page]:
+    """The player with the neighbours. Raises Lost, Behind, Unavailable."""
+
+    def meaning(reply: list[Any]) -> Page:
+        if reply[:1] == [b"behind"]:
+            raise Behind(str(user_id))
+        first = reply.pop(4) if len(reply) > 4 else 0
+        return page(board, reply, first)
+
+    return call("around", board, [str(user_id), radius, at_least], meaning)
+
+
+def places(board: Board, user_ids: Sequence[str]) -> Call[tuple[int, list[Place]]]:
+    """(players on the board, the place of each of these). Raises Lost."""
+
+    def meaning(reply: list[Any]) -> tuple[int, list[Place]]:
+        if not reply:
+            raise Lost(board.slug)
+        players, *flat = reply
+        return players, [place(flat[i], flat[i + 1]) for i in range(0, len(flat), 2)]
+
+    return call("places", board, user_ids, meaning)
+
+
+def epoch(board: Board) -> Call[str | None]:
+    """The board's epoch; None when the board is lost."""
+    return call("epoch", board, [], lambda reply: reply.decode(errors="replace") if reply else None)
+
+
+def page(board: Board, reply: list[Any], first: int) -> Page:
+    """A Page from a script's reply; `first` is the rank, from 0, of its first row. Raises Lost, Unavailable."""
+    if not reply:
+        raise Lost(board.slug)
+    epoch, seq, updated, players, *flat = reply
+    return Page(epoch.decode(), seq, float(updated), players, rows(flat, first))
+
+
+def rows(flat: Sequence[bytes], first: int) -> list[Row]:
+    """Rows from the scripts' flat member, total, profile triples.
+
+    Raises Unavailable for a line this site did not write: SQL serves until a reconcile has removed it.
+    """
+    try:
+        return [row(first + position // 3 + 1, *flat[position : position + 3]) for position in range(0, len(flat), 3)]
+    except (ValueError, TypeError, LookupError, OverflowError) as error:
+        log.warning("foreign_line", error=repr(error))
+        raise Unavailable(f"the ranking holds a line that is not ours: {error!r}") from error
+
+
+def row(rank: int, raw_member: bytes, total: bytes, raw_profile: bytes) -> Row:
+    """One Row as the scripts send it; raises what int, json and indexing raise."""
+    reached_at, user_id = member_parts(raw_member.decode())
+    shown = json.loads(raw_profile)
+    return Row(rank, user_id, shown["username"], int(float(total)), shown["avatar"], reached_at)
+
+
+def place(total: bytes, rank: int | None) -> Place:
+    """From the script's pair: a total and a rank from 0; "" and nil for a player who is not shown."""
+    return Place(int(float(total)) if total else None, None if rank is None else rank + 1)
+
+
+# --- writing ----------------------------------------------------------------------------------------
+
+
+def write(board: Board, players: Sequence[Sequence[str | bytes]], builder: str = "") -> Call[Written]:
+    """Applies what is newer; each of `players` as `player_arguments` makes it. Raises Lost, Superseded."""
+
+    def meaning(reply: list[Any]) -> Written:
+        if reply[0] == b"lost":
+            raise Lost(board.slug)
+        if reply[0] == b"superseded":
+            raise Superseded(board.slug)
+        _, epoch, seq, players, *results = reply
+        return Written(
+            epoch=epoch.decode(),
+            seq=seq,
+            players=players,
+            applied=[bool(applied) for applied, _ in results],
+            ranks=[None if rank is None else rank + 1 for _, rank in results],
+        )
+
+    flat = [argument for player in players for argument in player]
+    return call("write", board, [*announcing(board), boards.VISIBLE_TOP, builder, *flat], meaning)
+
+
+def player_arguments(board: Board, standing: Standing, guard: bytes = b"") -> list[str | bytes]:
+    """The write script's arguments for one player; `guard`: see write.lua."""
+    shown = board.shows(standing)
+    return [
+        str(standing.user_id),
+        str(standing.version),
+        str(standing.total),
+        member(standing.reached_at, standing.user_id) if shown else "",
+        profile(standing) if shown else "",
+        guard,
+    ]
+
+
+def adopt(board: Board, run_id: str, new_epoch: str, gone_back: str = "") -> Call[bool]:
+    """Sees to it that seq never goes back within an epoch. Returns whether the board has the new epoch now.
+
+    `run_id`: which start of which Redis server answers. `gone_back`: an epoch in which seq was seen going back.
+    """
+    return call("adopt", board, [*announcing(board), run_id, new_epoch, gone_back], bool)

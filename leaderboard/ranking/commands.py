@@ -1,0 +1,134 @@
+"""The boards in Redis, from synchronous code. Every function raises Unavailable when Redis cannot answer."""
+
+import secrets
+import uuid
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from api.redis_client import connection
+from leaderboard import boards
+from leaderboard.boards import Board
+from leaderboard.ranking import calls
+from leaderboard.ranking.calls import Call, Page, Place, T, Written
+from leaderboard.ranking.retry import ask
+from scoreboard.standing import Standing
+
+LOCK_SECONDS = 10  # renewed with every chunk, which takes well under a second; a builder that dies frees the board
+
+
+@cache
+def script(name: str) -> Any:
+    """A registered script: EVALSHA, loaded on the first NOSCRIPT."""
+    return connection().register_script(calls.lua(name))
+
+
+def run(call: Call[T]) -> T:
+    """Calls one script; raises what the call says."""
+    return call.meaning(
+        ask(lambda: script(call.script)(keys=call.keys, args=call.arguments, client=connection())),
+    )
+
+
+def command(name: str, *arguments: Any, **options: Any) -> Any:
+    """One plain command."""
+    return ask(lambda: getattr(connection(), name)(*arguments, **options))
+
+
+# --- reading ----------------------------------------------------------------------------------------
+
+
+def top(board: Board, limit: int, offset: int = 0) -> Page:
+    """Ranks offset+1 … offset+limit. Raises Lost."""
+    return run(calls.top(board, limit, offset))
+
+
+def around(board: Board, user_id: uuid.UUID, radius: int, *, at_least: int = 0) -> Page:
+    """The player with up to `radius` neighbours on each side; no rows if the player has no rank.
+
+    `at_least`: a version of the player that the caller knows to exist. Raises Lost, Behind.
+    """
+    return run(calls.around(board, user_id, radius, at_least))
+
+
+def places(board: Board, user_ids: Sequence[uuid.UUID]) -> list[Place]:
+    """The place of each of these. Raises Lost."""
+    return run(calls.places(board, [str(user_id) for user_id in user_ids]))[1]
+
+
+def epoch(board: Board) -> str | None:
+    """The board's epoch; None when the board is lost."""
+    return run(calls.epoch(board))
+
+
+def meta(board: Board, *fields: str) -> list[str | None]:
+    """Fields of the board's meta hash."""
+    return [
+        None if v is None else v.decode(errors="replace")
+        for v in command("hmget", boards.keys(board).meta, list(fields))
+    ]
+
+
+# --- writing ----------------------------------------------------------------------------------------
+
+
+def write(board: Board, standings: Sequence[Standing], *, builder: str = "", guards: Sequence[bytes] = ()) -> Written:
+    """Applies standings that are newer than what the board knows and returns the ranks.
+
+    `builder`: the token of the rebuild this write belongs to. `guards`: see write.lua; one for each standing.
+    Raises Lost, Superseded.
+    """
+    pairs = zip(standings, guards or [b""] * len(standings), strict=True)
+    return run(calls.write(board, [calls.player_arguments(board, *pair) for pair in pairs], builder))
+
+
+def adopt(board: Board) -> str | None:
+    """Gives the board a new epoch if Redis was restarted, or replaced by its replica, since it was last looked at.
+
+    Such a Redis may lack its last seconds, and viewers must not take what follows for old news. Returns that epoch.
+    """
+    new = secrets.token_hex(8)
+    return new if run(calls.adopt(board, run_id(), new)) else None
+
+
+def mark_swept(board: Board, epoch: str, mark: str) -> None:
+    """Moves the sweep's watermark, unless the board that had this epoch was lost meanwhile."""
+    run(calls.call("mark_swept", board, [epoch, mark], bool))
+
+
+def run_id() -> str:
+    """Which start of which Redis server answers."""
+    return str(command("info", "server")["run_id"])
+
+
+# --- building ---------------------------------------------------------------------------------------
+
+
+def begin_build(board: Board, token: str) -> bool:
+    """Empties a lost board and lets writes in; False when it is not lost."""
+    return run(calls.call("begin_build", board, [token], bool))
+
+
+def finish_build(board: Board, token: str, mark: str) -> str | None:
+    """Opens the board under a new epoch, which is returned; None when another builder took over.
+
+    `mark`: the sweep's watermark from before the first read.
+    """
+    new = secrets.token_hex(8)
+    arguments = [*calls.announcing(board), run_id(), new, token, mark]
+    return new if run(calls.call("finish_build", board, arguments, bool)) else None
+
+
+def acquire_lock(board: Board, token: str) -> bool:
+    """Takes the board's rebuild lock (SET NX EX)."""
+    return bool(command("set", boards.keys(board).lock, token, nx=True, ex=LOCK_SECONDS))
+
+
+def renew_lock(board: Board) -> None:
+    """Extends the lock. If it was lost meanwhile, the next write is refused as superseded, so no check is needed."""
+    command("expire", boards.keys(board).lock, LOCK_SECONDS)
+
+
+def release_lock(board: Board, token: str) -> None:
+    """Releases the lock if it is still this builder's."""
+    run(Call("release_lock", [boards.keys(board).lock], [token], bool))

@@ -1,0 +1,126 @@
+"""The cursor: what was committed since a reader's last visit, however late, and nothing passed over.
+
+A timestamp cannot do that: a transaction can commit after a reader has passed its time by. So rows carry the number of
+the transaction that wrote them, and a reader begins at the oldest transaction that was still open at its last visit:
+nothing can be committed behind that. What was committed in between is read twice, so readers are idempotent.
+
+A reader keeps a mark of its own: it asks for `now()`, reads from `now.since(mark)` on, and then keeps `str(now)`.
+"""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+
+from scoreboard.standing import COLUMNS, Standing
+
+CHUNK = 1000  # rows fetched and judged at a time
+
+# The cluster, its start, the database and the table's file: transaction numbers of one mean nothing in another. A copy
+# of the data folder put back, and a standby that took over, carry the cluster's number but started at another time;
+# a dump loaded into the same database has another file.
+NOW = """
+SELECT concat_ws('/', (SELECT system_identifier FROM pg_control_system()),
+                 trunc(extract(epoch FROM pg_postmaster_start_time()) * 1000),
+                 (SELECT oid FROM pg_database WHERE datname = current_database()),
+                 pg_relation_filenode('user_scores')),
+       pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
+       clock_timestamp()
+"""
+# The upper bound leaves out rows of a restored database whose transaction numbers lie in this one's future.
+SINCE = f"""
+SELECT {COLUMNS} FROM player_standings
+ WHERE changed_xid >= %s AND changed_xid < pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+"""  # noqa: S608
+# The same of every transaction that a snapshot taken earlier did not see.
+UNSEEN = f"""
+SELECT {COLUMNS} FROM player_standings
+ WHERE changed_xid >= pg_snapshot_xmin(%s::pg_snapshot)::text::bigint
+   AND changed_xid < pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+   AND NOT pg_visible_in_snapshot(changed_xid::text::xid8, %s::pg_snapshot)
+"""  # noqa: S608
+# A page at a time, for a reader that commits what it makes of each. Whoever is on no board is left out.
+SCORED = """
+SELECT changed_xid, user_id FROM player_standings
+ WHERE changed_xid >= %s AND changed_xid < %s AND (changed_xid, user_id) > (%s, %s) AND reached_at >= %s AND visible
+ ORDER BY changed_xid, user_id LIMIT %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A moment in transaction numbers.
+
+    `source`: which database; `oldest`: the oldest transaction that may still be open; `next`: the first number not yet
+    given out; `at`: PostgreSQL's clock.
+    """
+
+    source: str
+    oldest: int
+    next: int
+    at: datetime
+
+    def __str__(self) -> str:
+        """As readers keep it."""
+        return f"{self.source}:{self.oldest}"
+
+    def since(self, kept: str | None) -> int | None:
+        """Where a reader that kept this begins; None if it has to begin with everything.
+
+        Because it kept nothing, or the mark of a database that a restored backup has replaced: its number belongs to
+        another cluster, or lies in the future.
+        """
+        source, _, oldest = (kept or "").rpartition(":")
+        known = source == self.source and oldest.isdecimal() and int(oldest) <= self.next
+        return int(oldest) if known else None
+
+
+def now() -> Mark:
+    """Read before, or in the same snapshot as, the rows it is to cover."""
+    with connection.cursor() as cursor:
+        cursor.execute(NOW)
+        return Mark(*cursor.fetchone())
+
+
+def standings(since: int) -> Iterator[list[Standing]]:
+    """Standings whose version was raised by transaction `since` or a later one, in chunks."""
+    for rows in stream(SINCE, [since]):
+        yield [Standing(*row) for row in rows]
+
+
+def scored(
+    since: int, until: int, after: tuple[int, uuid.UUID], reached: datetime, limit: int
+) -> list[tuple[int, uuid.UUID]]:
+    """(transaction, player) of the next, in this order, whose standing transactions from `since` on and before `until`
+    raised, and whose total was reached then or later."""
+    with connection.cursor() as cursor:
+        cursor.execute(SCORED, [since, until, *after, reached, limit])
+        return list(cursor.fetchall())
+
+
+def snapshot() -> str:
+    """What is committed at this moment, for `standings_unseen_by`."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_current_snapshot()::text")
+        return str(cursor.fetchone()[0])
+
+
+def standings_unseen_by(earlier: str) -> Iterator[list[Standing]]:
+    """Standings that a transaction has raised which this snapshot did not see, in chunks."""
+    for rows in stream(UNSEEN, [earlier, earlier]):
+        yield [Standing(*row) for row in rows]
+
+
+def stream(sql: str, parameters: list[Any]) -> Iterator[list[tuple[Any, ...]]]:
+    """Rows in chunks through a server-side cursor: all from one snapshot, and perhaps more than fit in memory."""
+    with transaction.atomic():
+        with connection.cursor() as settings_cursor:
+            settings_cursor.execute("SET LOCAL statement_timeout = 0")
+            settings_cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        with connection.chunked_cursor() as cursor:
+            cursor.execute(sql, parameters)
+            while rows := cursor.fetchmany(CHUNK):
+                yield rows

@@ -1,0 +1,22 @@
+from pathlib import Path
+
+from django.db import migrations
+
+SQL = Path(__file__).resolve().parent.parent / "sql"
+
+
+class Migration(migrations.Migration):
+    dependencies = [("scoreboard", "0001_initial")]
+
+    operations = [
+        migrations.RunSQL(
+            (SQL / "history.sql").read_text(),
+            "DROP FUNCTION score_history_refuse, score_history_refuse_row, score_history_forget CASCADE",
+        ),
+        migrations.RunSQL((SQL / "shown_columns.sql").read_text(), "DROP FUNCTION users_raise_version CASCADE"),
+        migrations.RunSQL(
+            (SQL / "board_players.sql").read_text(),
+            "DROP VIEW board_players; DROP VIEW player_standings; DROP FUNCTION player_visible",
+        ),
+        migrations.RunSQL((SQL / "ledger.sql").read_text(), "DROP FUNCTION ledger_record; DROP TYPE ledger_outcome"),
+    ]

@@ -1,0 +1,42 @@
+"""What `scoreboard` holds about one person: the score and what made it.
+
+The figures outlive an erasure, so that every sum stays what it was; the free text that others wrote about the person
+does not.
+
+Without who else was involved: who gave a bonus or wrote an entry is about them.
+"""
+
+import uuid
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import QuerySet
+
+from accounts.models import User
+from scoreboard.models import Bonus, ScoreHistory, UserScore
+
+ENTRY = (
+    *("id", "action_id", "source", "action_type", "delta", "old_total", "new_total", "reason", "request_id"),
+    "created_at",
+)
+
+
+def export(user: User) -> dict[str, Any]:
+    return {
+        "score": UserScore.objects.filter(pk=user.pk).values("total", "version", "reached_at").first(),
+        "history": list(ScoreHistory.objects.filter(user=user).order_by("id").values(*ENTRY)),
+        "bonuses_received": bonuses(Bonus.objects.filter(user_id=user.pk), "id", "points", "reason", "created_at"),
+        "bonuses_given": bonuses(Bonus.objects.filter(actor=user), "id", "user_id", "points", "reason", "created_at"),
+    }
+
+
+def bonuses(found: QuerySet[Bonus], *fields: str) -> list[dict[str, Any]]:
+    return list(found.order_by("created_at").values(*fields))
+
+
+def erase(user_id: uuid.UUID) -> None:
+    """Empties the reasons. Raises nothing of its own; a repeat finds them empty."""
+    with transaction.atomic():
+        Bonus.objects.filter(user_id=user_id).update(reason="")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT score_history_forget(%s)", [user_id])

@@ -1,0 +1,16 @@
+-- Who is on which board, and all that a board shows of a player. Said here and, for SQL's rows in Python, in `Board.shows`.
+
+CREATE FUNCTION player_visible(u users) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT u.is_active AND NOT u.is_hidden
+$$;
+
+-- One row for each player with a total: the columns of a `Standing`, in its order, and the transaction that changed it.
+CREATE VIEW player_standings AS
+SELECT s.user_id, s.total, s.version, s.reached_at, player_visible(u) AS visible,
+       u.username, u.avatar_url, u.region, s.changed_xid
+  FROM user_scores s JOIN users u ON u.id = s.user_id;
+
+-- One row for each player and board; `shown`: has a rank there. A board this view does not know has no players.
+CREATE VIEW board_players AS
+SELECT 'global'::text AS board, p.*, p.visible AND p.total > 0 AS shown
+  FROM player_standings p;

@@ -1,0 +1,46 @@
+-- History is append-only, for code and for a hurried person at a psql prompt alike, with one exception: of a player who was
+-- erased, the free text that others wrote about them is emptied, by `score_history_forget` and by nothing else. No figure,
+-- time, id or order can change by it, so every sum stays what it was.
+CREATE FUNCTION score_history_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND current_setting('scoreboard.forgetting', true) = 'on' THEN
+        RETURN NULL;  -- each row is judged below
+    END IF;
+    RAISE EXCEPTION 'score_history is append-only: correct a score with a new entry'
+        USING ERRCODE = 'restrict_violation';
+END
+$$;
+
+CREATE TRIGGER score_history_append_only
+    BEFORE UPDATE OR DELETE ON score_history
+    FOR EACH STATEMENT EXECUTE FUNCTION score_history_refuse();
+
+CREATE FUNCTION score_history_refuse_row() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    v_emptied score_history := OLD;
+BEGIN
+    v_emptied.reason := '';
+    IF NEW IS DISTINCT FROM v_emptied
+       OR NOT EXISTS (SELECT 1 FROM users u WHERE u.id = OLD.user_id AND u.erased_at IS NOT NULL) THEN
+        RAISE EXCEPTION 'score_history is append-only: of erased players the reason can be emptied, and nothing else'
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER score_history_append_only_row
+    BEFORE UPDATE ON score_history
+    FOR EACH ROW EXECUTE FUNCTION score_history_refuse_row();
+
+-- Returns how many reasons were emptied.
+CREATE FUNCTION score_history_forget(p_user uuid) RETURNS bigint LANGUAGE plpgsql
+    SET scoreboard.forgetting = 'on' AS $$
+DECLARE
+    v_emptied bigint;
+BEGIN
+    UPDATE score_history SET reason = '' WHERE user_id = p_user AND reason <> '';
+    GET DIAGNOSTICS v_emptied = ROW_COUNT;
+    RETURN v_emptied;
+END
+$$;

@@ -1,0 +1,160 @@
+"""Group commit: requests that meet are written together, and each hears its own outcome."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+from django.db import OperationalError, connections
+
+from accounts.models import User
+from actions import redemption, tokens
+from actions.batcher import Batcher
+from actions.submission import Submission
+from api.problems import Problem
+from leaderboard.boards import Board
+from scoreboard.models import ScoreHistory, UserScore
+from tests.people import player
+from tests.processes import eventually
+
+THREADS = 32
+
+
+class Slow:
+    """`redemption.commit`, held back until the group behind the first has gathered; remembers the groups' sizes."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+        self.gathered = threading.Event()
+
+    def __call__(self, admitted: Sequence[Submission]) -> None:
+        self.sizes.append(len(admitted))
+        self.gathered.wait(20)
+        redemption.commit(admitted)
+
+
+@pytest.fixture
+def slow(board: Board, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slow]:
+    """This process redeems in groups, as a `web` process does."""
+    commit = Slow()
+    batcher = Batcher(commit)
+    monkeypatch.setattr(redemption, "_batcher", batcher)
+    yield commit
+    commit.gathered.set()
+    batcher.close()
+
+
+def submission(user: User) -> Submission:
+    minted = tokens.mint(user.pk, "COMPLETE_TASK")
+    return Submission(minted.action_id, minted.action_type, minted.action_token, time.time())
+
+
+def together(slow: Slow, wanted: list[tuple[User, Submission]]) -> None:
+    """Redeems all at one moment, each in a thread of its own."""
+
+    def one(pair: tuple[User, Submission]) -> None:
+        try:
+            redemption.redeem_all(pair[0].pk, [pair[1]])
+        finally:
+            connections.close_all()
+
+    batcher = redemption._batcher
+    assert batcher is not None
+    with ThreadPoolExecutor(len(wanted)) as pool:
+        running = [pool.submit(one, pair) for pair in wanted]
+        deadline = time.monotonic() + 20
+        while sum(slow.sizes) + len(batcher.waiting) < len(wanted):  # some are with the batcher already
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        slow.gathered.set()
+        for each in running:
+            each.result(20)
+
+
+def test_requests_that_meet_become_one_statement(slow: Slow, unlimited: None) -> None:
+    wanted = [(person, submission(person)) for person in (player(f"player-{n}") for n in range(THREADS))]
+    together(slow, wanted)
+    assert {one.new_score for _, one in wanted} == {10}
+    assert max(one.rank or 0 for _, one in wanted) == THREADS
+    assert len(slow.sizes) == 2
+    assert sum(slow.sizes) == THREADS
+
+
+def test_one_token_in_every_request_of_a_group_counts_once(slow: Slow, alice: User, unlimited: None) -> None:
+    token = submission(alice)
+    handed_in = [replace(token) for _ in range(THREADS)]
+    together(slow, [(alice, one) for one in handed_in])
+    refused = [one.refusal for one in handed_in if isinstance(one.refusal, Problem)]
+    assert len(refused) == THREADS - 1
+    assert {refusal.kind for refusal in refused} == {"already-redeemed"}
+    assert {refusal.extra["original"]["new_score"] for refusal in refused} == {10}
+    assert (UserScore.objects.get(user=alice).total, ScoreHistory.objects.count()) == (10, 1)
+
+
+def test_each_history_row_carries_the_id_of_its_own_request(slow: Slow, alice: User, bob: User) -> None:
+    named = [(alice, "the-first"), (alice, "request-of-alice"), (bob, "request-of-bob")]
+    handed_in = [replace(submission(user), request_id=request_id) for user, request_id in named]
+    batcher = redemption._batcher
+    assert batcher is not None
+
+    def one(user: User, item: Submission) -> None:
+        try:
+            redemption.redeem(user.pk, item)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(3) as pool:
+        pool.submit(one, alice, handed_in[0])
+        eventually(lambda: slow.sizes == [1], "the first is being redeemed")
+        for (user, _), item in zip(named[1:], handed_in[1:], strict=True):
+            pool.submit(one, user, item)
+        eventually(lambda: len(batcher.waiting) == 2, "the others are one group")
+        slow.gathered.set()
+    found = set(ScoreHistory.objects.values_list("user_id", "request_id"))
+    assert found == {(user.pk, request_id) for user, request_id in named}
+    assert slow.sizes == [1, 2]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_breaks_one_request_does_not_break_its_neighbours() -> None:
+    gathered = threading.Event()
+    sizes: list[int] = []
+    done: list[str] = []
+
+    def work(names: Sequence[str]) -> None:
+        sizes.append(len(names))
+        gathered.wait(20)
+        if "broken" in names:
+            raise ValueError("cannot")
+        done.extend(names)
+
+    batcher = Batcher(work)
+    with ThreadPoolExecutor(4) as pool:
+        pool.submit(batcher.put, ["first"])
+        eventually(lambda: sizes == [1], "the first is at work")
+        running = [pool.submit(batcher.put, [name]) for name in ("one", "broken", "two")]
+        eventually(lambda: len(batcher.waiting) == 3, "the others are one group")
+        gathered.set()
+    batcher.close()
+    assert sizes[:2] == [1, 3]
+    assert [each.exception() is None for each in running] == [True, False, True]
+    assert sorted(done) == ["first", "one", "two"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_postgresql_every_waiting_request_hears_so() -> None:
+    def work(names: Sequence[str]) -> None:
+        raise OperationalError("gone")
+
+    batcher = Batcher(work)
+    with ThreadPoolExecutor(8) as pool:
+        running = [pool.submit(batcher.put, ["one"]) for _ in range(8)]
+    batcher.close()
+    assert all(isinstance(each.exception(), OperationalError) for each in running)
+
+
+def test_a_request_with_nothing_to_write_does_not_wait(slow: Slow, alice: User) -> None:
+    redemption.redeem_all(alice.pk, [])
+    assert slow.sizes == []

@@ -1,0 +1,68 @@
+"""What admin and Celery change is told to a player's own pages at once; a score is not, the script does that."""
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync, sync_to_async
+from channels.layers import get_channel_layer
+
+from accounts import visibility
+from accounts.models import User
+from leaderboard import projection
+from scoreboard import adjustments
+from tests.admin_site import superuser
+from tests.people import give
+
+pytestmark = pytest.mark.usefixtures("board")
+LAST = {"type": "the.end"}
+
+
+@async_to_sync
+async def heard(user_ids: list[uuid.UUID], act: Callable[[], object]) -> list[dict[str, Any]]:
+    """What the groups of these players are sent while `act` runs."""
+    layer: Any = get_channel_layer()
+    channel = await layer.new_channel()
+    for user_id in user_ids:
+        await layer.group_add(f"player.{user_id}", channel)
+    await sync_to_async(act)()
+    await layer.send(channel, LAST)
+    messages = []
+    async with asyncio.timeout(10):
+        while (message := await layer.receive(channel)) != LAST:
+            messages.append(message)
+    await layer.flush()
+    return messages
+
+
+def news(*users: User) -> list[dict[str, Any]]:
+    return [{"type": "standing.changed", "player": str(user.pk)} for user in users]
+
+
+def test_an_adjustment_is_told_to_the_player(alice: User) -> None:
+    give(alice, 50)
+    plan = adjustments.plan([alice.pk], adjustments.Change("A mistake.", delta=-20))
+    assert heard([alice.pk], lambda: adjustments.carry_out(plan, superuser().pk)) == news(alice)
+
+
+def test_hiding_and_showing_again_are_told_to_the_player_and_to_nobody_else(alice: User, bob: User) -> None:
+    give(alice, 50)
+    both = [alice.pk, bob.pk]
+    assert heard(both, lambda: visibility.hide([alice.pk])) == news(alice)
+    assert heard(both, lambda: visibility.unhide([alice.pk])) == news(alice)
+
+
+def test_a_score_is_not(alice: User) -> None:
+    assert heard([alice.pk], lambda: give(alice, 50)) == []
+
+
+def test_of_a_change_of_very_many_players_the_first_are_told(
+    alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give(alice, 50)
+    give(bob, 20)
+    monkeypatch.setattr(projection, "MAX_NOTIFIED", 1)
+    told = heard([alice.pk, bob.pk], lambda: visibility.hide([alice.pk, bob.pk]))
+    assert len(told) == 1
