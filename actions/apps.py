@@ -7,6 +7,7 @@ class ActionsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.privacy import register
+        from actions import problems  # noqa: F401  (declares)
         from actions.privacy import erase, export
 
         register(export, erase)
