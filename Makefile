@@ -12,7 +12,7 @@ CHECK := DEBUG=true PYTHONWARNINGS='ignore:Got an error checking a consistent:Ru
 PRODUCTION = SECRET_KEY=$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(50))') HTTPS=true $(BIN)/python manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run manage test faults fuzz mutations check lock bench bench-live bench-reconcile clean install install-dev python
+.PHONY: help run manage test faults fuzz mutations check lock bench bench-live bench-reconcile pictures clean install install-dev python
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 23
@@ -61,6 +61,9 @@ bench-reconcile: install-dev ## time and memory of reconciling a million players
 
 bench-live: install-dev ## what pushing costs, against a raw writer
 	@$(BIN)/python -m benchmarks.live $(ARGS)
+
+pictures: install-dev ## the moving pictures of README.md, taken beside `make run` (URL=http://127.0.0.1:8000)
+	@$(BIN)/python -m devsite.pictures $(URL)
 
 clean: ## remove the virtual environment and caches; data in .local stay
 	rm -rf $(VENV) $(VENV).lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

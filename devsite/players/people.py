@@ -1,6 +1,6 @@
 """The demo's people: three accounts whose passwords everyone knows, and the players who fill the board.
 
-The totals are small on purpose: the players earn some thirty points a second, and should be seen to pass each other
+The totals are small on purpose: the players earn some forty points a second, and should be seen to pass each other
 within minutes.
 """
 

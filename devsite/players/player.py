@@ -12,7 +12,7 @@ HANDINGS = 5  # times one token is handed in before its player gives it up
 STREAK = 20.0  # mean seconds a player keeps one pace
 SPREAD = 1.0  # of the paces, as the sigma of a log-normal
 FASTEST = 4.0  # times the mean pace
-LEADERS, LEADERS_PACE = 3, 0.4  # who leads takes it easier, so that others catch up for as long as it runs
+LEADERS, LEADERS_PACE = 3, 0.6  # who leads takes it easier, so that others catch up for as long as it runs
 OF_ONE_TYPE = ("actions", "cooldown")  # policies that leave the other types open
 REST = 60.0  # seconds a type is left alone after it has vanished from the catalogue
 
