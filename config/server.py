@@ -6,9 +6,7 @@ in production, where nginx sends the pages to `web`, they are the `live` process
 """
 
 import argparse
-import asyncio
 import gc
-import json
 import logging
 import os
 import resource
@@ -18,27 +16,26 @@ from contextlib import suppress
 
 import uvicorn
 from prometheus_client import multiprocess
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from api.problems import CONTENT_TYPE, document
-from api.request_ids import accept_or_make
 from config.asgi import application  # isort: split  # first: it sets Django up
+<<<<<<< HEAD
+=======
+from config.http_protocol import SiteHttp
+from config.protocols import LiveWebSocket
+>>>>>>> 4808cca (serve)
 from leaderboard.live import messages
 from leaderboard.live.hub import hub
 from leaderboard.live.protocols import LiveHttp, LiveWebSocket
 
 OPEN_FILES = 65_536  # one for each viewer
 BACKLOG = 4096
-HEAD_SECONDS = 15.0  # for a request's head, from its first byte (or from the connection) to its end
-HEAD_LIMIT = 32 * 1024  # bytes
-BODY_SECONDS = 30.0  # between two pieces of a request's body
-STALL_SECONDS = 30.0  # without accepting an answer's bytes; viewers are the hub's to judge
 IDLE_SECONDS = 75  # between two requests; longer than a proxy keeps its connections
 # 10 s from SIGTERM to the end are promised, whatever hangs.
 LINGER_SECONDS = 4  # for what is left after the farewell
 LAST_RESORT_SECONDS = 9.5
 
 
+<<<<<<< HEAD
 class SiteHttp(LiveHttp):
     """Gives up on a client that does not finish a request, or takes no bytes of its answer."""
 
@@ -131,6 +128,8 @@ class SiteHttp(LiveHttp):
         self.transport.close()
 
 
+=======
+>>>>>>> 4808cca (serve)
 class SiteServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """First no new viewers, then a goodbye to those there are, then uvicorn's own end."""

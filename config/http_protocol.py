@@ -1,0 +1,114 @@
+"""What the site's HTTP connections do not put up with: clients that are slow, send too much, or no HTTP at all."""
+
+import asyncio
+import json
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from api.problems import CONTENT_TYPE, document
+from api.request_ids import accept_or_make
+from config.protocols import LiveHttp
+
+HEAD_SECONDS = 15.0  # for a request's head, from its first byte (or from the connection) to its end
+HEAD_LIMIT = 32 * 1024  # bytes
+BODY_SECONDS = 30.0  # between two pieces of a request's body
+STALL_SECONDS = 30.0  # without accepting an answer's bytes; viewers are the hub's to judge
+
+
+class SiteHttp(LiveHttp):
+    """Gives up on a client that does not finish a request, or takes no bytes of its answer."""
+
+    _timer: asyncio.TimerHandle | None = None
+    _stalled: asyncio.TimerHandle | None = None
+    _in_head = True
+    _head_bytes = 0
+
+    # --- time ---
+
+    def _allow(self, seconds: float) -> None:
+        self._stop_timer()
+        self._timer = self.loop.call_later(seconds, self._time_is_up, seconds)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _time_is_up(self, seconds: float) -> None:
+        if self.flow.read_paused:  # we make the client wait: its earlier requests are not answered yet
+            self._allow(seconds)
+        else:
+            self.abort()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._allow(HEAD_SECONDS)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head, self._head_bytes = True, 0
+        self._allow(HEAD_SECONDS)
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._allow(BODY_SECONDS)
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._allow(BODY_SECONDS)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._stop_timer()
+        super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        self._stop_timer()
+        super().handle_websocket_upgrade()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self.listener is None:
+            self._stalled = self.loop.call_later(STALL_SECONDS, self.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stalled is not None:
+            self._stalled.cancel()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        if self._stalled is not None:
+            self._stalled.cancel()
+        super().connection_lost(exc)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Half-closed: an answer under way still gets there, but a viewer has simply left."""
+        if self.listener is not None or self.cycle is None or self.cycle.more_body or self.cycle.response_complete:
+            return False
+        self.cycle.keep_alive = False
+        return True
+
+    # --- what cannot be read ---
+
+    def data_received(self, data: bytes) -> None:
+        began_in_head = self._in_head
+        super().data_received(data)
+        if began_in_head and self._in_head and not self.transport.is_closing():
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_LIMIT:
+                self._refuse(431, f"Expected at most {HEAD_LIMIT} bytes of headers.")
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(400, "This is not a request of HTTP/1.")
+
+    def _refuse(self, status: int, detail: str) -> None:
+        request_id = accept_or_make(None)
+        said = {**document("invalid-request", detail, status=status), "request_id": request_id}
+        body = json.dumps(said).encode()
+        head = (
+            f"content-type: {CONTENT_TYPE}\r\ncontent-length: {len(body)}\r\nx-request-id: {request_id}\r\n"
+            "cache-control: no-store\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(STATUS_LINE[status] + head.encode() + body)
+        self.transport.close()
