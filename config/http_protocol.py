@@ -7,7 +7,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from api.problems import CONTENT_TYPE, document
 from api.request_ids import accept_or_make
-from config.protocols import LiveHttp
+from leaderboard.live.protocols import LiveHttp
 
 HEAD_SECONDS = 15.0  # for a request's head, from its first byte (or from the connection) to its end
 HEAD_LIMIT = 32 * 1024  # bytes
@@ -68,7 +68,7 @@ class SiteHttp(LiveHttp):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        if self.listener is None:
+        if self.drained is None:
             self._stalled = self.loop.call_later(STALL_SECONDS, self.abort)
 
     def resume_writing(self) -> None:

@@ -177,7 +177,7 @@ def pytest(tree: Path, tests: Sequence[str], *options: str) -> Run:
 def failures(report: Path) -> list[Failure]:
     found = []
     for case in ElementTree.parse(report).iter("testcase"):  # noqa: S314  # pytest has just written it
-        test = f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name')}"
+        test = f"{case.get('classname', '')}.{case.get('name')}".removeprefix("tests.")
         for verdict in (*case.iter("failure"), *case.iter("error")):
             found.append(Failure(test, verdict.get("message", "").partition("\n")[0]))
     return found
@@ -220,7 +220,7 @@ def row(mutation: Mutation, run: Run) -> str:
     """A line of the table."""
     caught = "**not caught**"
     if run.proof is not None:
-        caught = f"`{run.proof.test.partition('[')[0].removeprefix('tests/')}`: {run.proof.reason[:60]}"
+        caught = f"`{run.proof.test.partition('[')[0]}`: {run.proof.reason[:60]}"
     return f"| {mutation.name} | {caught.replace('|', '/')} | {run.seconds:.0f} |"
 
 
