@@ -84,7 +84,7 @@ class SiteHttp(LiveHttp):
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Half-closed: an answer under way still gets there, but a viewer has simply left."""
-        if self.listener is not None or self.cycle is None or self.cycle.more_body or self.cycle.response_complete:
+        if self.drained is not None or self.cycle is None or self.cycle.more_body or self.cycle.response_complete:
             return False
         self.cycle.keep_alive = False
         return True

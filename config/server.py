@@ -18,6 +18,17 @@ import uvicorn
 from prometheus_client import multiprocess
 
 from config.asgi import application  # isort: split  # first: it sets Django up
+from config.http_protocol import SiteHttp
+from leaderboard.live import messages
+from leaderboard.live.hub import hub
+from leaderboard.live.protocols import LiveWebSocket
+
+OPEN_FILES = 65_536  # one for each viewer
+BACKLOG = 4096
+IDLE_SECONDS = 75  # between two requests; longer than a proxy keeps its connections
+# 10 s from SIGTERM to the end are promised, whatever hangs.
+LINGER_SECONDS = 4  # for what is left after the farewell
+LAST_RESORT_SECONDS = 9.5
 
 
 class SiteServer(uvicorn.Server):

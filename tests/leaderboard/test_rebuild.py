@@ -48,16 +48,14 @@ def test_of_16_processes_that_find_the_board_lost_one_rebuilds_it(
     for user in players(20):
         give(user, 5)
     lose(board)
-    begun: list[int] = []
-    run = ranking.run
+    begun: list[bool] = []
+    begin_build = ranking.begin_build
 
-    def counted(name: str, keys: list[str], arguments: list[Any]) -> Any:
-        answer = run(name, keys, arguments)
-        if name == "begin_build":
-            begun.append(answer)
-        return answer
+    def counted(lost: Board, token: str) -> bool:
+        begun.append(begin_build(lost, token))
+        return begun[-1]
 
-    monkeypatch.setattr(ranking, "run", counted)
+    monkeypatch.setattr(ranking, "begin_build", counted)
     assert at_once(16, lambda _: rebuild.rebuild(board)).count(True) == 1
     assert sum(begun) == 1  # without the lock they would take the board from each other
     assert_agreement(board)
