@@ -89,7 +89,7 @@ def commands(folder: Path, *, demo: bool) -> dict[str, list[str]]:
     words = {f"site.{number + 1}": site.split() for number in range(min(os.cpu_count() or 1, MOST_SITES))}
     words["worker"] = [*worker.split(), "--without-mingle", "--loglevel", "warning", "--schedule", str(folder / "beat")]
     if demo:
-        words["demo"] = ["manage.py", "play", "--players", "50", "--rate", "4", "--seconds", "0"]
+        words["demo"] = ["manage.py", "demo_players", "--rate", "4", "--seconds", "0"]
     return {name: [sys.executable, *arguments] for name, arguments in words.items()}
 
 
