@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, cast
 
 import limits
 import structlog
@@ -122,7 +122,7 @@ def shared() -> MovingWindowRateLimiter:
 
 def key(one: Charge) -> str:
     """Redis' key of the window that the shared limiter counts this charge in."""
-    return f"{settings.REDIS_KEY_PREFIX}limits:{one.item.key_for(one.policy, *one.who)}"
+    return cast(RedisStorage, shared().storage).prefixed_key(one.item.key_for(one.policy, *one.who))
 
 
 def own() -> MovingWindowRateLimiter:

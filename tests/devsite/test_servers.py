@@ -15,7 +15,7 @@ from tests.system.live.server import PATIENCE, ROOT, eventually
 
 PSQL = str(binaries() / "psql")
 EXEC = [sys.executable, "-m", "devsite.servers", "exec"]
-NO_NAMESPACES = [sys.executable, "-I", str(ROOT / "tests" / "config" / "no_namespaces.py")]
+NO_NAMESPACES = [sys.executable, "-I", str(ROOT / "tests" / "devsite" / "no_namespaces.py")]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
 # Prints what the command sees of the servers it was given.
 LOOK = """

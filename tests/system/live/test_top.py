@@ -1,0 +1,276 @@
+"""`GET /scoreboard/top` from this process's copy of the board: as Django would have answered, or by Django."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import limits
+import pytest
+import redis.asyncio
+from django.conf import settings as configured
+from django.core.wsgi import get_wsgi_application
+from pytest_django.fixtures import Settings
+
+from api import throttles
+from config.wsgi_adapter import WsgiAdapter
+from leaderboard import ranking, snapshots
+from leaderboard.boards import VISIBLE_TOP, Board
+from leaderboard.live.address_limit import AddressLimit
+from leaderboard.live.top import Top
+from tests.system.live.server import PATIENCE
+from tests.system.live.writing import write
+
+ADDRESS = "192.0.2.7"
+Answer = tuple[int, dict[str, str], bytes]
+
+
+class Django:
+    """The site inside, and how often it was asked."""
+
+    def __init__(self) -> None:
+        self.site = WsgiAdapter(get_wsgi_application())
+        self.asked = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.asked += 1
+        await self.site(scope, receive, send)
+
+
+async def ask(app: Any, query: str = "", method: str = "GET", body: bytes = b"", **headers: str) -> Answer:
+    """Status, headers, body. `If_None_Match="…"` is a header."""
+    lines = {"Host": "localhost", **headers, **({"Content-Length": str(len(body))} if body else {})}
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": "/api/v1/scoreboard/top",
+        "raw_path": b"/api/v1/scoreboard/top",
+        "query_string": query.encode(),
+        "headers": [(name.replace("_", "-").lower().encode(), value.encode()) for name, value in lines.items()],
+        "client": (ADDRESS, 4711),
+        "server": ("127.0.0.1", 80),
+    }
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    start, *rest = sent
+    named = {name.decode(): value.decode() for name, value in start["headers"]}
+    assert len(named) == len(start["headers"])
+    return start["status"], named, b"".join(message["body"] for message in rest)
+
+
+@pytest.fixture
+def copy(board: Board, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[snapshots.Snapshot]:
+    """The hub has just read the board, and however slow the test is, that was just now."""
+    monkeypatch.setattr(snapshots, "FRESH_SECONDS", 3600.0)
+    settings.LIMITS = {**settings.LIMITS, "ip": "off"}
+    for number in range(12):
+        write(f"player{number}", 100 - number)
+    snapshots.put(board, ranking.top(board, VISIBLE_TOP))
+    current = snapshots.fresh(board)
+    assert current is not None
+    yield current
+    snapshots._snapshots[board.slug].current = None
+
+
+def etag(copy: snapshots.Snapshot) -> str:
+    return f'"{copy.page.epoch}:{copy.page.seq}"'
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {},
+        {"query": "limit=3&offset=2"},
+        {"query": "board=global&limit=100"},
+        {"query": "offset=0"},
+        {"query": "limit=%35"},
+        {"method": "HEAD"},
+        {"Origin": "https://shop.example"},
+        {"Origin": "null"},
+        {"X_Request_ID": "mine-12345"},
+        {"X_Request_ID": "no\\sane id"},
+        {"Accept": "text/html", "Accept_Encoding": "gzip, br", "Accept_Language": "de", "Range": "bytes=0-1"},
+        {"Authorization": "Bearer nonsense", "X_API_Key": "sb_nonsense"},
+        {"If_None_Match": "TAG"},
+        {"If_None_Match": 'W/"other", W/TAG', "Origin": "https://shop.example"},
+        {"If_None_Match": "*"},
+        {"If_None_Match": '"other"'},
+        {"If_Modified_Since": "Thu, 26 Nov 2026 10:00:00 GMT"},
+    ],
+)
+def test_the_answer_is_the_one_django_would_give(copy: snapshots.Snapshot, request_: dict[str, Any]) -> None:
+    asked: dict[str, Any] = {name: value.replace("TAG", etag(copy)) for name, value in request_.items()}
+
+    async def both() -> tuple[Answer, Answer, int]:
+        django = Django()
+        top = Top(django)
+        await ask(top, **asked)
+        return await ask(Django(), **asked), await ask(top, **asked), django.asked
+
+    (status, headers, body), mine, asked_django = asyncio.run(both())
+    assert asked_django == 1  # the first time only
+    assert (mine[0], mine[2]) == (status, body)
+    if headers["x-request-id"] != "mine-12345":
+        assert headers.pop("x-request-id") != mine[1].pop("x-request-id")
+    # Its directives come in the order of a set.
+    policies = [answer.pop("content-security-policy").split("; ") for answer in (headers, mine[1])]
+    assert sorted(policies[0]) == sorted(policies[1])
+    assert mine[1] == headers
+
+
+def test_headers_of_django_go_with_the_newest_body(board: Board, copy: snapshots.Snapshot) -> None:
+    async def before_and_after() -> tuple[Answer, int]:
+        django = Django()
+        top = Top(django)
+        await ask(top)
+        write("player7", 1_000, 2)
+        snapshots.put(board, ranking.top(board, VISIBLE_TOP))
+        return await ask(top, If_None_Match=etag(copy)), django.asked
+
+    (status, headers, body), asked_django = asyncio.run(before_and_after())
+    assert (status, asked_django) == (200, 1)
+    assert json.loads(body)["data"][0]["score"] == 1_000
+    assert headers["content-length"] == str(len(body))
+    assert headers["etag"] != etag(copy)
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        ({"query": "limit=0"}, 400),
+        ({"query": "limit=101"}, 400),
+        ({"query": "limit=010"}, 400),
+        ({"query": "limit=5&limit=5"}, 400),
+        ({"query": "limit="}, 400),
+        ({"query": "limit"}, 400),
+        ({"query": "colour=red"}, 200),
+        ({"query": "board=nowhere"}, 404),
+        ({"query": "limit=10&offset=91"}, 200),
+        ({"method": "POST"}, 405),
+        ({"method": "OPTIONS", "Origin": "https://a.example", "Access_Control_Request_Method": "GET"}, 200),
+        ({"Host": "evil.example"}, 400),
+        ({"body": b"{}"}, 200),
+        ({"Cookie": "csrftoken=x"}, 200),
+    ],
+)
+def test_what_must_be_judged_is_judged_by_django(
+    copy: snapshots.Snapshot, request_: dict[str, Any], status: int
+) -> None:
+    async def twice() -> tuple[list[int], int]:
+        django = Django()
+        top = Top(django)
+        return [(await ask(top, **request_))[0] for _ in range(2)], django.asked
+
+    assert asyncio.run(twice()) == ([status, status], 2)
+
+
+def asked_of_django(count: int = 2) -> int:
+    """Of the second and later of these requests."""
+
+    async def repeatedly() -> int:
+        django = Django()
+        top = Top(django)
+        for _ in range(count):
+            await ask(top)
+        return django.asked - 1
+
+    return asyncio.run(repeatedly())
+
+
+def test_a_private_board_is_djangos(copy: snapshots.Snapshot, settings: Settings) -> None:
+    assert asked_of_django() == 0
+    settings.LEADERBOARD_PUBLIC = False
+    assert asked_of_django() == 1
+
+
+def test_a_copy_that_is_old_or_sqls_is_not_shown(
+    copy: snapshots.Snapshot, board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = snapshots._snapshots[board.slug]
+    kept.current = snapshots.Snapshot(ranking.Page(None, None, 1.0, 0, []), copy.taken)
+    assert snapshots.fresh(board) is None
+    kept.current = copy
+    assert snapshots.fresh(board) is copy
+    monkeypatch.setattr(snapshots, "FRESH_SECONDS", 0.0)
+    assert snapshots.fresh(board) is None
+    with kept.refreshing:  # a reader is asking Redis right now
+        assert snapshots.fresh(board) is copy
+        monkeypatch.setattr(snapshots, "STALE_SECONDS", 0.0)
+        assert snapshots.fresh(board) is None
+
+
+def test_an_older_reading_does_not_replace_a_newer_one(copy: snapshots.Snapshot, board: Board) -> None:
+    older = ranking.Page(copy.page.epoch, (copy.page.seq or 0) - 1, 1.0, 0, [])
+    snapshots.put(board, older)
+    assert snapshots.fresh(board) is copy
+
+
+# --- the limit per address ---------------------------------------------------------------------------
+
+
+def used() -> int:
+    """What the count of all processes has of this address."""
+    charge = throttles.charge("ip", ADDRESS)
+    assert charge is not None
+    return charge.item.amount - throttles.shared().get_window_stats(charge.item, "ip", ADDRESS).remaining
+
+
+@pytest.fixture
+def limit(settings: Settings, board: Board) -> int:
+    settings.LIMITS = {**settings.LIMITS, "ip": "16/minute"}
+    throttles.shared().clear(limits.parse("16/minute"), "ip", ADDRESS)
+    return 16
+
+
+def test_what_is_answered_here_counts_for_all(limit: int) -> None:
+    async def take() -> list[bool]:
+        client = redis.asyncio.Redis.from_url(configured.REDIS_URL)
+        mine = AddressLimit(client)
+        taken = [mine.take(ADDRESS) for _ in range(3)]
+        async with asyncio.timeout(PATIENCE):
+            while mine._reporting is not None:
+                await asyncio.sleep(0.01)
+        taken.append(mine.take(ADDRESS))
+        await client.aclose()
+        return taken
+
+    # Two of sixteen before the first report, then an eighth of the fourteen that are left.
+    assert asyncio.run(take()) == [True, True, False, True]
+    assert used() == 2
+
+
+def test_what_django_has_counted_is_used_up_here_too(limit: int) -> None:
+    async def take() -> list[bool]:
+        client = redis.asyncio.Redis.from_url(configured.REDIS_URL)
+        mine = AddressLimit(client)
+        for _ in range(limit - 1):
+            throttles.hit(throttles.charge("ip", ADDRESS))
+        first = mine.take(ADDRESS)
+        async with asyncio.timeout(PATIENCE):
+            while mine._reporting is not None:
+                await asyncio.sleep(0.01)
+        second = mine.take(ADDRESS)
+        await client.aclose()
+        return [first, second]
+
+    assert asyncio.run(take()) == [True, False]
+    assert used() == limit
+
+
+def test_without_a_limit_nothing_is_counted(settings: Settings) -> None:
+    settings.LIMITS = {**settings.LIMITS, "ip": "off"}
+
+    async def take() -> bool:
+        mine = AddressLimit(redis.asyncio.Redis.from_url(configured.REDIS_URL))
+        return all(mine.take(ADDRESS) for _ in range(1000)) and mine._reporting is None
+
+    assert asyncio.run(take())
