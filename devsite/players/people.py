@@ -1,4 +1,4 @@
-"""The demo's people: three accounts whose passwords everyone knows, and the players who fill the board.
+"""The demo's people: three accounts with documented passwords, and the players who fill the board.
 
 The totals are small on purpose: the players earn some forty points a second, and should be seen to pass each other
 within minutes.
@@ -19,7 +19,7 @@ AVATARS = "demo/avatars/"
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Somebody who can sign in; documented for whoever tries the demo."""
+    """An account whose password is documented."""
 
     username: str
     password: str
