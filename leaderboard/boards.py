@@ -1,7 +1,6 @@
 """Which boards exist, and the names of their keys in Redis."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.conf import settings
 
@@ -60,6 +59,5 @@ def group(board: Board) -> str:
 
 
 def channel(board: Board) -> str:
-    """The Pub/Sub channel of that group, as channels_redis' Pub/Sub layer names it: scripts publish there."""
-    layer: Any = settings.CHANNEL_LAYERS["default"]
-    return f"{layer['CONFIG']['prefix']}__group__{group(board)}"
+    """The Pub/Sub channel of that group, as the layer of `CHANNEL_LAYERS` names it: scripts publish there."""
+    return f"{settings.REDIS_KEY_PREFIX}channels__group__{group(board)}"

@@ -2,15 +2,20 @@
 
 import asyncio
 import time
+import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from channels.layers import get_channel_layer
+from pytest_django.fixtures import Settings
 
+from leaderboard import boards
 from leaderboard.live import groups
 from leaderboard.live.groups import Groups, Membership
+from tests.system.live.conftest import share
 from tests.system.live.server import PATIENCE
+from tests.system.live.writing import empty_board, write
 
 GROUP = "board.somewhere"
 
@@ -33,12 +38,12 @@ class Listener:
             await asyncio.sleep(0.01)
 
 
-def listening(test: Callable[[Listener, Any], Awaitable[None]]) -> None:
-    """Runs the test beside a member of GROUP that has joined."""
+def listening(test: Callable[[Listener, Any], Awaitable[None]], group: str = GROUP) -> None:
+    """Runs the test beside a member of the group that has joined."""
 
     async def run() -> None:
         listener = Listener()
-        listener.groups.follow(GROUP)
+        listener.groups.follow(group)
         member = asyncio.create_task(listener.groups.run())
         try:
             await listener.until(lambda: listener.joined, "the group is joined")
@@ -59,6 +64,18 @@ def test_from_the_moment_it_has_joined_nothing_is_missed() -> None:
         assert listener.joined == 1
 
     listening(test)
+
+
+def test_what_the_write_script_publishes_is_a_message_of_the_boards_group(settings: Settings) -> None:
+    share(settings, f"{settings.REDIS_KEY_PREFIX}{uuid.uuid4().hex[:12]}:")
+    epoch = empty_board()
+
+    async def test(listener: Listener, layer: Any) -> None:
+        written = write("alice", 30)
+        await listener.until(lambda: listener.messages, "it is heard")
+        assert listener.messages == [{"type": "board.changed", "board": "global", "epoch": epoch, "seq": written.seq}]
+
+    listening(test, boards.group(boards.get("global")))
 
 
 def test_a_group_is_left_with_its_last_follower() -> None:
