@@ -144,3 +144,9 @@ def test_without_https_the_site_works_too(account: User) -> None:
     assert said["hsts"] is None
     assert said["cookies"]["sessionid"]["secure"] == ""
     assert said["cookies"]["sessionid"]["httponly"] is True
+
+
+@pytest.mark.parametrize(("https", "sources"), [("1", "'self' https: data:"), ("0", "'self' https: data: http:")])
+def test_avatars_come_from_anywhere_but_unencrypted_only_to_a_site_that_is_so_itself(https: str, sources: str) -> None:
+    code = "from django.conf import settings; print(*settings.CONTENT_SECURITY_POLICY['DIRECTIVES']['img-src'])"
+    assert python(code, HTTPS=https).stdout.strip() == sources
