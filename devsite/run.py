@@ -17,7 +17,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
-from devsite import home
+from devsite import address, home
+from devsite.address import host, port
 from devsite.process import Child, Refusal
 from devsite.servers import Servers, missing_servers
 
@@ -148,17 +149,6 @@ def environment(folder: Path, servers: Servers, *, demo: bool) -> dict[str, str]
     }
 
 
-def host() -> str:
-    return os.environ.get("HOST") or "127.0.0.1"
-
-
-def port() -> int:
-    text = os.environ.get("PORT") or "8000"
-    if not (text.isdecimal() and 0 < int(text) < 65_536):
-        raise Refusal(f"PORT is {text!r}; expected a number from 1 to 65535.")
-    return int(text)
-
-
 def reserved_port() -> socket.socket:
     """A listener that keeps the address for this start until the site's processes take it. Refusal when it is taken."""
     try:
@@ -171,7 +161,7 @@ def reserved_port() -> socket.socket:
 
 def ready() -> bool:
     """Whether `/readyz` says that the site should get traffic."""
-    connection = http.client.HTTPConnection(local_address(host()), port(), timeout=5)
+    connection = http.client.HTTPConnection(address.local(host()), port(), timeout=5)
     try:
         connection.request("GET", "/readyz", headers={"Host": f"127.0.0.1:{port()}"})
         return connection.getresponse().status == http.HTTPStatus.OK
@@ -181,16 +171,9 @@ def ready() -> bool:
         connection.close()
 
 
-def local_address(host: str) -> str:
-    """Where a listener on `host` is reached from this machine."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  (nothing is bound here)
-
-
 def announcement(host: str, port: int, *, demo: bool) -> str:
     """Where the site is and who can sign in."""
-    address = local_address(host)
-    url = f"http://{f'[{address}]' if ':' in address else address}:{port}/"
-    lines = [f"The scoreboard is up: {url}", ""]
+    lines = [f"The scoreboard is up: {address.origin(host, port)}/", ""]
     if demo:
         lines += ["Demo players are scoring through the public API (DEMO=0 starts without them).", "Sign in as"]
         lines += [f"  {name:<8} {password}" for name, password in LOGINS]

@@ -4,7 +4,6 @@ The totals are small on purpose: the players earn some forty points a second, an
 within minutes.
 """
 
-import os
 import uuid
 from dataclasses import dataclass
 
@@ -114,10 +113,3 @@ def avatars(site: str) -> dict[uuid.UUID, str]:
     """By user id, the URL of the avatar, for a site whose origin is `site`; "" for those without."""
     drawn = [*((account.username, account.avatar) for account in ACCOUNTS), *((p[0], p[3]) for p in PLAYERS)]
     return {user_id(name): f"{site}{static(f'{AVATARS}{file}.svg')}" if file else "" for name, file in drawn}
-
-
-def own_origin() -> str:
-    """Where `make run` serves on this machine, by HOST and PORT."""
-    host = os.environ.get("HOST") or "127.0.0.1"
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  (nothing is bound here)
-    return f"http://{f'[{host}]' if ':' in host else host}:{os.environ.get('PORT') or '8000'}"

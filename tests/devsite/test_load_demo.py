@@ -89,24 +89,6 @@ def test_avatars_follow_the_address_of_the_site_and_a_players_own_stays(
     assert not User.objects.filter(avatar_url__contains=":8000/").exists()
 
 
-@pytest.mark.parametrize(
-    ("host", "origin"),
-    [
-        ("", "http://127.0.0.1:8001"),
-        ("0.0.0.0", "http://127.0.0.1:8001"),  # noqa: S104
-        ("192.0.2.7", "http://192.0.2.7:8001"),
-        ("::1", "http://[::1]:8001"),
-        ("::", "http://[::1]:8001"),
-    ],
-)
-def test_the_address_of_the_site_is_one_that_a_browser_can_open(
-    host: str, origin: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOST", host)
-    monkeypatch.setenv("PORT", "8001")
-    assert people.own_origin() == origin
-
-
 def test_totals_are_those_of_the_list_and_the_sums_of_their_histories() -> None:
     call_command("load_demo")
     totals = dict(UserScore.objects.values_list("user__username", "total"))

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, transaction
 
 from accounts.models import User
+from devsite import address
 from devsite.players import people
 from devsite.players.password import shared_password
 from scoreboard import ledger
@@ -27,7 +28,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Raises CommandError rather than put accounts with known passwords beside real ones."""
-        avatars = people.avatars(people.own_origin())
+        avatars = people.avatars(address.origin(address.host(), address.port()))
         if kept(avatars):
             return
         if settings.HTTPS:

@@ -1,0 +1,27 @@
+"""Where `make run` listens, HOST and PORT, and where a browser on this machine finds it."""
+
+import os
+
+from devsite.process import Refusal
+
+
+def host() -> str:
+    return os.environ.get("HOST") or "127.0.0.1"
+
+
+def port() -> int:
+    text = os.environ.get("PORT") or "8000"
+    if not (text.isdecimal() and 0 < int(text) < 65_536):
+        raise Refusal(f"PORT is {text!r}; expected a number from 1 to 65535.")
+    return int(text)
+
+
+def local(host: str) -> str:
+    """Where a listener on `host` is reached from this machine."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  (nothing is bound here)
+
+
+def origin(host: str, port: int) -> str:
+    """As a URL without a path."""
+    address = local(host)
+    return f"http://{f'[{address}]' if ':' in address else address}:{port}"
