@@ -7,7 +7,7 @@ into one file here (the container is described at developers.google.com/speed/we
 """
 
 import base64
-import os
+import shutil
 import struct
 import sys
 import time
@@ -63,7 +63,7 @@ class Frame:
 def main(url: str) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM") or "/usr/bin/chromium",
+            executable_path=shutil.which("chromium"),  # None: the one that Playwright has installed
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         for theme in ("light", "dark"):
