@@ -31,20 +31,31 @@ DECLARE
     v_player uuid;           -- whose entries the loop is at, with the total and the version they have come to
     v_total bigint;
     v_version bigint;
+    v_actions uuid[];        -- and what they were, with their positions
+    v_ords bigint[];
+    v_first bigint;          -- position of the first entry with this one's action
     v_next bigint;
     v_one ledger_outcome;
     v_outcomes ledger_outcome[];  -- by position
 BEGIN
-    -- A first entry makes the row. In user order, like every lock here.
-    INSERT INTO user_scores (user_id, total, version, reached_at, changed_xid)
-    SELECT u.id, 0, 0, now(), pg_current_xact_id()::text::bigint
-      FROM users u
-     WHERE u.id = ANY (p_user)
-       AND NOT EXISTS (SELECT 1 FROM user_scores s WHERE s.user_id = u.id)
-     ORDER BY u.id
-        ON CONFLICT DO NOTHING;
+    -- A first entry makes the row. In user order, like every lock here. Looking first is ten times cheaper than a statement
+    -- that could insert and does not.
+    IF EXISTS (SELECT FROM unnest(p_user) AS e(user_id)
+                WHERE NOT EXISTS (SELECT FROM user_scores s WHERE s.user_id = e.user_id)) THEN
+        INSERT INTO user_scores (user_id, total, version, reached_at, changed_xid)
+        SELECT u.id, 0, 0, now(), pg_current_xact_id()::text::bigint
+          FROM users u
+         WHERE u.id = ANY (p_user)
+           AND NOT EXISTS (SELECT FROM user_scores s WHERE s.user_id = u.id)
+         ORDER BY u.id
+            ON CONFLICT DO NOTHING;
+    END IF;
 
-    PERFORM 1 FROM user_scores s WHERE s.user_id = ANY (p_user) ORDER BY s.user_id FOR NO KEY UPDATE;
+    -- A join, not ANY: of that a bitmap scan is made, which meets every dead version of a row that changes all the time.
+    PERFORM 1
+       FROM unnest(p_user) AS e(user_id) JOIN user_scores s ON s.user_id = e.user_id
+      ORDER BY s.user_id
+        FOR NO KEY UPDATE OF s;
 
     -- Read the clock after the locks: whoever waited reached the total later than whoever it waited for.
     v_now := clock_timestamp();
@@ -54,7 +65,6 @@ BEGIN
     FOR v_entry IN
         SELECT e.ord, e.user_id, e.action_id, e.target,
                greatest(least(e.delta, v_most + 1), -v_most - 1) AS delta,
-               min(e.ord) OVER (PARTITION BY e.user_id, e.action_id) AS first_ord,
                s.user_id AS player, s.total, s.version,
                h.version AS h_version, h.delta AS h_delta, h.old_total, h.new_total, h.created_at
           FROM unnest(p_user, p_action, p_delta, p_target) WITH ORDINALITY
@@ -67,7 +77,10 @@ BEGIN
             v_player := v_entry.user_id;
             v_total := v_entry.total;
             v_version := v_entry.version;
+            v_actions := '{}';
+            v_ords := '{}';
         END IF;
+        v_first := v_ords[array_position(v_actions, v_entry.action_id)];
         v_next := coalesce(v_entry.target, v_total + v_entry.delta);
         v_one := (v_entry.ord, NULL, v_entry.user_id, v_entry.action_id, NULL, NULL, NULL, NULL, NULL, NULL);
         IF v_entry.player IS NULL THEN
@@ -79,8 +92,8 @@ BEGIN
             v_one.old_total := v_entry.old_total;
             v_one.new_total := v_entry.new_total;
             v_one.created_at := v_entry.created_at;
-        ELSIF v_entry.first_ord < v_entry.ord THEN
-            v_one := v_outcomes[v_entry.first_ord];
+        ELSIF v_first IS NOT NULL THEN
+            v_one := v_outcomes[v_first];
             v_one.ord := v_entry.ord;
             IF v_one.outcome = 'recorded' THEN
                 v_one.outcome := 'duplicate';
@@ -100,6 +113,8 @@ BEGIN
             v_total := v_next;
         END IF;
         v_outcomes[v_entry.ord] := v_one;
+        v_actions := v_actions || v_entry.action_id;
+        v_ords := v_ords || v_entry.ord;
     END LOOP;
 
     INSERT INTO score_history (user_id, action_id, source, action_type, delta, old_total, new_total, version,
