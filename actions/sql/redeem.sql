@@ -35,11 +35,12 @@ CREATE TYPE redeem_outcome AS (
     standing player_standings       -- the player's, after the call, if the entry came to the ledger
 );
 
--- `p_as_of` is when queued work was accepted: an honest player must not lose a token to a queue.
+-- `p_as_of` is when queued work was accepted: an honest player must not lose a token to a queue. Plans as in ledger.sql.
 CREATE FUNCTION action_redeem(
     p_token uuid[], p_user uuid[], p_action_type text[], p_points bigint[],
     p_issued timestamptz[], p_expires timestamptz[], p_as_of timestamptz, p_request_id text[]
-) RETURNS SETOF redeem_outcome LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+) RETURNS SETOF redeem_outcome LANGUAGE plpgsql
+    SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
     v_now timestamptz;
     v_judged redeem_outcome[];
@@ -49,7 +50,7 @@ BEGIN
         PERFORM action_tokens_see(p_token, p_user, p_action_type, p_points, p_issued, p_expires);
     END IF;
 
-    PERFORM 1 FROM unnest(p_token) AS e(token) JOIN action_tokens t ON t.id = e.token ORDER BY t.id FOR UPDATE OF t;
+    PERFORM 1 FROM action_tokens t WHERE t.id = ANY (p_token) ORDER BY t.id FOR UPDATE;
     v_now := coalesce(p_as_of, clock_timestamp());
 
     -- New statement, new snapshot: it sees what the redemptions we waited for have spent.
