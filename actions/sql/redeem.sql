@@ -35,20 +35,16 @@ CREATE TYPE redeem_outcome AS (
     standing player_standings       -- the player's, after the call, if the entry came to the ledger
 );
 
--- `p_as_of` is when queued work was accepted: an honest player must not lose a token to a queue.
+-- `p_as_of` is when queued work was accepted: an honest player must not lose a token to a queue. Plans as in ledger.sql.
 CREATE FUNCTION action_redeem(
     p_token uuid[], p_user uuid[], p_action_type text[], p_points bigint[],
     p_issued timestamptz[], p_expires timestamptz[], p_as_of timestamptz, p_request_id text[]
-) RETURNS SETOF redeem_outcome LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+) RETURNS SETOF redeem_outcome LANGUAGE plpgsql
+    SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
     v_now timestamptz;
     v_judged redeem_outcome[];
-    v_fresh bigint[];        -- positions of the entries that go to the ledger; what it needs to know of them follows
-    v_token uuid[];
-    v_user uuid[];
-    v_action_type text[];
-    v_points bigint[];
-    v_request_id text[];
+    v_fresh bigint[];        -- positions of the entries that go to the ledger
 BEGIN
     IF p_expires IS NOT NULL THEN
         PERFORM action_tokens_see(p_token, p_user, p_action_type, p_points, p_issued, p_expires);
@@ -58,16 +54,11 @@ BEGIN
     v_now := coalesce(p_as_of, clock_timestamp());
 
     -- New statement, new snapshot: it sees what the redemptions we waited for have spent.
-    SELECT array_agg((j.ord, j.refusal, j.delta, j.new_total, j.created_at, j.wait_seconds, NULL)::redeem_outcome ORDER BY j.ord),
-           array_agg(j.ord ORDER BY j.ord) FILTER (WHERE j.refusal IS NULL),
-           array_agg(j.token ORDER BY j.ord) FILTER (WHERE j.refusal IS NULL),
-           array_agg(j.user_id ORDER BY j.ord) FILTER (WHERE j.refusal IS NULL),
-           array_agg(j.action_type ORDER BY j.ord) FILTER (WHERE j.refusal IS NULL),
-           array_agg(j.points ORDER BY j.ord) FILTER (WHERE j.refusal IS NULL),
-           array_agg(j.request_id ORDER BY j.ord) FILTER (WHERE j.refusal IS NULL)
-      INTO v_judged, v_fresh, v_token, v_user, v_action_type, v_points, v_request_id
+    SELECT array_agg((j.ord, j.refusal, j.delta, j.new_total, j.created_at, j.wait_seconds, NULL)::redeem_outcome),
+           array_agg(j.ord) FILTER (WHERE j.refusal IS NULL)
+      INTO v_judged, v_fresh
       FROM (
-        SELECT e.*, h.delta, h.new_total, h.created_at,
+        SELECT e.ord, h.delta, h.new_total, h.created_at,
                extract(epoch FROM t.not_before - v_now)::double precision AS wait_seconds,
                CASE WHEN u.id IS NULL OR NOT u.is_active THEN 'not-authenticated'
                     -- The row is gone some time after expiry; the history remembers for ever.
@@ -79,23 +70,30 @@ BEGIN
                     WHEN t.expires_at <= v_now THEN 'token-expired'
                     WHEN t.not_before > v_now THEN 'too-early'
                END AS refusal
-          FROM unnest(p_token, p_user, p_action_type, p_points, p_request_id)
-               WITH ORDINALITY AS e(token, user_id, action_type, points, request_id, ord)
+          FROM unnest(p_token, p_user, p_action_type, p_points)
+               WITH ORDINALITY AS e(token, user_id, action_type, points, ord)
           LEFT JOIN action_tokens t ON t.id = e.token
           LEFT JOIN users u ON u.id = e.user_id
           LEFT JOIN score_history h ON h.user_id = e.user_id AND h.action_id = e.token
+         ORDER BY e.ord
       ) j;
 
     IF v_fresh IS NULL THEN
         RETURN QUERY SELECT * FROM unnest(v_judged);
         RETURN;
+    ELSIF cardinality(v_fresh) < cardinality(p_token) THEN
+        p_token := ARRAY(SELECT p_token[f.ord] FROM unnest(v_fresh) AS f(ord));
+        p_user := ARRAY(SELECT p_user[f.ord] FROM unnest(v_fresh) AS f(ord));
+        p_action_type := ARRAY(SELECT p_action_type[f.ord] FROM unnest(v_fresh) AS f(ord));
+        p_points := ARRAY(SELECT p_points[f.ord] FROM unnest(v_fresh) AS f(ord));
+        p_request_id := ARRAY(SELECT p_request_id[f.ord] FROM unnest(v_fresh) AS f(ord));
     END IF;
 
     RETURN QUERY
     WITH ledger AS MATERIALIZED (
         SELECT v_fresh[l.ord] AS entry_ord, l.*
-          FROM ledger_record(v_user, v_token, array_fill('action'::text, ARRAY[cardinality(v_fresh)]), v_action_type, v_points,
-                             NULL, NULL, array_fill(''::text, ARRAY[cardinality(v_fresh)]), v_request_id) l
+          FROM ledger_record(p_user, p_token, array_fill('action'::text, ARRAY[cardinality(v_fresh)]), p_action_type,
+                             p_points, NULL, NULL, array_fill(''::text, ARRAY[cardinality(v_fresh)]), p_request_id) l
     ), spent AS (
         -- A duplicate in the ledger means the history knows this token although its row looks unspent: spend it.
         UPDATE action_tokens t SET redeemed_at = l.created_at
