@@ -277,11 +277,10 @@ def test_ctrl_c_ends_everything_and_data_survive(site: Site, start: Start) -> No
     again.stop()
 
 
-@pytest.mark.parametrize("name", ["granian", "config.server", "postgres"])
+@pytest.mark.parametrize("name", ["config.server", "celery", "postgres", "valkey-server"])
 def test_a_process_that_ends_by_itself_ends_everything(start: Start, clone: Path, name: str) -> None:
     site = start(clone, DEMO="0")
     everybody = site.everybody()
-    # The first of that name: of `web` the process that watches the workers, which it would replace.
     next(one for one in everybody if name in command(one)).kill()
     assert site.process.wait(STOP_SECONDS) != 0
     assert psutil.wait_procs(everybody, timeout=STOP_SECONDS)[1] == []
