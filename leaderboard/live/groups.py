@@ -152,8 +152,11 @@ class Membership:
     async def end(self) -> None:
         """Leaves everything, and gives up the connection."""
         metrics.GROUPS.set(0)
-        with suppress(Exception):
+        try:
             async with asyncio.timeout(LEAVE_SECONDS):
                 await self._layer.flush()
-        if self._receiving is not None:
-            self._receiving.cancel()
+        except Exception as error:
+            log.info("live_groups_not_left", error=str(error) or type(error).__name__)
+        finally:
+            if self._receiving is not None:
+                self._receiving.cancel()
