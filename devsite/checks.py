@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.apps import apps
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
@@ -16,7 +15,7 @@ def older_database(applied: set[str] | None = None) -> str | None:
     """
     if applied is None:
         applied = {app for app, _ in MigrationRecorder(connection).applied_migrations()}
-    if "scoreboard" not in applied or "accounts" in applied or not apps.is_installed("accounts"):
+    if "scoreboard" not in applied or "accounts" in applied:
         return None
     return (
         f"The database {connection.settings_dict['NAME']} was made by an earlier version of the scoreboard and is left "

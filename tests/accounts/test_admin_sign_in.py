@@ -40,8 +40,9 @@ def test_a_player_signs_in_by_page_and_by_call_under_the_name_they_signed_up(cli
         client.logout()
 
 
-def test_a_player_does_not_get_in(client: Client) -> None:
-    User.objects.create_user("eve", "eve@example.org", PASSWORD)
+@pytest.mark.parametrize("role", [User.Role.PLAYER, User.Role.MODERATOR])
+def test_only_an_admin_gets_in(client: Client, role: User.Role) -> None:
+    User.objects.create_user("eve", "eve@example.org", PASSWORD, role=role)
     assert enter(client, "eve") == 200
 
 

@@ -9,6 +9,8 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -136,6 +138,17 @@ def test_what_a_client_says_about_its_address_is_dropped(site: Site) -> None:
         except urllib.error.HTTPError as refused:
             statuses.append(refused.code)
     assert statuses == [401] * 10 + [429] * 2
+
+
+def test_metrics_are_for_the_inside_and_not_for_the_world(site: Site) -> None:
+    door, _, _ = site
+
+    def asked_from(address: str) -> int:
+        with closing(HTTPConnection("127.0.0.1", door.port, PATIENCE, source_address=(address, 0))) as connection:
+            connection.request("GET", "/metrics")
+            return connection.getresponse().status
+
+    assert (asked_from("127.0.0.1"), asked_from("127.0.0.2")) == (200, 403)
 
 
 def refused(request: urllib.request.Request) -> tuple[int, dict[str, str], dict[str, object]]:
