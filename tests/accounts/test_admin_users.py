@@ -237,7 +237,6 @@ def test_an_admin_sets_nobodys_password_and_sees_no_hash(ada: Client, alice: Use
         "/admin/auth/group/",
         "/admin/accounts/apikey/",
         "/admin/accounts/apikey/add/",
-        "/admin/token_blacklist/outstandingtoken/",
     ],
 )
 def test_what_is_for_superusers_is_closed_to_admins(ada: Client, path: str) -> None:

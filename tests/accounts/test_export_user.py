@@ -43,10 +43,10 @@ def test_by_id_it_is_the_same(zoe: User) -> None:
 def test_nothing_in_it_lets_the_reader_act_as_the_person_or_names_another(zoe: User) -> None:
     text = json.dumps(exported(NAME), ensure_ascii=False)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT password FROM users UNION SELECT token FROM token_blacklist_outstandingtoken")
+        cursor.execute("SELECT password FROM users UNION SELECT jti FROM sign_ins")
         secrets = [row for (row,) in cursor.fetchall()]
         cursor.execute(
-            "SELECT session_key FROM django_session UNION SELECT key FROM otp_totp_totpdevice "
+            "SELECT session_key FROM sessions UNION SELECT key FROM otp_totp_totpdevice "
             "UNION SELECT token FROM otp_static_statictoken UNION SELECT digest FROM api_keys"
         )
         secrets += [row for (row,) in cursor.fetchall()]
