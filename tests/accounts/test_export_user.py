@@ -36,7 +36,7 @@ def test_every_place_is_in_the_document(zoe: User) -> None:
 
 
 def test_by_id_it_is_the_same(zoe: User) -> None:
-    by_name, by_id = exported(NAME), exported(str(zoe.pk))
+    by_name, by_id = exported(NAME), exported("--id", str(zoe.pk))
     assert by_name | {"exported_at": ""} == by_id | {"exported_at": ""}
 
 
@@ -68,6 +68,17 @@ def test_a_file_is_new_and_readable_by_its_owner_alone(zoe: User, tmp_path: Path
 
 @pytest.mark.parametrize("command", ["export_user", "erase_user"])
 def test_nobody_is_an_error(board: Board, command: str) -> None:
-    for name in ("nobody", str(uuid.uuid4())):
+    for whom in (["nobody"], [str(uuid.uuid4())], ["--id", str(uuid.uuid4())]):
         with pytest.raises(CommandError, match="There is no user"):
-            call_command(command, name)
+            call_command(command, *whom)
+    for whom in ([], ["nobody", "--id", str(uuid.uuid4())]):
+        with pytest.raises(CommandError, match="Give a name, or --id"):
+            call_command(command, *whom)
+
+
+@pytest.mark.parametrize("command", ["export_user", "erase_user"])
+def test_an_id_is_no_name_and_a_name_no_id(zoe: User, command: str) -> None:
+    with pytest.raises(CommandError, match="There is no user"):
+        call_command(command, str(zoe.pk))
+    with pytest.raises(CommandError, match="invalid UUID value"):
+        call_command(command, "--id", NAME)
