@@ -6,7 +6,9 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.mixins import LoginRequiredMixin
-from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http.response import HttpResponseBase
 from django.urls import reverse_lazy
 from rest_framework.exceptions import ValidationError
 
@@ -106,6 +108,11 @@ class ErasePage(OwnForm):
     form_class = EraseForm
     success_url = reverse_lazy("sign-in")
     title, button, done = "Delete the account", "Delete my account for good", "Your account is deleted."
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if getattr(request.user, "is_staff", False):
+            raise PermissionDenied  # as the call refuses them
+        return super().dispatch(request, *args, **kwargs)
 
     def act(self, asked: dict[str, Any]) -> None:
         privacy.erase_oneself(self.user, asked["password"], self.request)

@@ -34,7 +34,7 @@ def ask_to_confirm(user: User, request: HttpRequest | None) -> None:
     if not settings.EMAIL_URL:
         return
     try:
-        current_app.send_task(CONFIRMATION, [str(user.pk), site(request)], expires=EXPIRES_SECONDS, retry=False)
+        hand_over(CONFIRMATION, str(user.pk), site(request))
     except OperationalError as error:
         log.warning("confirmation_not_sent", error=str(error))
 
@@ -42,9 +42,14 @@ def ask_to_confirm(user: User, request: HttpRequest | None) -> None:
 def ask_for_reset(email: str, request: HttpRequest) -> None:
     """Has a mail sent if this is the address of somebody with a password. Raises Problem unavailable."""
     try:
-        current_app.send_task(RESET, [email, site(request)], expires=EXPIRES_SECONDS, retry=False)
+        hand_over(RESET, email, site(request))
     except OperationalError as error:
         raise Problem("unavailable", "Mails cannot be sent right now.", headers={"Retry-After": "10"}) from error
+
+
+def hand_over(task: str, *args: str) -> None:
+    """To the worker. Raises kombu's OperationalError when the broker does not take it."""
+    current_app.send_task(task, args, expires=EXPIRES_SECONDS, retry=False)
 
 
 def site(request: HttpRequest | None) -> str:

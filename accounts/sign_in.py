@@ -73,8 +73,8 @@ def rotate(raw: str) -> dict[str, str]:
     hit(charge("user", str(user_id(old))))
     new = RefreshToken()
     new["sub"], new["sid"] = old["sub"], old["sid"]
-    # Of this table alone: a condition on the user would become a subquery, which a rotation that had to wait for another
-    # does not ask again, and both would succeed.
+    # Of this table alone: a condition on the user would become a subquery, which a rotation that waits for another does
+    # not ask again, and both would succeed.
     good = SignIn.objects.filter(pk=sign_in_id(old), user_id=user_id(old), jti=old["jti"], ended_at=None)
     if not good.update(jti=new["jti"], last_used_at=timezone.now(), expires_at=expires_at(new)):
         raise refusal(old)

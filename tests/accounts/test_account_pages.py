@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from kombu.exceptions import OperationalError
 from pytest_django.fixtures import Settings
 
-from accounts import passwords, sign_in
+from accounts import mail, passwords, sign_in
 from accounts.models import User
 from leaderboard.boards import Board
 from tests.support.admin_site import admin
+from tests.support.client import Api, assert_problem
 from tests.support.people import PASSWORD, give, player
 
 pytestmark = pytest.mark.usefixtures("board", "unlimited")
@@ -126,6 +128,16 @@ def test_asking_for_a_mail_says_the_same_to_everybody(zoe: User) -> None:
     }
     assert len(said) == 1
     assert "a mail is on its way" in said.pop()
+
+
+def test_a_broker_that_is_away_is_said(zoe: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*args: str) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr(mail, "hand_over", away)
+    for email in ("zoe@example.org", "nobody@example.org"):
+        assert_problem(Api().post("/api/v1/auth/password/reset", {"email": email}), "unavailable")
+        assert "The site is busy" in Client().post(FORGOTTEN, {"email": email}).content.decode()
 
 
 def test_an_address_is_confirmed_by_a_button_and_not_by_looking(zoe: User) -> None:

@@ -9,6 +9,7 @@ from django.db import connection
 from pytest_django.fixtures import Settings
 
 from accounts import passwords, sign_in
+from accounts.authentication import sign_in_id
 from accounts.models import SignIn, User
 from leaderboard.boards import Board
 from tests.support.client import Api, assert_problem
@@ -95,7 +96,7 @@ def test_the_control_look_at_the_row_then_rotate_hands_out_several_pairs(board: 
         token = sign_in.refresh_token(refresh)
         good = SignIn.objects.filter(jti=token["jti"], ended_at=None).exists()
         looked.wait(30)
-        return good and SignIn.objects.filter(pk=sign_in.sign_in_id(token)).update(jti=f"{number}") == 1
+        return good and SignIn.objects.filter(pk=sign_in_id(token)).update(jti=f"{number}") == 1
 
     assert at_once(8, look_then_rotate) == [True] * 8
 

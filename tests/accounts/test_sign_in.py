@@ -124,6 +124,18 @@ def test_a_name_that_could_pass_for_another_is_refused(api: Api, name: str) -> N
     assert not User.objects.exists()
 
 
+def test_everything_that_is_wrong_with_a_sign_up_is_told_at_once(api: Api) -> None:
+    api.post(REGISTER, NEWCOMER)
+    document = assert_problem(api.post(REGISTER, {**NEWCOMER, "password": "newcomer"}), "invalid-request")
+    assert sorted(document["errors"]) == ["email", "password", "username"]
+    document = assert_problem(
+        api.post(REGISTER, {"username": "\u202e", "email": "x", "password": "x"}), "invalid-request"
+    )
+    assert sorted(document["errors"]) == ["email", "password", "username"]
+    document = assert_problem(api.post(REGISTER, {"username": 7, "email": [], "password": {}}), "invalid-request")
+    assert sorted(document["errors"]) == ["email", "password", "username"]
+
+
 @pytest.mark.parametrize(
     "email",
     [
