@@ -43,10 +43,11 @@ def checked(token: Token) -> Token:
     return token
 
 
-def going_on(token: Token) -> QuerySet[User]:
-    """Its user, if they are active and its sign-in goes on."""
+def going_on(token: Token, **sign_in: Any) -> QuerySet[User]:
+    """Its user, if they are active and its sign-in goes on; `sign_in`: further conditions on the same row."""
+    same_row = {"pk": sign_in_id(token), "ended_at": None, **sign_in}
     return User.objects.filter(
-        pk=user_id(token), is_active=True, sign_ins__pk=sign_in_id(token), sign_ins__ended_at=None
+        pk=user_id(token), is_active=True, **{f"sign_ins__{name}": value for name, value in same_row.items()}
     )
 
 

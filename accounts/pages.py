@@ -10,6 +10,7 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView, RedirectURLMixin
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
@@ -58,7 +59,8 @@ class SignInForm(AuthenticationForm):
 
     # Django's own field would look for another normal form of the name than the one that was signed up.
     username = forms.CharField(
-        widget=forms.TextInput(attrs={"autofocus": True, "autocapitalize": "none", "autocomplete": "username"})
+        max_length=4 * MAX_LENGTH,  # in whichever normal form it is typed
+        widget=forms.TextInput(attrs={"autofocus": True, "autocapitalize": "none", "autocomplete": "username"}),
     )
     password = PasswordField()
 
@@ -109,14 +111,14 @@ class SignUpForm(RefusingForm):
             return None
 
 
-@method_decorator(
-    [sensitive_post_parameters(), csrf_protect, never_cache],
-    name="dispatch",
-)
 class LimitedForm(FormView):  # type: ignore[type-arg]  # not subscriptable at run time
     """A form whose submissions are charged to the client's address, like the JSON call's, under `policy`."""
 
     policy = "sign-in"
+
+    @method_decorator([sensitive_post_parameters(), csrf_protect, never_cache])
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return super().dispatch(request, *args, **kwargs)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
@@ -149,10 +151,10 @@ class SignUpPage(RedirectURLMixin, LimitedForm):
     form_class = SignUpForm
     next_page = "play"
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.user.is_authenticated:
             return HttpResponseRedirect(self.get_success_url())
-        return super().dispatch(request, *args, **kwargs)  # type: ignore[return-value]
+        return super().dispatch(request, *args, **kwargs)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(**kwargs) | {"next": self.get_redirect_url()}

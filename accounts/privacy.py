@@ -95,7 +95,7 @@ def erase_oneself(user: User, password: str, request: HttpRequest) -> None:
     try:
         erase(user.pk)
     except Unfinished as error:
-        log.error("erasure_unfinished", user_id=str(user.pk), error=str(error))
+        log.warning("erasure_unfinished", user_id=str(user.pk), error=str(error))
 
 
 def finish_erasures() -> None:

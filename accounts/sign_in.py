@@ -68,7 +68,7 @@ def rotate(raw: str) -> dict[str, str]:
     disabled; 429 like every call of a signed-in user.
     """
     old = refresh_token(raw)
-    if not going_on(old).filter(sign_ins__jti=old["jti"]).exists():
+    if not going_on(old, jti=old["jti"]).exists():
         raise refusal(old)
     hit(charge("user", str(user_id(old))))
     new = RefreshToken()
@@ -101,8 +101,8 @@ def verify(raw: str) -> None:
     try:
         kind = UntypedToken(raw)["token_type"]  # type: ignore[arg-type]
         token = RefreshToken(raw) if kind == "refresh" else AccessToken(raw)  # type: ignore[arg-type]
-        good = going_on(checked(token))
-        if not (good.filter(sign_ins__jti=token["jti"]) if kind == "refresh" else good).exists():
+        good = {"jti": token["jti"]} if kind == "refresh" else {}
+        if not going_on(checked(token), **good).exists():
             raise TokenError("its sign-in has ended")
     except (TokenError, *MALFORMED) as error:
         raise Problem("not-authenticated", "The token is bad, expired or spent, or its sign-in has ended.") from error

@@ -234,10 +234,10 @@ def test_an_admin_sets_nobodys_password_and_sees_no_hash(ada: Client, alice: Use
 def test_no_page_shows_any_of_a_hash(site: Client, ada: Client, alice: User) -> None:
     alice.set_password("a long enough pass phrase")
     alice.save()
-    salt, _, hashed = alice.password.rpartition("$")
+    _, _, salt, *_, hashed = alice.password.split("$")
     for client in (site, ada):
         page = client.get(change_page(alice)).content.decode()
-        for part in ("scrypt", salt.rpartition("$")[2][:4], hashed[:6], str(alice.session_key)):
+        for part in ("scrypt", salt[:6], hashed[:6], str(alice.session_key)):
             assert part not in page
     assert "A password is set" in site.get(change_page(alice)).content.decode()
 

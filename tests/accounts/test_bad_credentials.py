@@ -233,6 +233,8 @@ def test_a_bad_refresh_token_is_neither_rotated_nor_verified_nor_spent(api: Api,
     for fault, forge in BAD.items():
         if fault == "nobody" or fault.startswith("subject") or (path.endswith("verify") and fault == "the other kind"):
             continue  # whom a token names is another question, see below; and verify is for both kinds
+        if fault == "a sign-in that never was" and path.endswith("logout"):
+            continue  # it may have been forgotten since: there is nothing left to end
         answer = api.post(path, {BODIES[path]: forge(alice, "refresh")})
         try:
             assert_problem(answer, "not-authenticated")
