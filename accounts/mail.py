@@ -81,6 +81,7 @@ def send(user: User, subject: str, template: str, purpose: str, path: str, site:
     except Problem:
         log.warning("mail_limit_reached", user_id=str(user.pk))
         return
+    # No word of a stranger's in a mail to somebody who did not sign up: the name is said once the address is confirmed.
     token = passwords.token_for(user, purpose)
     link = f"{site}{path}?{urlencode({'token': token})}" if site else ""
     text = render_to_string(f"accounts/mail_{template}.txt", {"user": user, "link": link, "token": token})

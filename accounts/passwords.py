@@ -55,6 +55,7 @@ def reset(token: str, new: str) -> User:
     user = mailed_to(token, RESET, RESET_SECONDS)
     if user is None or not replaced(user, allowed(user, new)):
         raise serializers.ValidationError({"token": [BAD_TOKEN]})
+    confirmed(user)  # who has the token reads the mail
     return user
 
 
@@ -114,6 +115,8 @@ def confirm_email(token: str, user: User | None = None) -> None:
     found = mailed_to(token, CONFIRM, CONFIRM_SECONDS)
     if found is None or (user is not None and found.pk != user.pk):
         raise serializers.ValidationError({"token": [BAD_TOKEN]})
-    User.objects.filter(pk=found.pk, email=found.email, email_confirmed_at=None).update(
-        email_confirmed_at=timezone.now()
-    )
+    confirmed(found)
+
+
+def confirmed(user: User) -> None:
+    User.objects.filter(pk=user.pk, email=user.email, email_confirmed_at=None).update(email_confirmed_at=timezone.now())

@@ -309,6 +309,20 @@ def test_a_sign_up_asks_to_confirm_the_address_when_there_is_a_mail_server(
     assert api.get(EXPORT, headers=mine).json()["data"]["identity"]["email_confirmed_at"]
 
 
+def test_a_mail_to_an_address_that_nobody_has_confirmed_says_nothing_of_a_strangers(
+    api: Api, worker: list[Any], settings: Settings
+) -> None:
+    """Who signs up with somebody else's address chooses the name."""
+    settings.EMAIL_URL = "smtp://mail"
+    body = {"username": "http://evil.example", "email": "Zoe@example.org", "password": PASSWORD}
+    assert api.post("/api/v1/auth/register", body).status_code == 201
+    assert api.post(RESET, {"email": "zoe@example.org"}).status_code == 202
+    assert [("evil" in message.body) for message in mail.outbox] == [False, False]
+    passwords.reset(passwords.token_for(User.objects.get(), passwords.RESET), NEW)
+    assert api.post(RESET, {"email": "zoe@example.org"}).status_code == 202
+    assert "Hello http://evil.example," in mail.outbox[-1].body, "the control: whose mail it is has been shown"
+
+
 def test_without_a_mail_server_no_address_is_asked_to_be_confirmed(api: Api, worker: list[Any]) -> None:
     body = {"username": "zoe", "email": "Zoe@example.org", "password": PASSWORD}
     assert api.post("/api/v1/auth/register", body).status_code == 201
