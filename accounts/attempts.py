@@ -20,6 +20,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from accounts.models import User
+from accounts.names import skeleton
 from api.client_address import UNKNOWN
 from api.redis_client import breaker, connection
 from api.throttles import charge, hit
@@ -37,10 +38,11 @@ def charge_attempt(username: str, address: str) -> None:
 
     Raises Problem rate-limited. Before any password is hashed.
     """
+    # Under a hash: what is typed there may well be a password. Of what the name looks like, so that whichever spelling
+    # finds the account, or none, has the same allowance.
+    account = digest(skeleton(username))
     found = User.objects.named(username).values_list("pk", flat=True).first()
-    # A name that is nobody's is counted under its hash: it may well be a password typed into the wrong field.
-    account = str(found) if found else digest(username.upper().casefold())
-    hit(charge(POLICY, account, digest(address) if is_known(account, address) else ELSEWHERE))
+    hit(charge(POLICY, account, digest(address) if is_known(str(found), address) else ELSEWHERE))
 
 
 def is_known(account: str, address: str) -> bool:

@@ -1,43 +1,58 @@
 """Who is asking: a Bearer JWT, for the site's own pages the Django session with CSRF, or a back end's X-API-Key.
 
-`Account…` classes load the user: a token of somebody disabled, or made under another password, is refused at once.
-`StatelessJWTAuthentication` believes the token's claims without SQL: mint checks both inside the statement it runs
-anyway; redeem checks `is_active` there, and pays what was minted before to its owner; the live side checks neither, and
-knows its viewers by the token until it expires (docs/security.md).
+`Account…` classes load the user and see to the sign-in: a token of a disabled user, or of an ended sign-in, is refused
+at once. `StatelessJWTAuthentication` believes the token's claims without SQL: mint checks both inside the
+statement it runs anyway; redeem checks `is_active` there, and pays what was minted before to its owner; the live side
+checks neither, and knows its viewers by the token until it expires (docs/security.md).
 """
 
-import re
 import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
-from rest_framework_simplejwt.exceptions import InvalidToken
+from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidToken
 from rest_framework_simplejwt.models import TokenUser
-from rest_framework_simplejwt.settings import api_settings as simplejwt
 from rest_framework_simplejwt.tokens import Token
 
 from accounts import api_keys
-from accounts.models import ApiKey
+from accounts.models import ApiKey, User
 from api.problems import Problem
 from api.throttles import Charge, charge_address, hit, parse
 
 # What simplejwt raises for claims of the wrong kind under a good signature: whoever shares the key may sign anything.
 MALFORMED = (KeyError, ValueError, TypeError, OverflowError, OSError)
 
-MARK = re.compile(r"[0-9A-F]{32}", re.ASCII)
+
+def user_id(token: Token) -> uuid.UUID:
+    return uuid.UUID(str(token["sub"]))
 
 
-def password_mark(token: Token) -> str:
-    """Which password the token was made under; "" for a token that does not say, which is no password's."""
-    mark = token.get(simplejwt.REVOKE_TOKEN_CLAIM)
-    return mark if isinstance(mark, str) and MARK.fullmatch(mark) else ""
+def sign_in_id(token: Token) -> uuid.UUID:
+    return uuid.UUID(str(token["sid"]))
 
 
-class UUIDSubject:
-    """Refuses tokens whose subject is not a UUID before SQL sees it; reads the scheme in any capitals (RFC 9110)."""
+def checked(token: Token) -> Token:
+    """The token, if it names a user and a sign-in; raises one of MALFORMED before SQL sees what is no UUID."""
+    user_id(token), sign_in_id(token)
+    if not isinstance(token["jti"], str):
+        raise TypeError("the id is not text")
+    return token
+
+
+def going_on(token: Token, **sign_in: Any) -> QuerySet[User]:
+    """Its user, if they are active and its sign-in goes on; `sign_in`: further conditions on the same row."""
+    same_row = {"pk": sign_in_id(token), "ended_at": None, **sign_in}
+    return User.objects.filter(
+        pk=user_id(token), is_active=True, **{f"sign_ins__{name}": value for name, value in same_row.items()}
+    )
+
+
+class OurTokens:
+    """Refuses tokens that name no user or no sign-in; reads the scheme in any capitals (RFC 9110)."""
 
     def get_raw_token(self, header: bytes) -> bytes | None:
         scheme, _, rest = header.partition(b" ")
@@ -46,15 +61,19 @@ class UUIDSubject:
 
     def get_validated_token(self, raw_token: bytes) -> Token:
         try:
-            token: Token = super().get_validated_token(raw_token)  # type: ignore[misc]
-            uuid.UUID(str(token["sub"]))
+            return checked(super().get_validated_token(raw_token))  # type: ignore[misc]
         except MALFORMED as error:
-            raise InvalidToken("The token names no user, or has a claim of the wrong kind.") from error
-        return token
+            raise InvalidToken("The token names no sign-in, or has a claim of the wrong kind.") from error
 
 
-class AccountJWTAuthentication(UUIDSubject, JWTAuthentication):
-    """Bearer JWT → User; a disabled or deleted user is refused with 401."""
+class AccountJWTAuthentication(OurTokens, JWTAuthentication):
+    """Bearer JWT → User, in one query; 401 for a disabled or deleted user, and for a sign-in that has ended."""
+
+    def get_user(self, validated_token: Token) -> Any:
+        user = going_on(validated_token).first()
+        if user is None:
+            raise AuthenticationFailed("The sign-in has ended, or the user is disabled or gone.")
+        return user
 
 
 class AccountSessionAuthentication(SessionAuthentication):
@@ -66,18 +85,18 @@ class StatelessUser(TokenUser):
 
     @property
     def id(self) -> uuid.UUID:  # type: ignore[override]
-        return uuid.UUID(str(self.token["sub"]))
+        return user_id(self.token)
 
     @property
     def pk(self) -> uuid.UUID:  # type: ignore[override]
         return self.id
 
     @property
-    def password_mark(self) -> str:
-        return password_mark(self.token)
+    def sign_in(self) -> uuid.UUID:
+        return sign_in_id(self.token)
 
 
-class StatelessJWTAuthentication(UUIDSubject, JWTAuthentication):
+class StatelessJWTAuthentication(OurTokens, JWTAuthentication):
     """Bearer JWT → StatelessUser, without a query."""
 
     def get_user(self, validated_token: Token) -> Any:

@@ -1,4 +1,4 @@
-"""Who somebody is: users, the API keys of back ends, and where accounts were signed up from.
+"""Who somebody is: users, their sign-ins and sessions, the API keys of back ends, where accounts were signed up from.
 
 The trigger that keeps an erased user erased is in sql/, installed by the migrations.
 """
@@ -9,20 +9,34 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
-from accounts.names import MAX_LENGTH, validate_username
+from accounts.names import MAX_LENGTH, skeleton, validate_username
 from api.throttles import parse
 
 if TYPE_CHECKING:
     UserManagerBase = UserManager["User"]
+    SignInManagerBase = models.Manager["SignIn"]
+    TextField = models.TextField[str | None, str | None]
 else:
     UserManagerBase = UserManager
+    SignInManagerBase = models.Manager
+    TextField = models.TextField
+
+
+class SkeletonField(TextField):
+    """What the username looks like (`names.skeleton`), in step with it whichever way the row is saved."""
+
+    def pre_save(self, model_instance: Any, add: bool) -> str:
+        model_instance.skeleton = skeleton(model_instance.username)
+        return str(model_instance.skeleton)
 
 
 class AccountManager(UserManagerBase):
@@ -43,8 +57,8 @@ class User(AbstractUser):
     """Who someone is. What they scored is in `user_scores`, so that this row stays cold.
 
     A trigger raises `user_scores.version` whenever a column that a board shows changes, whoever changes it.
-    Username and email are unique by expression indexes only: an update of a column with a plain unique index takes
-    a row lock that collides with the history's foreign key and could deadlock with the ledger.
+    Username, skeleton and email are unique by expression indexes only: an update of a column with a plain unique index
+    takes a row lock that collides with the history's foreign key and could deadlock with the ledger.
     """
 
     class Role(models.TextChoices):
@@ -54,7 +68,9 @@ class User(AbstractUser):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     username = models.CharField(max_length=MAX_LENGTH, validators=[validate_username])
+    skeleton = SkeletonField(null=True, editable=False)
     email = models.EmailField(max_length=254)
+    email_confirmed_at = models.DateTimeField(null=True, editable=False)
     avatar_url = models.CharField(
         max_length=500, blank=True, default="", validators=[URLValidator(schemes=["http", "https"])]
     )
@@ -69,8 +85,12 @@ class User(AbstractUser):
         default=False, help_text="Hidden players keep their points and history but are on no board."
     )
     erased_at = models.DateTimeField(null=True, editable=False, help_text="Since then nobody is behind this row.")
+    session_key = models.UUIDField(default=uuid.uuid4, editable=False, help_text="A new one ends all sessions.")
     first_name = None  # type: ignore[assignment]
     last_name = None  # type: ignore[assignment]
+
+    _password: str | None  # in clear, between `set_password` and `save`: Django's own
+    _password_removed = False
 
     objects: ClassVar[AccountManager] = AccountManager()
 
@@ -79,6 +99,11 @@ class User(AbstractUser):
         constraints = [
             models.UniqueConstraint(
                 Lower("username"), name="users_username_key", violation_error_message="This name is taken."
+            ),
+            models.UniqueConstraint(
+                Lower("skeleton"),
+                name="users_skeleton_key",
+                violation_error_message="This name looks like one that is taken.",
             ),
             models.UniqueConstraint(
                 Lower("email"), name="users_email_key", violation_error_message="This address is in use."
@@ -108,15 +133,80 @@ class User(AbstractUser):
         """As it is: `validate_username` demands NFC. Django's NFKC would make another name of it than was asked for."""
         return username
 
-    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
-        """The role decides who may enter the admin site: `is_staff` follows it, and a superuser is an admin."""
-        authority = {"role", "is_staff", "is_superuser"}
-        if update_fields is None or authority.intersection(update_fields):
+    def set_unusable_password(self) -> None:
+        super().set_unusable_password()
+        self._password_removed = True
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What a session must know: the password's hash, as Django has it, and the key that "sign out everywhere"
+        replaces."""
+        text = f"{self.password}{self.session_key}"
+        return salted_hmac("accounts.User.session", text, secret=secret, algorithm="sha256").hexdigest()
+
+    def save(
+        self, *args: Any, update_fields: Iterable[str] | None = None, keep: uuid.UUID | None = None, **kwargs: Any
+    ) -> None:
+        """The role decides who may enter the admin site: `is_staff` follows it, and a superuser is an admin.
+
+        A new password, or none, ends every sign-in but `keep`; a better hash of the same one, which Django saves when
+        somebody signs in, does not. The user's row is written first: who starts a sign-in locks it (sign_in.start).
+        """
+        fields: set[str] | None = None if update_fields is None else set(update_fields)
+        if fields is None or AUTHORITY & fields:
             if self.is_superuser:
                 self.role = self.Role.ADMIN
             self.is_staff = self.role == self.Role.ADMIN
-            update_fields = None if update_fields is None else authority.union(update_fields)
-        super().save(*args, update_fields=update_fields, **kwargs)
+            fields = None if fields is None else fields | AUTHORITY
+        if fields and "username" in fields:
+            fields.add("skeleton")
+        ends = not self._state.adding and (self._password is not None or self._password_removed)
+        with transaction.atomic():
+            super().save(*args, update_fields=fields, **kwargs)
+            if ends:
+                SignIn.objects.end(self.pk, keep=keep)
+        self._password_removed = False
+
+
+AUTHORITY = frozenset({"role", "is_staff", "is_superuser"})
+
+
+class SignInManager(SignInManagerBase):
+    def end(self, user_id: uuid.UUID, *, keep: uuid.UUID | None = None) -> int:
+        """Ends every sign-in of this user but `keep`; returns how many. Their tokens are worth nothing from now on."""
+        going_on = self.filter(user_id=user_id, ended_at=None)
+        return (going_on.exclude(pk=keep) if keep else going_on).update(ended_at=timezone.now())
+
+
+class SignIn(models.Model):
+    """A sign-in over the API. Its tokens are stored nowhere; `jti` says which refresh token is good now."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="sign_ins")
+    jti = models.CharField(max_length=32)
+    created_at = models.DateTimeField()
+    last_used_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+    ended_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[SignInManager] = SignInManager()
+
+    class Meta:
+        db_table = "sign_ins"
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class Session(AbstractBaseSession):
+    """A session of the site's pages, and whose it is: without the column, only reading all of them would tell."""
+
+    user = models.ForeignKey(User, models.CASCADE, null=True, related_name="sessions", db_constraint=False)
+
+    class Meta(AbstractBaseSession.Meta):
+        abstract = False
+        db_table = "sessions"
+        default_permissions = ()
 
 
 class SignUpAddress(models.Model):

@@ -1,4 +1,4 @@
-"""Sign-up, sign-in and sign-out as pages, with Django sessions. The JSON calls are in account_views."""
+"""Sign-up, sign-in and sign-out as pages, with Django sessions. The JSON calls are in views.py."""
 
 import unicodedata
 from typing import Any
@@ -10,6 +10,7 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView, RedirectURLMixin
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
@@ -17,9 +18,10 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import FormView
 from rest_framework.exceptions import ValidationError
 
-from accounts import addresses, sign_in
+from accounts import sign_up
 from accounts.models import User
 from accounts.names import MAX_LENGTH
+from accounts.serializers import MAX_PASSWORD, RegisterSerializer
 from api.problems import Problem, by_field
 from api.throttles import charge_address
 
@@ -35,19 +37,35 @@ def signed_in(request: HttpRequest) -> User | None:
         return None
 
 
+class PasswordField(forms.CharField):
+    """A password, exactly as typed; never written back into a page."""
+
+    def __init__(self, *, autocomplete: str = "current-password", **kwargs: Any) -> None:
+        widget = forms.PasswordInput(attrs={"autocomplete": autocomplete})
+        super().__init__(max_length=MAX_PASSWORD, strip=False, widget=widget, **kwargs)
+
+
+class RefusingForm(forms.Form):
+    """A form whose errors come from the code of the JSON call."""
+
+    def refuse(self, detail: Any) -> None:
+        for name, sentences in by_field(detail).items():
+            for sentence in sentences:
+                self.add_error(name if name in self.fields else None, sentence)
+
+
 class SignInForm(AuthenticationForm):
     """Django's, with the bounds of the JSON sign-in."""
 
     # Django's own field would look for another normal form of the name than the one that was signed up.
     username = forms.CharField(
-        widget=forms.TextInput(attrs={"autofocus": True, "autocapitalize": "none", "autocomplete": "username"})
+        max_length=4 * MAX_LENGTH,  # in whichever normal form it is typed
+        widget=forms.TextInput(attrs={"autofocus": True, "autocapitalize": "none", "autocomplete": "username"}),
     )
+    password = PasswordField()
 
     def __init__(self, request: HttpRequest | None = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, *args, **kwargs)
-        password = self.fields["password"]
-        password.max_length = sign_in.MAX_PASSWORD  # type: ignore[attr-defined]
-        password.widget.attrs["maxlength"] = sign_in.MAX_PASSWORD
         self.error_messages = {
             **self.error_messages,
             "invalid_login": "This name and password do not belong together. Mind capitals in the password.",
@@ -57,7 +75,7 @@ class SignInForm(AuthenticationForm):
         return unicodedata.normalize("NFC", self.cleaned_data["username"])
 
 
-class SignUpForm(forms.Form):
+class SignUpForm(RefusingForm):
     """The fields of `POST /auth/register`, judged by the same serializer."""
 
     username = forms.CharField(
@@ -68,91 +86,81 @@ class SignUpForm(forms.Form):
     email = forms.EmailField(
         max_length=254,
         label="E-mail",
-        help_text="Nobody sees it.",
+        help_text="For a forgotten password. Other players do not see it; this site's admins do.",
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
     )
-    password = forms.CharField(
-        max_length=sign_in.MAX_PASSWORD,
-        strip=False,
-        help_text="At least 8 characters, not a common one.",
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-    )
+    password = PasswordField(autocomplete="new-password", help_text="At least 8 characters, not a common one.")
 
     def clean_username(self) -> str:
         """Keyboards and clipboards produce either normal form; a person means the same name."""
         return unicodedata.normalize("NFC", self.cleaned_data["username"])
 
     def clean(self) -> dict[str, Any]:
-        if not self.errors:
-            judged = sign_in.RegisterSerializer(data=self.cleaned_data)
-            if not judged.is_valid():
-                self.refuse(judged.errors)
+        """Every field is judged, so that all that is wrong is told at once; what the form itself refused, once."""
+        judged = RegisterSerializer(data={name: self.cleaned_data.get(name, "") for name in self.fields})
+        if not judged.is_valid():
+            self.refuse({name: said for name, said in judged.errors.items() if name not in self.errors})
         return self.cleaned_data
 
-    def register(self, address: str | None) -> User | None:
+    def register(self, request: HttpRequest) -> User | None:
         """The new player; None, with the errors shown at their fields, when the name or the e-mail address is taken."""
         try:
-            return sign_in.register(**self.cleaned_data, address=address)
+            return sign_up.register(**self.cleaned_data, request=request)
         except ValidationError as error:
             self.refuse(error.detail)
             return None
-
-    def refuse(self, detail: Any) -> None:
-        for name, sentences in by_field(detail).items():
-            for sentence in sentences:
-                self.add_error(name if name in self.fields else None, sentence)
 
 
 class LimitedForm(FormView):  # type: ignore[type-arg]  # not subscriptable at run time
     """A form whose submissions are charged to the client's address, like the JSON call's, under `policy`."""
 
-    policy: str
+    policy = "sign-in"
+
+    @method_decorator([sensitive_post_parameters(), csrf_protect, never_cache])
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return super().dispatch(request, *args, **kwargs)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             charge_address(request, [self.policy])
             return super().post(request, *args, **kwargs)
         except Problem as refusal:
-            if refusal.kind != "rate-limited":
+            if refusal.kind not in ("rate-limited", "unavailable"):
                 raise
-            return self.refused(refusal)  # by the address's allowance or, from the backend, by the account's
+            return self.refused(refusal)  # by the address's allowance, the account's, or for want of a free slot
 
     def refused(self, refusal: Problem) -> HttpResponse:
         """The form again, not judged: judging it would hash the password, which is what the limit is to spare."""
-        kept = {name: self.request.POST.get(name, "") for name in ("username", "email")}
+        kept = {name: self.request.POST.get(name, "") for name in ("username", "email", "token")}
         kwargs = self.get_form_kwargs() | {"initial": kept, "data": None, "files": None}
-        again = f"Too many attempts. Try again in {refusal.headers['Retry-After']} s."
+        why = "Too many attempts." if refusal.kind == "rate-limited" else "The site is busy."
+        again = f"{why} Try again in {refusal.headers['Retry-After']} s."
         context = self.get_context_data(form=self.get_form_class()(**kwargs), refusal=again)
         return self.render_to_response(context, status=refusal.status_code, headers=refusal.headers)
 
 
 class SignInPage(LimitedForm, LoginView):
-    policy = "sign-in"
     template_name = "accounts/sign_in.html"
     authentication_form = SignInForm
     redirect_authenticated_user = True
 
 
-@method_decorator(
-    [sensitive_post_parameters("password"), csrf_protect, never_cache],
-    name="dispatch",
-)
 class SignUpPage(RedirectURLMixin, LimitedForm):
     policy = "sign-up"
     template_name = "accounts/sign_up.html"
     form_class = SignUpForm
     next_page = "play"
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.user.is_authenticated:
             return HttpResponseRedirect(self.get_success_url())
-        return super().dispatch(request, *args, **kwargs)  # type: ignore[return-value]
+        return super().dispatch(request, *args, **kwargs)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(**kwargs) | {"next": self.get_redirect_url()}
 
     def form_valid(self, form: SignUpForm) -> HttpResponse:
-        user = form.register(addresses.address_digest(self.request))
+        user = form.register(self.request)
         if user is None:
             return self.form_invalid(form)
         login(self.request, user, backend="accounts.backends.PasswordBackend")

@@ -1,18 +1,26 @@
-"""Everything about one person, over all apps: what `manage.py export_user` writes and `erase_user` erases.
+"""Everything about one person, over all apps: what they and `manage.py export_user` get, what both may erase.
 
 Each app registers its `export` and its `erase` when it is loaded (`<App>Config.ready`).
 """
 
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, NamedTuple
 
+import structlog
+from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts import identity_data
+from accounts import identity_data, passwords
 from accounts.models import User
+from api.problems import Problem
+from api.throttles import charge, hit
+
+log = structlog.get_logger(__name__)
 
 FORMAT = 1
+FINISHED_WITHIN = timedelta(days=2)
 
 
 class Unfinished(Exception):
@@ -33,16 +41,6 @@ def register(export: Callable[[User], dict[str, Any]], erase: Callable[[uuid.UUI
     """Adds an app's part. Parts are erased in the order in which they were registered, each in transactions of its own:
     it waits for whatever is at work on what it erases, and holds nothing that another part wants."""
     _parts.append(Part(export, erase))
-
-
-def find(name_or_id: str) -> User | None:
-    """By id, or by name in any capitals."""
-    try:
-        user_id = uuid.UUID(name_or_id)
-    except ValueError:
-        return User.objects.named(name_or_id).first()
-    # A name may look like an id.
-    return User.objects.filter(pk=user_id).first() or User.objects.named(name_or_id).first()
 
 
 def export(user: User) -> dict[str, Any]:
@@ -71,3 +69,36 @@ def erase(user_id: uuid.UUID) -> bool:
     if failures:
         raise Unfinished("; ".join(map(str, failures))) from failures[0]
     return erased_now
+
+
+# --- by the person, over the API and on the account's page
+
+
+def own_export(user: User) -> dict[str, Any]:
+    """`export`, under LIMIT_EXPORT. Raises Problem rate-limited, and unavailable when a part is out of reach."""
+    hit(charge("export", str(user.pk)))
+    try:
+        return export(user)
+    except Unfinished as error:
+        log.warning("export_unfinished", user_id=str(user.pk), error=str(error))
+        raise Problem("unavailable", "Not everything is in reach.", headers={"Retry-After": "10"}) from error
+
+
+def erase_oneself(user: User, password: str, request: HttpRequest) -> None:
+    """Erases the user. Raises ValidationError for a wrong password, Problem forbidden for staff, rate-limited.
+
+    What a store that is away still holds, `finish_erasures` erases.
+    """
+    if user.is_staff:
+        raise Problem("forbidden", "Admins are not erased this way: an operator does it, with erase_user.")
+    passwords.prove(user, password, "password", request)
+    try:
+        erase(user.pk)
+    except Unfinished as error:
+        log.warning("erasure_unfinished", user_id=str(user.pk), error=str(error))
+
+
+def finish_erasures() -> None:
+    """Erases again who was erased lately: nothing, for most; for some what was out of reach. Raises Unfinished."""
+    for user_id in User.objects.filter(erased_at__gt=timezone.now() - FINISHED_WITHIN).values_list("pk", flat=True):
+        erase(user_id)

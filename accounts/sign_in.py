@@ -1,93 +1,30 @@
-"""Sign-up, sign-in, refresh with rotation, verify, logout: the serializers. The views are in account_views."""
+"""Sign-ins over the API: start, rotate, verify, end. Each is a row that its tokens name (claim `sid`).
+
+A refresh token is good once: rotation puts the next one's id into the row, by an UPDATE that finds the old one there.
+Whoever presents a spent one, the owner or a thief who came first, ends the sign-in: one of the two must not go on, and
+nothing tells which. No token is stored.
+"""
 
 import uuid
-from contextlib import suppress
-from typing import Any, cast
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from django.contrib.auth import authenticate, password_validation
-from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import IntegrityError, transaction
+import structlog
+from django.contrib.auth import authenticate
+from django.db import transaction
 from django.http import HttpRequest
-from drf_spectacular.utils import extend_schema_field
-from rest_framework import serializers
+from django.utils import timezone
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token, UntypedToken
-from rest_framework_simplejwt.utils import get_md5_hash_password
 
-from accounts import addresses
-from accounts.authentication import MALFORMED, password_mark
-from accounts.models import User
-from accounts.names import MAX_LENGTH, validate_username
-from api.fields import StrictSerializer, StrictText
+from accounts.authentication import MALFORMED, checked, going_on, sign_in_id, user_id
+from accounts.models import SignIn, User
 from api.problems import Problem
 from api.throttles import charge, hit
 
-MAX_PASSWORD = 128  # characters: hashing is slow on purpose, and slower the longer the text
+log = structlog.get_logger(__name__)
 
-
-class StrictEmail(serializers.EmailField, StrictText):
-    """A JSON string that is an e-mail address."""
-
-
-@extend_schema_field({"type": "string", "format": "username", "minLength": 1, "maxLength": MAX_LENGTH})
-class Username(StrictText):
-    """A name that `validate_username` allows."""
-
-
-@extend_schema_field({"type": "string", "format": "password", "minLength": 8, "maxLength": MAX_PASSWORD})
-class NewPassword(StrictText):
-    """A password that AUTH_PASSWORD_VALIDATORS allow."""
-
-
-class RegisterSerializer(StrictSerializer):
-    username = Username(
-        max_length=MAX_LENGTH,
-        validators=[validate_username],
-        help_text="Any script and emoji, in normal form C; nothing invisible, no outer or double spaces.",
-    )
-    email = StrictEmail(max_length=254)
-    password = NewPassword(max_length=MAX_PASSWORD, help_text="Not a common one, not all digits, not like the name.")
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        candidate = User(username=attrs["username"], email=attrs["email"])
-        try:
-            password_validation.validate_password(attrs["password"], candidate)
-        except DjangoValidationError as error:
-            raise serializers.ValidationError({"password": error.messages}) from error
-        return attrs
-
-
-def register(username: str, email: str, password: str, address: str | None = None) -> User:
-    """Creates a player; raises ValidationError when the name or the e-mail address is taken, in any capitals.
-
-    `address`: `addresses.address_digest` of where the sign-up comes from, kept for a while.
-
-    The unique indexes decide, not a look beforehand: two sign-ups for one name at one moment leave one player.
-    """
-    try:
-        with transaction.atomic():
-            user = User.objects.create_user(username, email, password)
-            addresses.remember(user.pk, address)
-            return user
-    except IntegrityError as error:
-        constraint = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
-        taken = {"users_username_key": "username", "users_email_key": "email"}.get(constraint or "")
-        if taken is None:
-            raise
-        raise serializers.ValidationError({taken: ["Already in use."]}) from error
-
-
-class SignInSerializer(StrictSerializer):
-    username = StrictText(max_length=MAX_LENGTH)
-    password = StrictText(max_length=MAX_PASSWORD)
-
-
-class RefreshSerializer(StrictSerializer):
-    refresh = StrictText(max_length=4096)
-
-
-class VerifySerializer(StrictSerializer):
-    token = StrictText(max_length=4096)
+KEPT = timedelta(days=1)  # an ended or expired sign-in stays listed for its user
 
 
 def sign_in(username: str, password: str, request: HttpRequest | None = None) -> dict[str, str]:
@@ -96,72 +33,104 @@ def sign_in(username: str, password: str, request: HttpRequest | None = None) ->
     429 when the account's allowance is used up, whether or not there is such an account.
     """
     user = authenticate(request, username=username, password=password)
-    if user is None:
+    if not isinstance(user, User):
         raise Problem("not-authenticated", "No active account has these credentials.")
-    return pair(RefreshToken.for_user(user))
+    return start(user)
+
+
+def start(user: User) -> dict[str, str]:
+    """The token pair of a new sign-in; raises 401 for a user disabled, or given another password, since it was read.
+
+    The user's row is locked: a new password, which writes that row and then ends the sign-ins there are, finds this one
+    or keeps it from being made.
+    """
+    now, refresh = timezone.now(), RefreshToken()
+    refresh["sub"], refresh["sid"] = str(user.pk), str(uuid.uuid4())
+    with transaction.atomic():
+        same = User.objects.select_for_update(no_key=True).filter(pk=user.pk, is_active=True, password=user.password)
+        if not same.values_list("pk", flat=True):
+            raise Problem("not-authenticated", "No active account has these credentials.")
+        SignIn.objects.create(
+            pk=sign_in_id(refresh),
+            user_id=user.pk,
+            jti=refresh["jti"],
+            created_at=now,
+            last_used_at=now,
+            expires_at=expires_at(refresh),
+        )
+    return pair(refresh)
 
 
 def rotate(raw: str) -> dict[str, str]:
     """Spends a refresh token and returns a new pair.
 
-    Raises 401 if it is bad, expired, spent or older than the password, or its user disabled; 429 like every call of a
-    signed-in user.
-
-    The blacklist's unique row decides: of two rotations of one token at the same moment one gets a pair.
+    Raises 401 if it is bad, expired or spent, which ends its sign-in, or if its sign-in has ended or its user is
+    disabled; 429 like every call of a signed-in user.
     """
     old = refresh_token(raw)
-    user = bearer(old)
-    hit(charge("user", str(user.pk)))
-    _, spent_now = cast(tuple[Any, bool], old.blacklist())
-    if not spent_now:
-        raise Problem("not-authenticated", "The refresh token is already used.")
-    return pair(RefreshToken.for_user(user))
+    if not going_on(old, jti=old["jti"]).exists():
+        raise refusal(old)
+    hit(charge("user", str(user_id(old))))
+    new = RefreshToken()
+    new["sub"], new["sid"] = old["sub"], old["sid"]
+    # Of this table alone: a condition on the user would become a subquery, which a rotation that waits for another does
+    # not ask again, and both would succeed.
+    good = SignIn.objects.filter(pk=sign_in_id(old), user_id=user_id(old), jti=old["jti"], ended_at=None)
+    if not good.update(jti=new["jti"], last_used_at=timezone.now(), expires_at=expires_at(new)):
+        raise refusal(old)
+    return pair(new)
+
+
+def refusal(spent: Token) -> Problem:
+    """401, after its sign-in was ended if this token was good there once."""
+    ended = SignIn.objects.filter(pk=sign_in_id(spent), user_id=user_id(spent), ended_at=None)
+    if ended.exclude(jti=spent["jti"]).update(ended_at=timezone.now()):
+        log.warning("refresh_token_reused", user_id=spent["sub"], sign_in=spent["sid"])
+        return Problem("not-authenticated", "The refresh token was used before: this sign-in has ended. Sign in again.")
+    return Problem("not-authenticated", "The sign-in has ended, or the user is disabled or gone.")
 
 
 def sign_out(raw: str) -> None:
-    """Blacklists a refresh token; a second time is no error. Raises 401 if it is no valid refresh token."""
-    with suppress(AlreadySpent):
-        refresh_token(raw).blacklist()
+    """Ends the sign-in of a refresh token, spent or not; a second time is no error. Raises 401 if it is none."""
+    token = refresh_token(raw)
+    SignIn.objects.filter(pk=sign_in_id(token), user_id=user_id(token), ended_at=None).update(ended_at=timezone.now())
 
 
 def verify(raw: str) -> None:
-    """Raises 401 unless `raw` is a valid access token or an unspent refresh token of somebody who may still use it."""
+    """Raises 401 unless `raw` is an access token, or the good refresh token, of a sign-in that goes on."""
     try:
         kind = UntypedToken(raw)["token_type"]  # type: ignore[arg-type]
-        if kind == "refresh":
-            bearer(refresh_token(raw))  # looks into the blacklist
-        else:
-            access = AccessToken(raw)  # type: ignore[arg-type]
-            uuid.UUID(str(access["sub"]))
-            bearer(access)
+        token = RefreshToken(raw) if kind == "refresh" else AccessToken(raw)  # type: ignore[arg-type]
+        good = {"jti": token["jti"]} if kind == "refresh" else {}
+        if not going_on(checked(token), **good).exists():
+            raise TokenError("its sign-in has ended")
     except (TokenError, *MALFORMED) as error:
-        raise Problem("not-authenticated", "The token is bad, expired or blacklisted.") from error
+        raise Problem("not-authenticated", "The token is bad, expired or spent, or its sign-in has ended.") from error
 
 
-def bearer(token: Token) -> User:
-    """Whose token this is; raises 401 for a user who is disabled or gone, or has another password since."""
-    user = User.objects.filter(pk=token["sub"], is_active=True).first()
-    if user is None:
-        raise Problem("not-authenticated", "The user is disabled or gone.")
-    if password_mark(token) != get_md5_hash_password(user.password):
-        raise Problem("not-authenticated", "The password was changed; sign in again.")
-    return user
-
-
-class AlreadySpent(Problem):
-    """401 for a refresh token on the blacklist."""
-
-
-def refresh_token(raw: str) -> RefreshToken:
-    """The valid, unspent refresh token; raises 401, AlreadySpent for one that was good once."""
+def refresh_token(raw: str) -> Token:
+    """A refresh token whose signature and claims are good; raises 401."""
     try:
-        token = RefreshToken(raw)  # type: ignore[arg-type]
-        uuid.UUID(str(token["sub"]))
-        return token
+        return checked(RefreshToken(raw))  # type: ignore[arg-type]
     except (TokenError, *MALFORMED) as error:
-        refusal = AlreadySpent if "blacklisted" in str(error) else Problem
-        raise refusal("not-authenticated", "The refresh token is bad, expired or already used.") from error
+        raise Problem("not-authenticated", "The refresh token is bad or expired.") from error
 
 
 def pair(refresh: RefreshToken) -> dict[str, str]:
     return {"access": str(refresh.access_token), "refresh": str(refresh)}
+
+
+def expires_at(token: Token) -> datetime:
+    return datetime.fromtimestamp(token["exp"], UTC)
+
+
+def of_request(request: Any) -> uuid.UUID | None:
+    """The sign-in by whose token this call was made; None for a session's."""
+    return sign_in_id(request.auth) if isinstance(request.auth, Token) else None
+
+
+def purge(chunk: int) -> int:
+    """Deletes up to `chunk` sign-ins that ended or expired a day ago; returns how many."""
+    before = timezone.now() - KEPT
+    old = (SignIn.objects.filter(expires_at__lt=before) | SignIn.objects.filter(ended_at__lt=before)).values("pk")
+    return SignIn.objects.filter(pk__in=old[:chunk]).delete()[0]

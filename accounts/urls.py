@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts import views
+from accounts import account_views, views
 
 urlpatterns = [
     path("auth/register", views.RegisterView.as_view(), name="auth-register"),
@@ -10,4 +10,11 @@ urlpatterns = [
     path("auth/token/refresh", views.RefreshView.as_view(), name="auth-refresh"),
     path("auth/token/verify", views.VerifyView.as_view(), name="auth-verify"),
     path("auth/logout", views.SignOutView.as_view(), name="auth-logout"),
+    path("auth/password", account_views.PasswordView.as_view(), name="auth-password"),
+    path("auth/password/reset", account_views.PasswordResetView.as_view(), name="auth-password-reset"),
+    path("auth/password/reset/confirm", account_views.PasswordResetConfirmView.as_view(), name="auth-reset-confirm"),
+    path("auth/email/confirm", account_views.EmailConfirmView.as_view(), name="auth-email-confirm"),
+    path("auth/sessions/end", account_views.SessionsEndView.as_view(), name="auth-sessions-end"),
+    path("me", account_views.MeView.as_view(), name="me"),
+    path("me/export", account_views.ExportView.as_view(), name="me-export"),
 ]

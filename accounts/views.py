@@ -1,6 +1,4 @@
-"""The REST shell of accounts: parse, call, answer."""
-
-from typing import Any
+"""The REST shell of signing up and in: parse, call, answer."""
 
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
@@ -8,8 +6,15 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import addresses, sign_in
+from accounts import sign_in, sign_up
 from accounts.models import User
+from accounts.serializers import (
+    RefreshSerializer,
+    RegisterSerializer,
+    SignInSerializer,
+    VerifySerializer,
+    parsed,
+)
 from api.openapi import envelope, problems
 from api.responses import ok
 from api.views import ApiView
@@ -37,12 +42,6 @@ class AnonymousView(ApiView):
         return 'Bearer realm="api"'
 
 
-def parsed(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
-    filled = serializer(data=request.data)
-    filled.is_valid(raise_exception=True)
-    return dict(filled.validated_data)
-
-
 class RegisterView(AnonymousView):
     limits = ("sign-up",)
 
@@ -50,12 +49,11 @@ class RegisterView(AnonymousView):
         operation_id="register",
         summary="Sign up as a player",
         tags=["accounts"],
-        request=sign_in.RegisterSerializer,
+        request=RegisterSerializer,
         responses={201: envelope(USER), **problems(400, 413, 429, 415, 503)},
     )
     def post(self, request: Request) -> Response:
-        asked = parsed(sign_in.RegisterSerializer, request)
-        user = sign_in.register(**asked, address=addresses.address_digest(request._request))
+        user = sign_up.register(**parsed(RegisterSerializer, request.data), request=request._request)
         data = {"user_id": user.pk, "username": user.username, "email": user.email, "role": user.role}
         return ok(data, status=201)
 
@@ -67,11 +65,11 @@ class SignInView(AnonymousView):
         operation_id="sign_in",
         summary="Sign in: an access and a refresh token",
         tags=["accounts"],
-        request=sign_in.SignInSerializer,
+        request=SignInSerializer,
         responses={200: envelope(PAIR), **problems(400, 401, 429, 413, 415, 503)},
     )
     def post(self, request: Request) -> Response:
-        return ok(sign_in.sign_in(**parsed(sign_in.SignInSerializer, request), request=request._request))
+        return ok(sign_in.sign_in(**parsed(SignInSerializer, request.data), request=request._request))
 
 
 class RefreshView(AnonymousView):
@@ -79,11 +77,11 @@ class RefreshView(AnonymousView):
         operation_id="refresh",
         summary="Spend a refresh token for a new pair",
         tags=["accounts"],
-        request=sign_in.RefreshSerializer,
+        request=RefreshSerializer,
         responses={200: envelope(PAIR), **problems(400, 401, 429, 413, 415, 503)},
     )
     def post(self, request: Request) -> Response:
-        return ok(sign_in.rotate(parsed(sign_in.RefreshSerializer, request)["refresh"]))
+        return ok(sign_in.rotate(parsed(RefreshSerializer, request.data)["refresh"]))
 
 
 class VerifyView(AnonymousView):
@@ -91,22 +89,22 @@ class VerifyView(AnonymousView):
         operation_id="verify",
         summary="Is this token good?",
         tags=["accounts"],
-        request=sign_in.VerifySerializer,
+        request=VerifySerializer,
         responses={200: envelope(NOTHING), **problems(400, 401, 429, 413, 415, 503)},
     )
     def post(self, request: Request) -> Response:
-        sign_in.verify(parsed(sign_in.VerifySerializer, request)["token"])
+        sign_in.verify(parsed(VerifySerializer, request.data)["token"])
         return ok({})
 
 
 class SignOutView(AnonymousView):
     @extend_schema(
         operation_id="sign_out",
-        summary="Blacklist a refresh token",
+        summary="End the sign-in of a refresh token",
         tags=["accounts"],
-        request=sign_in.RefreshSerializer,
+        request=RefreshSerializer,
         responses={200: envelope(NOTHING), **problems(400, 401, 429, 413, 415, 503)},
     )
     def post(self, request: Request) -> Response:
-        sign_in.sign_out(parsed(sign_in.RefreshSerializer, request)["refresh"])
+        sign_in.sign_out(parsed(RefreshSerializer, request.data)["refresh"])
         return ok({})

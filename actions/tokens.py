@@ -14,9 +14,8 @@ import jwt
 from django.conf import settings
 from django.db import connection
 from rest_framework.exceptions import ValidationError
-from rest_framework_simplejwt.utils import get_md5_hash_password
 
-from accounts.models import User
+from accounts.models import SignIn, User
 from actions import allowances, catalog, token_keys
 from actions.models import ActionToken, ActionType
 from api.problems import Problem
@@ -34,7 +33,8 @@ SELECT %(id)s, u.id, a.slug, coalesce(%(points)s, a.points), now(), now() + make
        now() + make_interval(secs => a.token_lifetime), %(issued_by)s
   FROM users u, action_types a
  WHERE u.id = %(user)s AND u.is_active AND a.slug = %(action_type)s AND a.enabled
-   AND (%(password_mark)s::text IS NULL OR upper(md5(u.password)) = %(password_mark)s)
+   AND (%(sign_in)s::uuid IS NULL
+        OR EXISTS (SELECT FROM sign_ins s WHERE s.id = %(sign_in)s AND s.user_id = u.id AND s.ended_at IS NULL))
    AND coalesce(%(points)s, a.points) BETWEEN coalesce(a.min_points, a.points) AND coalesce(a.max_points, a.points)
 RETURNING points, issued_at, expires_at
 """
@@ -71,16 +71,16 @@ def mint(
     *,
     points: int | None = None,
     issued_by: uuid.UUID | None = None,
-    password_mark: str | None = None,
+    sign_in: uuid.UUID | None = None,
 ) -> Minted:
     """Inserts the token's row, charges the player's allowance and signs the token.
 
-    In this order, because the statement knows whether the caller may mint at all: a JWT that a new password has ended
+    In this order, because the statement knows whether the caller may mint at all: a JWT of a sign-in that has ended
     must not use up its owner's allowance. A row whose token was never signed is worth nothing, and is taken away again.
 
-    `points` and `issued_by` (an API key) are a trusted back end's; players get the catalogue's points. `password_mark`
-    is a JWT's: it is compared with the password there is now.
-    Raises Problem: 401 unknown or disabled user (404 for a back end) or another password, 403 if only a separate signer
+    `points` and `issued_by` (an API key) are a trusted back end's; players get the catalogue's points. `sign_in` is
+    a JWT's: it must go on.
+    Raises Problem: 401 unknown or disabled user (404 for a back end) or ended sign-in, 403 if only a separate signer
     issues tokens, 404 no such type, 429 allowance used up; ValidationError for points outside the type's bounds.
     """
     token_keys.signing_key()
@@ -92,13 +92,13 @@ def mint(
         "action_type": action_type,
         "points": points,
         "issued_by": issued_by,
-        "password_mark": password_mark,
+        "sign_in": sign_in,
     }
     with connection.cursor() as cursor:
         cursor.execute(MINT, asked)
         row = cursor.fetchone()
     if row is None:
-        raise refusal(user_id, action_type, points, issued_by, password_mark)
+        raise refusal(user_id, action_type, points, issued_by, sign_in)
     try:
         allowances.charge_mint(user_id, charged)
     except Problem:
@@ -116,7 +116,7 @@ def mint(
 
 
 def refusal(
-    user_id: uuid.UUID, action_type: str, points: int | None, issued_by: uuid.UUID | None, password_mark: str | None
+    user_id: uuid.UUID, action_type: str, points: int | None, issued_by: uuid.UUID | None, sign_in: uuid.UUID | None
 ) -> Problem | ValidationError:
     """Why the mint statement found nothing to insert."""
     user = User.objects.filter(pk=user_id, is_active=True).first()
@@ -124,8 +124,8 @@ def refusal(
         if issued_by:
             return Problem("not-found", "There is no such active user.")
         return Problem("not-authenticated", "The user is disabled or gone.")
-    if password_mark is not None and password_mark != get_md5_hash_password(user.password):
-        return Problem("not-authenticated", "The password was changed; sign in again.")
+    if sign_in is not None and not SignIn.objects.filter(pk=sign_in, user=user, ended_at=None).exists():
+        return Problem("not-authenticated", "The sign-in has ended; sign in again.")
     if points is not None and ActionType.objects.filter(slug=action_type, enabled=True).exists():
         return ValidationError({"points": ["Outside the bounds of this action type."]})
     if not ActionType.objects.filter(slug=action_type, enabled=True).exists():

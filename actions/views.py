@@ -100,9 +100,9 @@ class MintView(PlayerView):
         body = MintSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         caller = self.caller(request)
-        # A session ends with its password; of a JWT the statement has to see to it.
-        mark = caller.password_mark if isinstance(caller, StatelessUser) else None
-        minted = tokens.mint(caller.id, body.validated_data["action_type"], password_mark=mark)
+        # The session was looked at; of a JWT the statement has to see to it.
+        sign_in = caller.sign_in if isinstance(caller, StatelessUser) else None
+        minted = tokens.mint(caller.id, body.validated_data["action_type"], sign_in=sign_in)
         return ok(asdict(minted), status=201)
 
     @staticmethod

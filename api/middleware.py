@@ -7,7 +7,7 @@ import structlog
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 
-from api.problems import UNAVAILABLE_RETRY_SECONDS, error_page, is_call, unavailable_response
+from api.problems import UNAVAILABLE_RETRY_SECONDS, Problem, error_page, is_call, unavailable_response
 from api.request_ids import accept_or_make
 
 log = structlog.get_logger("api.request")
@@ -59,4 +59,6 @@ class UnavailableMiddleware:
                 if is_call(request)
                 else error_page(503, {"Retry-After": str(UNAVAILABLE_RETRY_SECONDS)})
             )
+        if isinstance(exception, Problem) and exception.kind == "unavailable":
+            return error_page(503, exception.headers)  # a page that was to check or set a password: admin's, say
         return None

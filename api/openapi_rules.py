@@ -50,7 +50,7 @@ def complete(result: dict[str, Any], **rest: Any) -> dict[str, Any]:
         for status, response in operation["responses"].items():
             response["headers"] = {name: header(name) for name in ["X-Request-ID", *OF_STATUS.get(int(status), [])]}
             response["description"] = response.get("description") or described(int(status))
-            if CONTENT_TYPE in response["content"]:
+            if CONTENT_TYPE in response.get("content", {}):
                 name = problem_name(int(status), response)
                 shared[name] = response
                 operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}

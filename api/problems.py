@@ -15,6 +15,7 @@ from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
+from api.metrics import AUTH_FAILURES
 from api.request_ids import current_request_id
 
 log = structlog.get_logger(__name__)
@@ -124,11 +125,17 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Htt
         headers=problem.headers,
         content_type=CONTENT_TYPE,
     )
+    count_refusal(problem.kind, problem.status_code)
     # Also where the view itself answers in YAML: the schema.
     context["request"].accepted_renderer, context["request"].accepted_media_type = JSONRenderer(), CONTENT_TYPE
     if problem.status_code == HTTPStatus.UNAUTHORIZED:
         response.headers.setdefault("WWW-Authenticate", 'Bearer realm="api"')
     return response
+
+
+def count_refusal(kind: str, status: int) -> None:
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        AUTH_FAILURES.labels(kind).inc()
 
 
 def as_problem(exc: Exception) -> Problem | None:
@@ -198,6 +205,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler403, of pages: calls have `exception_handler`."""
+    count_refusal("forbidden", 403)
     return error_page(403)
 
 

@@ -9,8 +9,9 @@ import psycopg
 
 USERS = """
 INSERT INTO users (id, password, is_superuser, username, email, is_staff, is_active, date_joined, avatar_url, region,
-                   role, is_hidden)
-SELECT gen_random_uuid(), '!', false, 'bench-' || n, n || '@bench.invalid', false, true, now(), '', '', 'player', false
+                   role, is_hidden, session_key)
+SELECT gen_random_uuid(), '!', false, 'bench-' || n, n || '@bench.invalid', false, true, now(), '', '', 'player', false,
+       gen_random_uuid()
   FROM generate_series(%s::bigint, %s::bigint) n
 """
 # Two entries each, as the ledger writes them: 0 → a → a + b.

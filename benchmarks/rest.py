@@ -33,8 +33,8 @@ import psutil
 django.setup()
 
 from django.db import connection
-from rest_framework_simplejwt.tokens import AccessToken
 
+from accounts import sign_in
 from accounts.models import User
 from actions import redemption, tokens
 from benchmarks import client
@@ -79,7 +79,7 @@ def make_players() -> dict[str, str]:
         User(username=f"bench-{uuid.uuid4().hex[:12]}", email=f"{uuid.uuid4().hex}@bench.invalid")
         for _ in range(PLAYERS)
     )
-    return {str(user.pk): f"Bearer {AccessToken.for_user(user)}" for user in made}
+    return {str(user.pk): f"Bearer {sign_in.start(user)['access']}" for user in made}
 
 
 @contextmanager

@@ -44,6 +44,11 @@ app.conf.beat_schedule = {
         "schedule": crontab(minute=23),
         "options": {"expires": 1800},
     },
+    "finish-erasures": {
+        "task": "accounts.tasks.finish_erasures",
+        "schedule": crontab(minute=53),
+        "options": {"expires": 1800},
+    },
     "watch": {
         "task": "integrity.tasks.scan",
         "schedule": timedelta(minutes=1),

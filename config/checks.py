@@ -36,6 +36,8 @@ def ranges(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
         "LEADERBOARD_MAX_VIEWERS_PER_ADDRESS": (0, 1_000_000),
         "ACTION_TIMESTAMP_WINDOW": (1, 86_400),
         "TRUSTED_PROXIES": (0, 10),
+        "HASHES_AT_ONCE": (1, 64),
+        "HASHES_WAITING": (0, 1000),
     }
     return [
         Error(f"{name} is {getattr(settings, name)}; expected {low} to {high}.", id="scoreboard.E005")

@@ -34,7 +34,6 @@ INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
@@ -46,7 +45,6 @@ INSTALLED_APPS = [
     "csp",
     "rest_framework",
     "rest_framework_simplejwt",
-    "rest_framework_simplejwt.token_blacklist",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "config.apps.ConfigConfig",
@@ -209,25 +207,36 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
+# Passwords that a process hashes at one moment (each holds a thread for some 70 ms), and how many more may wait.
+HASHES_AT_ONCE = env.int("HASHES_AT_ONCE", 2)
+HASHES_WAITING = env.int("HASHES_WAITING", 4)
+
 # The admin site asks for a code beside the password (`manage.py enroll_admin`).
 ADMIN_OTP = env.bool("ADMIN_OTP", False)
 OTP_TOTP_ISSUER = "Live scoreboard"
 
+# Seconds that the clocks of two machines may differ: a token is judged by another one than made it.
+JWT_LEEWAY = 60
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.int("JWT_ACCESS_MINUTES", 10)),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=env.int("JWT_REFRESH_DAYS", 14)),
-    "ROTATE_REFRESH_TOKENS": True,
-    "BLACKLIST_AFTER_ROTATION": True,
-    "UPDATE_LAST_LOGIN": False,
     "ALGORITHM": "HS256",
     "SIGNING_KEY": env.str("JWT_SIGNING_KEY", "") or SECRET_KEY,
     "AUDIENCE": "scoreboard:api",
     "USER_ID_CLAIM": "sub",
-    # A hash of the password's hash: another password, and every token made before is worth nothing.
-    "CHECK_REVOKE_TOKEN": True,
-    "REVOKE_TOKEN_CLAIM": "pwd",
+    "LEEWAY": JWT_LEEWAY,
     "AUTH_HEADER_TYPES": ("Bearer",),
 }
+
+# --- Mail: confirming addresses, forgotten passwords --------------------------------------------------
+
+# Such as smtp+tls://user:password@host:587. Unset: the worker prints mails, and no address is asked to be confirmed.
+EMAIL_URL = env.str("EMAIL_URL", "")
+vars().update(env.email_url_config(EMAIL_URL or "consolemail://"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("EMAIL_FROM", "Live scoreboard <scoreboard@localhost>")
+# Where the links in mails lead, such as https://scores.example.org. Unset: to the host that was asked.
+SITE_URL = env.str("SITE_URL", "")
 
 # --- Actions ---------------------------------------------------------------------------------------
 
@@ -247,6 +256,9 @@ LIMITS = {
     "sign-in": env.str("LIMIT_SIGN_IN", "10/minute"),  # per address, API and pages
     "sign-in-account": env.str("LIMIT_SIGN_IN_ACCOUNT", "20/15 minutes"),  # per account, all addresses it does not know
     "sign-up": env.str("LIMIT_SIGN_UP", "10/minute"),  # per address, API and pages
+    "password-reset": env.str("LIMIT_PASSWORD_RESET", "10/hour"),  # asked for, per address, API and pages
+    "mail": env.str("LIMIT_MAIL", "5/hour"),  # to one mailbox; beyond it none is sent
+    "export": env.str("LIMIT_EXPORT", "10/hour"),  # of one's own data, per user
     "actions": env.str("LIMIT_ACTIONS", "100/hour"),  # tokens per user and action type
 }
 
@@ -334,7 +346,8 @@ SPECTACULAR_SETTINGS = {
 
 CORS_ALLOW_ALL_ORIGINS = env.bool("CORS_ALLOW_ALL_ORIGINS", LEADERBOARD_PUBLIC)
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
-CORS_URLS_REGEX = r"^/(api/v1/|static/leaderboard/).*$"
+# Not for calls that take a password or speak of the person: no page of another origin has any business there.
+CORS_URLS_REGEX = r"^/(api/v1/(?!auth/register$|auth/token$|auth/password(/|$)|me(/|$))|static/leaderboard/).*$"
 CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "if-none-match", "prefer", "x-request-id"]
 CORS_EXPOSE_HEADERS = [
     "ETag",
@@ -396,6 +409,6 @@ SILENCED_SYSTEM_CHECKS = [
     "auth.W004",  # the username is unique by an expression index (any capitals), which this check cannot see
 ]
 PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.ScryptPasswordHasher",
-    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    "accounts.hashing.ScryptPasswordHasher",
+    "accounts.hashing.PBKDF2PasswordHasher",
 ]

@@ -10,10 +10,9 @@ from collections.abc import Callable, Mapping
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import connection, transaction
 from django.utils import timezone
-from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from accounts import visibility
-from accounts.models import User
+from accounts.models import SignIn, User
 from integrity.models import Flag
 from scoreboard import ledger
 from scoreboard.ledger import Entry
@@ -74,9 +73,7 @@ def ban(flag: Flag, actor: User, note: str) -> str:
     banned = User.objects.filter(pk=flag.user_id).exclude(is_active=False, is_hidden=True)
     if not banned.update(is_active=False, is_hidden=True):
         return "Was banned already."
-    # A pair that is being rotated out at this very moment is refused all the same, for the account is not active.
-    tokens = OutstandingToken.objects.filter(user_id=flag.user_id, blacklistedtoken=None)
-    BlacklistedToken.objects.bulk_create([BlacklistedToken(token=token) for token in tokens], ignore_conflicts=True)
+    SignIn.objects.end(flag.user_id)
     ledger.announce_players([flag.user_id])
     return "Banned, and hidden from the boards."
 

@@ -9,14 +9,15 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts import second_factor
 from accounts.models import User
 from accounts.names import MAX_LENGTH
-from accounts.sign_in import MAX_PASSWORD
+from accounts.pages import PasswordField
 from api.problems import Problem
 from api.throttles import charge_address
 
@@ -31,11 +32,7 @@ class AdminSignInForm(AdminAuthenticationForm):
     username = forms.CharField(
         max_length=MAX_LENGTH, widget=forms.TextInput(attrs={"autofocus": True, "autocomplete": "username"})
     )
-    password = forms.CharField(
-        max_length=MAX_PASSWORD,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-    )
+    password = PasswordField()
     code = forms.CharField(
         max_length=second_factor.MAX_CODE,
         help_text="From your authenticator app, or a recovery code.",
@@ -89,7 +86,13 @@ def has_permission(request: HttpRequest) -> bool:
     return django_has_permission(request) and (not settings.ADMIN_OTP or second_factor.proved(request))
 
 
+def password_change(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    """One's own password is changed on the account's page, where guesses at the present one are limited."""
+    return HttpResponseRedirect(reverse("change-password"))
+
+
 admin.site.login = login  # type: ignore[method-assign]
+admin.site.password_change = password_change  # type: ignore[method-assign, assignment]
 admin.site.has_permission = has_permission  # type: ignore[method-assign]
 admin.site.login_form = AdminSignInForm
 admin.site.login_template = "admin/accounts/sign_in.html"

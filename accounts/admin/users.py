@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.forms import (
+    AdminUserCreationForm,
+    ReadOnlyPasswordHashField,
+    ReadOnlyPasswordHashWidget,
+    UserChangeForm,
+)
+from django.contrib.auth.hashers import is_password_usable
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
@@ -13,6 +19,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from accounts import visibility
 from accounts.models import User
+from accounts.names import validate_unreserved
 
 if TYPE_CHECKING:
     BaseUserAdmin = DjangoUserAdmin[User]
@@ -24,17 +31,39 @@ else:
 # Django's own username field would change the name into another normal form than ours.
 FIELD_CLASSES = {"username": forms.CharField}
 MAX_USERS = 1000  # hidden or shown at once
+FOR_SUPERUSERS = {"password", "is_superuser", "groups", "user_permissions"}
 AUTHORITY: list[Any] = ["role", "is_superuser", "groups", "user_permissions"]
 
 
-class UserForm(ChangeForm):
+class PasswordState(ReadOnlyPasswordHashWidget):
+    """Whether there is a password: Django's own also shows the beginning of its hash."""
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context(name, value, attrs)
+        usable = bool(value) and is_password_usable(value)
+        return context | {"summary": [{"label": "A password is set" if usable else "There is no password"}]}
+
+
+class UnreservedName:
+    """Refuses a new name that players would take for the site's own; `manage.py createsuperuser` may take it."""
+
+    def clean_username(self) -> str:
+        name: str = self.cleaned_data["username"]  # type: ignore[attr-defined]
+        if "username" in self.changed_data:  # type: ignore[attr-defined]
+            validate_unreserved(name)
+        return name
+
+
+class UserForm(UnreservedName, ChangeForm):
+    password = ReadOnlyPasswordHashField(widget=PasswordState)
+
     class Meta:
         model = User
         fields = "__all__"
         field_classes = FIELD_CLASSES
 
 
-class NewUserForm(CreationForm):
+class NewUserForm(UnreservedName, CreationForm):
     class Meta:
         model = User
         fields = ("username", "email")
@@ -89,12 +118,12 @@ class UserAdmin(BaseUserAdmin):
         return fields if is_superuser(request) else [*fields, *AUTHORITY]
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """Without the password for those who may not set one: its hash is nobody else's business."""
+        """Without the password and single permissions for those who may not set them."""
         fieldsets = super().get_fieldsets(request, obj)
         if obj is None or is_superuser(request):
             return fieldsets
         return [
-            (title, {**options, "fields": [name for name in options["fields"] if name != "password"]})
+            (title, {**options, "fields": [name for name in options["fields"] if name not in FOR_SUPERUSERS]})
             for title, options in fieldsets
         ]
 
@@ -148,8 +177,11 @@ class UserAdmin(BaseUserAdmin):
         if not change:
             super().save_model(request, obj, form, change)
             return
-        columns = {field.name for field in User._meta.concrete_fields}
-        visibility.save_profile(obj, columns.intersection(form.changed_data))
+        columns = {field.name for field in User._meta.concrete_fields}.intersection(form.changed_data)
+        if "email" in columns:
+            obj.email_confirmed_at = None
+            columns.add("email_confirmed_at")
+        visibility.save_profile(obj, columns)
 
 
 def is_superuser(request: HttpRequest) -> bool:

@@ -164,7 +164,7 @@ def from_token(raw: object) -> Identity:
         raise NotAuthenticated(f"The token must be a string of at most {MAX_TOKEN} characters.")
     try:
         token = StatelessJWTAuthentication().get_validated_token(raw.encode())
-        return Identity(str(uuid.UUID(str(token["sub"]))), float(token["exp"]))
+        return Identity(str(uuid.UUID(str(token["sub"]))), float(token["exp"]) + settings.JWT_LEEWAY)
     except (InvalidToken, TokenError, KeyError, ValueError, TypeError, OverflowError) as error:
         raise NotAuthenticated("The token is bad or expired.") from error
 

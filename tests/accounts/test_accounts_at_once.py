@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from django.db import connection
 from pytest_django.fixtures import Settings
-from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
-from rest_framework_simplejwt.tokens import RefreshToken
 
-from accounts.models import User
+from accounts import passwords, sign_in
+from accounts.authentication import sign_in_id
+from accounts.models import SignIn, User
 from leaderboard.boards import Board
 from tests.support.client import Api, assert_problem
 from tests.support.people import PASSWORD
@@ -20,6 +20,7 @@ pytestmark = pytest.mark.usefixtures("board", "unlimited")
 
 REGISTER = "/api/v1/auth/register"
 REFRESH = "/api/v1/auth/token/refresh"
+VERIFY = "/api/v1/auth/token/verify"
 THREADS = 16
 
 
@@ -78,25 +79,67 @@ def test_the_control_look_whether_the_name_is_free_then_take_it_lets_several_in(
             cursor.execute("DROP TABLE users_without_index")
 
 
-def test_of_16_rotations_of_one_refresh_token_one_gets_a_pair(board: Board, alice: User) -> None:
-    refresh = str(RefreshToken.for_user(alice))
+def test_of_16_rotations_of_one_refresh_token_one_gets_a_pair_and_the_sign_in_ends(board: Board, alice: User) -> None:
+    refresh = sign_in.start(alice)["refresh"]
     answers = none_failed(at_once(THREADS, lambda _: Api().post(REFRESH, {"refresh": refresh})))
     assert Counter(answer.status_code for answer in answers) == {200: 1, 401: THREADS - 1}
-    assert BlacklistedToken.objects.count() == 1
-    assert OutstandingToken.objects.count() == 2  # the spent one and its one successor
     [pair] = [answer.json()["data"] for answer in answers if answer.status_code == 200]
-    assert Api().post(REFRESH, {"refresh": pair["refresh"]}).status_code == 200
+    assert SignIn.objects.get().ended_at is not None, "fifteen presented a spent token"
+    assert Api().post(REFRESH, {"refresh": pair["refresh"]}).status_code == 401
 
 
-def test_the_control_look_into_the_blacklist_then_rotate_hands_out_several_pairs(board: Board, alice: User) -> None:
-    refresh = str(RefreshToken.for_user(alice))
+def test_the_control_look_at_the_row_then_rotate_hands_out_several_pairs(board: Board, alice: User) -> None:
+    refresh = sign_in.start(alice)["refresh"]
     looked = threading.Barrier(8)
 
-    def look_then_rotate(_: int) -> bool:
-        old = RefreshToken(refresh)  # type: ignore[arg-type]  # raises if it is blacklisted
+    def look_then_rotate(number: int) -> bool:
+        token = sign_in.refresh_token(refresh)
+        good = SignIn.objects.filter(jti=token["jti"], ended_at=None).exists()
         looked.wait(30)
-        old.blacklist()
-        return bool(str(RefreshToken.for_user(alice)))
+        return good and SignIn.objects.filter(pk=sign_in_id(token)).update(jti=f"{number}") == 1
 
     assert at_once(8, look_then_rotate) == [True] * 8
-    assert OutstandingToken.objects.count() == 9
+
+
+@pytest.mark.parametrize("beside", ["start", "rotate"])
+def test_nothing_made_beside_a_new_password_outlives_it(board: Board, beside: str) -> None:
+    """Sixteen threads with the old password, or a good refresh token each, and one that changes the password."""
+    user = User.objects.create_user("zoe", "zoe@example.org", PASSWORD)
+    read = [User.objects.get(pk=user.pk) for _ in range(THREADS)]
+    refresh = [sign_in.start(one)["refresh"] for one in read]
+
+    def act(number: int) -> Any:
+        if number == THREADS // 2:
+            return passwords.replaced(read[number], "another pass phrase")
+        return sign_in.start(read[number]) if beside == "start" else sign_in.rotate(refresh[number])
+
+    pairs = [made for made in at_once(THREADS, act) if isinstance(made, dict)]
+    assert not SignIn.objects.filter(ended_at=None).exists()
+    for pair in pairs:
+        for token in pair.values():
+            assert Api().post(VERIFY, {"token": token}).status_code == 401
+
+
+def test_the_control_a_sign_in_that_does_not_lock_the_user_outlives_a_new_password(board: Board) -> None:
+    """It has seen the old password; the new one ends what there is; then it writes its row."""
+    user = User.objects.create_user("zoe", "zoe@example.org", PASSWORD)
+    former = User.objects.get(pk=user.pk)
+    assert former.check_password(PASSWORD)
+    assert passwords.replaced(user, "another pass phrase")
+    former.password = User.objects.get(pk=user.pk).password  # as if nothing compared it
+    sign_in.start(former)
+    assert SignIn.objects.filter(ended_at=None).exists()
+
+
+def test_of_16_uses_of_one_reset_token_one_succeeds(board: Board) -> None:
+    user = User.objects.create_user("zoe", "zoe@example.org", PASSWORD)
+    token = passwords.token_for(user, passwords.RESET)
+
+    def use(number: int) -> Any:
+        return Api().post("/api/v1/auth/password/reset/confirm", {"token": token, "new": f"pass phrase no. {number}"})
+
+    answers = none_failed(at_once(THREADS, use))
+    assert Counter(answer.status_code for answer in answers) == {204: 1, 400: THREADS - 1}
+    [winner] = [number for number, answer in enumerate(answers) if answer.status_code == 204]
+    user.refresh_from_db()
+    assert user.check_password(f"pass phrase no. {winner}")

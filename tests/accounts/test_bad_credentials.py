@@ -3,15 +3,17 @@
 import time
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import jwt
 import pytest
 from django.conf import settings as site
-from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
-from rest_framework_simplejwt.utils import get_md5_hash_password
+from django.utils import timezone
+from prometheus_client import REGISTRY
 
-from accounts.models import User
+from accounts import sign_in
+from accounts.models import SignIn, User
 from scoreboard.models import ScoreHistory
 from tests.support.client import MINT, UPDATE, Api, assert_problem
 from tests.support.forging import b64
@@ -23,16 +25,21 @@ Forge = Callable[[User, str], str]  # the player, the type of token the call wan
 
 
 def claims_of(user: User, kind: str, **changes: Any) -> dict[str, Any]:
-    """What this site signs for a player; a change to ... leaves the claim out."""
-    now = int(time.time())
+    """What this site signs for a player who has signed in; a change to ... leaves the claim out."""
+    now, jti, sid = int(time.time()), uuid.uuid4().hex, uuid.uuid4()
+    at = timezone.now()
+    if User.objects.filter(pk=user.pk).exists():
+        SignIn.objects.create(
+            pk=sid, user=user, jti=jti, created_at=at, last_used_at=at, expires_at=at + timedelta(days=1)
+        )
     honest = {
         "token_type": kind,
         "exp": now + 300,
         "iat": now,
-        "jti": uuid.uuid4().hex,
+        "jti": jti,
         "sub": str(user.pk),
         "aud": site.SIMPLE_JWT["AUDIENCE"],
-        "pwd": get_md5_hash_password(user.password),
+        "sid": str(sid),
     }
     return {name: value for name, value in {**honest, **changes}.items() if value is not ...}
 
@@ -60,8 +67,10 @@ def spelled(spell: Callable[[str], str]) -> Forge:
 
 def other(user: User, kind: str) -> str:
     """The other kind of token: good for something else."""
-    return str(AccessToken.for_user(user) if kind == "refresh" else RefreshToken.for_user(user))
+    return sign_in.start(user)["access" if kind == "refresh" else "refresh"]
 
+
+NO_IDS: list[Any] = [None, "", "x", "\0", 7, True, [], {}, "x" * 2000]
 
 BAD: dict[str, Forge] = {
     "garbage": raw("garbage"),
@@ -79,7 +88,7 @@ BAD: dict[str, Forge] = {
     "another algorithm": lambda user, kind: jwt.encode(claims_of(user, kind), site.SIMPLE_JWT["SIGNING_KEY"], "HS384"),
     "first bit of the signature": spelled(lambda t: t[: t.rindex(".") + 1] + "A" + t[t.rindex(".") + 2 :] + "A"),
     "no signature": spelled(lambda t: t[: t.rindex(".") + 1]),
-    "expired": signed(exp=int(time.time()) - 1),
+    "expired": signed(exp=int(time.time()) - site.JWT_LEEWAY - 1),
     "expired long ago": signed(exp=0),
     "before time": signed(nbf=int(time.time()) + 10 * 3600),
     "the other kind": other,
@@ -104,6 +113,10 @@ BAD: dict[str, Forge] = {
     "issued tomorrow": signed(iat=int(time.time()) + 86400),
     "issued text": signed(iat="now"),
     "no id": signed(jti=...),
+    "id a list": signed(jti=["x"]),
+    "no sign-in": signed(sid=...),
+    **{f"sign-in {sid!r:.20}": signed(sid=sid) for sid in NO_IDS},
+    "a sign-in that never was": signed(sid=str(uuid.UUID(int=7))),
     **{
         f"subject {subject!r:.20}": signed(sub=subject)
         for subject in ("", "alice", "1", "\0", "x" * 500, "' OR 1=1--", "../..", "{}", "é")
@@ -141,8 +154,8 @@ def test_a_bad_token_signs_nobody_in(api: Api, alice: User, name: str) -> None:
     wrong: dict[str, str] = {}
     for fault, forge in BAD.items():
         try:
-            # Update and batch are judged by the statement that would pay: it finds no such user.
-            if not (fault == "nobody" and name in ("update", "batch")):
+            # Update and batch are judged by the statement that would pay: it knows users, and no sign-ins.
+            if not (fault in ("nobody", "a sign-in that never was") and name in ("update", "batch")):
                 assert_unauthenticated(call(api, name, alice, f"Bearer {forge(alice, 'access')}"))
         except AssertionError as error:
             wrong[fault] = str(error)
@@ -190,6 +203,23 @@ def test_a_disabled_or_deleted_player_is_signed_in_no_more(api: Api, name: str) 
         assert_unauthenticated(call(api, name, user, f"Bearer {tokens[user.pk]}"))
 
 
+def test_refusals_are_counted_by_their_reason(api: Api, alice: User) -> None:
+    def count(reason: str) -> float:
+        return REGISTRY.get_sample_value("scoreboard_auth_failures_total", {"reason": reason}) or 0
+
+    before = [count("not-authenticated"), count("forbidden"), count("token-invalid")]
+    assert api.get("/api/v1/score/me").status_code == 401
+    assert api.post("/api/v1/auth/token", {"username": "nobody", "password": "x"}).status_code == 401
+    bonus = {"user_id": str(uuid.UUID(int=1)), "points": 1, "reason": "x"}
+    assert api.post("/api/v1/score/bonus", bonus, alice, headers={"Idempotency-Key": "key-1"}).status_code == 403
+    assert api.get("/api/v1/score/me", alice).status_code == 200
+    submission = {"action_id": str(uuid.UUID(int=1)), "action_type": "WIN_MATCH", "action_token": "a.b.c"}
+    assert api.post(UPDATE, {**submission, "timestamp": time.time()}, alice).status_code == 403
+    assert [count("not-authenticated"), count("forbidden"), count("token-invalid")] == [
+        *(before[0] + 2, before[1] + 1, before[2] + 1),
+    ]
+
+
 BODIES = {
     "/api/v1/auth/token/refresh": "refresh",
     "/api/v1/auth/logout": "refresh",
@@ -203,6 +233,8 @@ def test_a_bad_refresh_token_is_neither_rotated_nor_verified_nor_spent(api: Api,
     for fault, forge in BAD.items():
         if fault == "nobody" or fault.startswith("subject") or (path.endswith("verify") and fault == "the other kind"):
             continue  # whom a token names is another question, see below; and verify is for both kinds
+        if fault == "a sign-in that never was" and path.endswith("logout"):
+            continue  # it may have been forgotten since: there is nothing left to end
         answer = api.post(path, {BODIES[path]: forge(alice, "refresh")})
         try:
             assert_problem(answer, "not-authenticated")
@@ -220,6 +252,6 @@ def test_a_refresh_token_of_no_player_breaks_nothing(api: Api, alice: User, path
 @pytest.mark.parametrize("path", BODIES)
 @pytest.mark.parametrize("space", [" {}", "{} ", "{}\n", "\t{}", "{}\u200b", "Bearer {}"])
 def test_a_token_with_anything_around_it_is_none(api: Api, alice: User, path: str, space: str) -> None:
-    good = str(RefreshToken.for_user(alice))
+    good = sign_in.start(alice)["refresh"]
     assert_problem(api.post(path, {BODIES[path]: space.format(good)}), "not-authenticated")
     assert api.post(path, {BODIES[path]: good}).status_code == 200

@@ -52,7 +52,7 @@ def test_what_is_left_is_an_id_that_nobody_is_behind(zoe: User) -> None:
     assert zoe.username.startswith("erased-")
     assert zoe.email.endswith("@erased.invalid")
     assert (zoe.is_active, zoe.is_hidden, zoe.has_usable_password(), zoe.last_login) == (False, True, False, None)
-    left = exported(str(zoe.pk))
+    left = exported("--id", str(zoe.pk))
     kept = {"format", "exported_at", "identity", "score", "history", "bonuses_received", "api_keys", "admin_log"}
     assert {name for name, part in left.items() if part} == {*kept, "boards"}
     assert left["boards"] == {"global": {"total": None, "profile": None}}
@@ -111,7 +111,7 @@ def test_without_redis_it_is_said_and_a_repeat_finishes(
     zoe: User, board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(redis_client.breaker, "open_until", float("inf"))
-    with pytest.raises(CommandError, match=r"run erase_user .* again"):
+    with pytest.raises(CommandError, match=r"run erase_user --id .* again"):
         erase(zoe)
     zoe.refresh_from_db()
     assert zoe.erased_at is not None

@@ -36,17 +36,17 @@ def test_every_place_is_in_the_document(zoe: User) -> None:
 
 
 def test_by_id_it_is_the_same(zoe: User) -> None:
-    by_name, by_id = exported(NAME), exported(str(zoe.pk))
+    by_name, by_id = exported(NAME), exported("--id", str(zoe.pk))
     assert by_name | {"exported_at": ""} == by_id | {"exported_at": ""}
 
 
 def test_nothing_in_it_lets_the_reader_act_as_the_person_or_names_another(zoe: User) -> None:
     text = json.dumps(exported(NAME), ensure_ascii=False)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT password FROM users UNION SELECT token FROM token_blacklist_outstandingtoken")
+        cursor.execute("SELECT password FROM users UNION SELECT jti FROM sign_ins")
         secrets = [row for (row,) in cursor.fetchall()]
         cursor.execute(
-            "SELECT session_key FROM django_session UNION SELECT key FROM otp_totp_totpdevice "
+            "SELECT session_key FROM sessions UNION SELECT key FROM otp_totp_totpdevice "
             "UNION SELECT token FROM otp_static_statictoken UNION SELECT digest FROM api_keys"
         )
         secrets += [row for (row,) in cursor.fetchall()]
@@ -68,6 +68,17 @@ def test_a_file_is_new_and_readable_by_its_owner_alone(zoe: User, tmp_path: Path
 
 @pytest.mark.parametrize("command", ["export_user", "erase_user"])
 def test_nobody_is_an_error(board: Board, command: str) -> None:
-    for name in ("nobody", str(uuid.uuid4())):
+    for whom in (["nobody"], [str(uuid.uuid4())], ["--id", str(uuid.uuid4())]):
         with pytest.raises(CommandError, match="There is no user"):
-            call_command(command, name)
+            call_command(command, *whom)
+    for whom in ([], ["nobody", "--id", str(uuid.uuid4())]):
+        with pytest.raises(CommandError, match="Give a name, or --id"):
+            call_command(command, *whom)
+
+
+@pytest.mark.parametrize("command", ["export_user", "erase_user"])
+def test_an_id_is_no_name_and_a_name_no_id(zoe: User, command: str) -> None:
+    with pytest.raises(CommandError, match="There is no user"):
+        call_command(command, str(zoe.pk))
+    with pytest.raises(CommandError, match="invalid UUID value"):
+        call_command(command, "--id", NAME)

@@ -55,6 +55,27 @@ def test_what_is_wrong_is_said_at_its_field(client: Client, change: dict[str, st
     assert not signed_in(client)
 
 
+def test_everything_that_is_wrong_is_told_at_once(client: Client) -> None:
+    player("zoe", email="taken@example.org")
+    answer = client.post(UP, {"username": "ZOE", "email": "taken@example.org", "password": "x"})
+    assert sorted(answer.context["form"].errors) == ["email", "password", "username"]
+    answer = client.post(UP, {"username": "", "email": "nowhere", "password": "12345678"})
+    assert sorted(answer.context["form"].errors) == ["email", "password", "username"]
+    assert [len(said) for said in answer.context["form"].errors.values()] == [1, 1, 2]
+
+
+def test_a_session_that_somebody_fixed_before_is_not_the_one_that_is_signed_in(client: Client) -> None:
+    for path, form in ((UP, ZOE), (IN, ZOE)):
+        session = client.session
+        session["planted"] = "by somebody"
+        session.save()
+        before = client.session.session_key
+        client.post(path, form)
+        assert signed_in(client)
+        assert client.session.session_key != before
+        client.post(OUT)
+
+
 def test_a_refused_form_keeps_what_was_typed_but_the_password(client: Client) -> None:
     page = client.post(UP, ZOE | {"email": "nowhere"}).content.decode()
     assert 'value="Zoë"' in page

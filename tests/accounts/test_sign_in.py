@@ -1,20 +1,24 @@
 """Sign-up, sign-in, rotation, verification and sign-out."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.utils import timezone
 from pytest_django.fixtures import Settings
-from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
-from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
+from rest_framework.request import Request
+from rest_framework.test import APIRequestFactory
+from rest_framework_simplejwt.tokens import AccessToken
 
-from accounts.models import User
+from accounts import sign_in
+from accounts.authentication import AccountJWTAuthentication
+from accounts.models import Session, SignIn, User
 from accounts.tasks import purge_sign_ins
-from tests.support.client import Api, assert_problem
+from tests.support.client import MINT, Api, assert_problem
+from tests.support.lives import everything_stored
 from tests.support.people import PASSWORD, player
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_of_its_own", "unlimited", "quiet_log")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_of_its_own", "unlimited", "catalogue", "quiet_log")]
 
 REGISTER = "/api/v1/auth/register"
 TOKEN = "/api/v1/auth/token"
@@ -120,6 +124,18 @@ def test_a_name_that_could_pass_for_another_is_refused(api: Api, name: str) -> N
     assert not User.objects.exists()
 
 
+def test_everything_that_is_wrong_with_a_sign_up_is_told_at_once(api: Api) -> None:
+    api.post(REGISTER, NEWCOMER)
+    document = assert_problem(api.post(REGISTER, {**NEWCOMER, "password": "newcomer"}), "invalid-request")
+    assert sorted(document["errors"]) == ["email", "password", "username"]
+    document = assert_problem(
+        api.post(REGISTER, {"username": "\u202e", "email": "x", "password": "x"}), "invalid-request"
+    )
+    assert sorted(document["errors"]) == ["email", "password", "username"]
+    document = assert_problem(api.post(REGISTER, {"username": 7, "email": [], "password": {}}), "invalid-request")
+    assert sorted(document["errors"]) == ["email", "password", "username"]
+
+
 @pytest.mark.parametrize(
     "email",
     [
@@ -186,17 +202,49 @@ def test_an_expired_access_token_does_not_stop_a_sign_in(api: Api) -> None:
 
 
 def test_a_refresh_token_is_spent_by_its_rotation(api: Api, alice: User) -> None:
-    first = str(RefreshToken.for_user(alice))
+    first = sign_in.start(alice)["refresh"]
     pair = api.post(REFRESH, {"refresh": first}).json()["data"]
     assert AccessToken(pair["access"])["sub"] == str(alice.pk)
-    assert_problem(api.post(REFRESH, {"refresh": first}), "not-authenticated")
     assert_problem(api.post(VERIFY, {"token": first}), "not-authenticated")
+    assert api.post(VERIFY, {"token": pair["refresh"]}).status_code == 200
     assert api.post(REFRESH, {"refresh": pair["refresh"]}).status_code == 200
+
+
+@pytest.mark.parametrize("first", ["owner", "thief"])
+def test_a_spent_refresh_token_presented_again_ends_the_whole_sign_in(api: Api, alice: User, first: str) -> None:
+    """Nothing tells who of the two is the thief, so neither goes on: whoever came second, or both tokens later."""
+    stolen, elsewhere = sign_in.start(alice)["refresh"], sign_in.start(alice)
+    pair = api.post(REFRESH, {"refresh": stolen}).json()["data"]
+    if first == "thief":  # who has used it for days
+        pair = api.post(REFRESH, {"refresh": pair["refresh"]}).json()["data"]
+    headers = {"Authorization": f"Bearer {pair['access']}"}
+    assert api.get("/api/v1/score/me", headers=headers).status_code == 200
+    document = assert_problem(api.post(REFRESH, {"refresh": stolen}), "not-authenticated")
+    assert "this sign-in has ended" in document["detail"]
+    assert_problem(api.post(REFRESH, {"refresh": pair["refresh"]}), "not-authenticated")
+    assert_problem(api.post(VERIFY, {"token": pair["access"]}), "not-authenticated")
+    assert_problem(api.get("/api/v1/score/me", headers=headers), "not-authenticated")
+    assert_problem(api.post(MINT, {"action_type": "WIN_MATCH"}, headers=headers), "not-authenticated")
+    assert api.post(REFRESH, {"refresh": elsewhere["refresh"]}).status_code == 200, "other sign-ins go on"
+
+
+def test_a_token_is_stored_nowhere(alice: User) -> None:
+    pair = sign_in.rotate(sign_in.start(alice)["refresh"])
+    stored = everything_stored()
+    for token in pair.values():
+        assert not any(part in stored for part in (token, *token.split(".")[1:]))
+
+
+def test_looking_at_a_token_costs_one_query(alice: User, django_assert_num_queries: Any) -> None:
+    headers = {"Authorization": f"Bearer {sign_in.start(alice)['access']}"}
+    request = APIRequestFactory().get("/", headers=headers)
+    with django_assert_num_queries(1):
+        assert AccountJWTAuthentication().authenticate(Request(request)) is not None
 
 
 def test_a_disabled_or_deleted_player_s_session_is_not_renewed(api: Api, alice: User) -> None:
     gone = player()
-    tokens = [str(RefreshToken.for_user(user)) for user in (alice, gone)]
+    tokens = [sign_in.start(user)["refresh"] for user in (alice, gone)]
     User.objects.filter(pk=alice.pk).update(is_active=False)
     gone.delete()
     for token in tokens:
@@ -204,17 +252,25 @@ def test_a_disabled_or_deleted_player_s_session_is_not_renewed(api: Api, alice: 
 
 
 def test_signing_out_ends_the_refresh_token_and_is_no_error_twice(api: Api, alice: User) -> None:
-    refresh = str(RefreshToken.for_user(alice))
+    refresh = sign_in.start(alice)["refresh"]
     for _ in range(2):
         answer = api.post(LOGOUT, {"refresh": refresh})
         assert (answer.status_code, answer.json()) == (200, {"success": True, "data": {}})
-    assert BlacklistedToken.objects.count() == 1
+    assert SignIn.objects.get().ended_at is not None
     assert_problem(api.post(REFRESH, {"refresh": refresh}), "not-authenticated")
 
 
+def test_signing_out_ends_the_access_token_too_and_takes_a_spent_refresh_token(api: Api, alice: User) -> None:
+    spent = sign_in.start(alice)["refresh"]
+    pair = sign_in.rotate(spent)
+    assert api.post(LOGOUT, {"refresh": spent}).status_code == 200
+    for token in pair.values():
+        assert_problem(api.post(VERIFY, {"token": token}), "not-authenticated")
+
+
 def test_verify_tells_a_good_token_of_either_kind(api: Api, alice: User) -> None:
-    for token in (AccessToken.for_user(alice), RefreshToken.for_user(alice)):
-        assert api.post(VERIFY, {"token": str(token)}).status_code == 200
+    for token in sign_in.start(alice).values():
+        assert api.post(VERIFY, {"token": token}).status_code == 200
 
 
 @pytest.mark.usefixtures("board")
@@ -230,7 +286,7 @@ def test_no_answer_shows_a_hash_or_somebody_s_address(api: Api) -> None:
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR"])
 def test_the_scheme_is_read_in_any_capitals(api: Api, alice: User, scheme: str) -> None:
     """RFC 9110, section 11.1."""
-    token = str(AccessToken.for_user(alice))
+    token = sign_in.start(alice)["access"]
     assert api.get("/api/v1/score/me", headers={"Authorization": f"{scheme} {token}"}).status_code == 200
     assert api.get("/api/v1/score/me", headers={"Authorization": f"{scheme}{token}"}).status_code == 401
 
@@ -238,7 +294,7 @@ def test_the_scheme_is_read_in_any_capitals(api: Api, alice: User, scheme: str) 
 def test_rotations_are_calls_of_their_user(api: Api, alice: User, settings: Settings) -> None:
     """Each leaves a row for as long as the token would have lived."""
     settings.LIMITS = {**settings.LIMITS, "user": "2/minute"}
-    refresh = str(RefreshToken.for_user(alice))
+    refresh = sign_in.start(alice)["refresh"]
     for _ in range(2):
         answer = api.post(REFRESH, {"refresh": refresh})
         assert answer.status_code == 200
@@ -248,15 +304,15 @@ def test_rotations_are_calls_of_their_user(api: Api, alice: User, settings: Sett
     assert api.post(REFRESH, {"refresh": refresh}).status_code == 200
 
 
-def test_what_has_expired_is_forgotten(api: Api, alice: User) -> None:
-    old, spent, good = (RefreshToken.for_user(alice) for _ in range(3))
-    spent.blacklist()
-    then = timezone.now() - timedelta(seconds=1)
-    OutstandingToken.objects.filter(jti__in=[old["jti"], spent["jti"]]).update(expires_at=then)
-    for key, expires in (("a" * 32, then), ("b" * 32, timezone.now() + timedelta(days=1))):
+def test_what_has_ended_or_expired_is_forgotten(api: Api, alice: User) -> None:
+    good = sign_in.start(alice)["refresh"]
+    past = timezone.now() - sign_in.KEPT - timedelta(seconds=1)
+    for column in ("expires_at", "ended_at"):
+        sign_in.start(alice)
+        SignIn.objects.filter(pk=SignIn.objects.latest("created_at").pk).update(**{column: past})
+    for key, expires in (("a" * 32, past), ("b" * 32, timezone.now() + timedelta(days=1))):
         Session.objects.create(session_key=key, session_data="", expire_date=expires)
     assert purge_sign_ins(chunk=1) == 3
-    assert list(OutstandingToken.objects.values_list("jti", flat=True)) == [good["jti"]]
-    assert not BlacklistedToken.objects.exists()
     assert Session.objects.get().session_key == "b" * 32
-    assert api.post(REFRESH, {"refresh": str(good)}).status_code == 200
+    assert SignIn.objects.count() == 1
+    assert api.post(REFRESH, {"refresh": good}).status_code == 200

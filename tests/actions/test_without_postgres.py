@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from rest_framework_simplejwt.tokens import RefreshToken
 
+from accounts import sign_in
 from accounts.models import User
 from actions.models import ActionToken
 from leaderboard.boards import Board
@@ -42,10 +42,10 @@ def web(request: pytest.FixtureRequest, board: Board, wire: CutWire, tmp_path: P
 
 def tables() -> list[Any]:
     """Everything a call could have written."""
-    counted = ("users", "user_scores", "score_history", "action_tokens", "token_blacklist_outstandingtoken")
+    counted = ("users", "user_scores", "score_history", "action_tokens", "sign_ins")
     with connection.cursor() as cursor:
         counts = []
-        for table in (*counted, "token_blacklist_blacklistedtoken", "queued_work"):
+        for table in (*counted, "queued_work"):
             cursor.execute(f"SELECT count(*) FROM {table}")
             counts.append((table, cursor.fetchone()))
     return [*counts, *UserScore.objects.values_list("user_id", "total", "version")]
@@ -53,7 +53,7 @@ def tables() -> list[Any]:
 
 def calls(alice: User, body: dict[str, Any]) -> list[tuple[str, str, User | None, Any]]:
     """Every call that cannot do without PostgreSQL."""
-    refresh = {"refresh": str(RefreshToken.for_user(alice))}
+    refresh = {"refresh": sign_in.start(alice)["refresh"]}
     account = {"username": "newcomer", "password": PASSWORD}
     nobody = uuid.uuid4()
     return [

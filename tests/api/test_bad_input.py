@@ -21,7 +21,7 @@ WRITTEN = """
 SELECT (SELECT count(*) FROM users), (SELECT max(date_joined) FROM users),
        (SELECT count(*) FROM user_scores WHERE total > 0), (SELECT count(*) FROM score_history),
        (SELECT count(*) FROM action_tokens), (SELECT count(*) FROM action_tokens WHERE redeemed_at IS NOT NULL),
-       (SELECT count(*) FROM token_blacklist_outstandingtoken), (SELECT count(*) FROM token_blacklist_blacklistedtoken)
+       (SELECT array_agg(s ORDER BY s) FROM sign_ins s)
 """
 
 

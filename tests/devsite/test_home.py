@@ -68,7 +68,7 @@ def test_every_setting_is_in_the_example_once() -> None:
     read = re.compile(r"""(?:env\.\w+\(|environ(?:\.get\(|\[))\s*["']([A-Z][A-Z0-9_]+)["']""")
     sources = [
         path
-        for name in ("config", "devsite", "api", "scoreboard", "actions", "leaderboard")
+        for name in ("config", "devsite", "api", "accounts", "scoreboard", "actions", "leaderboard")
         for path in (ROOT / name).rglob("*.py")
     ]
     settings = {name for path in sources for name in read.findall(path.read_text())} - INTERNAL

@@ -4,8 +4,6 @@ import uuid
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken
-from rest_framework_simplejwt.tokens import RefreshToken
 
 from accounts import sign_in
 from accounts.models import User
@@ -17,7 +15,7 @@ from leaderboard.boards import Board
 from tests.integrity.cases import corrections, flagged, redeemed, total
 from tests.support.agreement import assert_agreement, sql_rows
 from tests.support.client import MINT, Api, assert_problem
-from tests.support.people import player, submission
+from tests.support.people import bearer, player, submission
 from tests.support.races import at_once
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("watched", "unlimited")]
@@ -39,24 +37,24 @@ def test_a_banned_player_is_off_the_board_and_out_of_the_site(
     alice: User, reviewer: User, watched: Board, api: Api
 ) -> None:
     flag = flagged(alice, redeemed(alice, 2))
-    refresh = RefreshToken.for_user(alice)
-    minted = tokens.mint(alice.pk, "COMPLETE_TASK")
+    refresh = sign_in.start(alice)["refresh"]
+    headers, minted = bearer(alice), tokens.mint(alice.pk, "COMPLETE_TASK")
     assert decide(flag.pk, "ban", reviewer, "a farm") == "Banned, and hidden from the boards."
     assert sql_rows() == []
     assert_agreement(watched)
-    assert BlacklistedToken.objects.filter(token__jti=refresh["jti"]).exists()
-    with pytest.raises(Problem, match="already used"):
-        sign_in.rotate(str(refresh))
-    assert_problem(api.post(MINT, {"action_type": "COMPLETE_TASK"}, alice), "not-authenticated")
+    assert not alice.sign_ins.filter(ended_at=None).exists()
+    with pytest.raises(Problem, match="has ended"):
+        sign_in.rotate(refresh)
+    assert_problem(api.post(MINT, {"action_type": "COMPLETE_TASK"}, headers=headers), "not-authenticated")
     with pytest.raises(Problem, match="disabled"):
         redemption.redeem(alice.pk, submission(minted))
     assert decide(flag.pk, "ban", reviewer, "") == "Was banned already."
 
 
 def test_a_ban_leaves_other_peoples_tokens_alone(alice: User, bob: User, reviewer: User) -> None:
-    theirs = RefreshToken.for_user(bob)
+    theirs = sign_in.start(bob)["refresh"]
     decide(flagged(alice, redeemed(alice, 1)).pk, "ban", reviewer, "")
-    assert sign_in.rotate(str(theirs))["access"]
+    assert sign_in.rotate(theirs)["access"]
 
 
 def test_a_dismissed_flag_leaves_everything_as_it_is(alice: User, reviewer: User, watched: Board) -> None:

@@ -11,9 +11,8 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
-from rest_framework_simplejwt.tokens import RefreshToken
 
-from accounts import api_keys, attempts, second_factor
+from accounts import api_keys, attempts, second_factor, sign_in
 from accounts.models import SignUpAddress, User
 from actions import queue, tokens
 from api import redis_client
@@ -38,7 +37,7 @@ def life(name: str = NAME) -> User:
     now = datetime.now(UTC)
     SignUpAddress.objects.create(user=zoe, digest="d" * 64, created_at=now)
     attempts.remember(zoe.pk, "198.51.100.7")
-    RefreshToken.for_user(zoe)
+    sign_in.start(zoe)
     client = Client()
     client.force_login(zoe)
     second_factor.enroll(zoe)
@@ -81,7 +80,7 @@ def exported(*arguments: str) -> dict[str, Any]:
 
 def erase(user: User) -> str:
     out = StringIO()
-    call_command("erase_user", str(user.pk), "--yes", stdout=out)
+    call_command("erase_user", "--id", str(user.pk), "--yes", stdout=out)
     return out.getvalue()
 
 

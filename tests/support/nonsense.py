@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.auth.models import Permission
-from rest_framework_simplejwt.tokens import RefreshToken
 
+from accounts import sign_in
 from accounts.models import User
 from actions import tokens
 from tests.support.client import MINT, UPDATE
@@ -114,9 +114,9 @@ CALLS = {
         lambda user: {"username": user.username, "password": PASSWORD},
         fits={"username": TEXTS, "password": TEXTS},
     ),
-    "refresh": Call("/api/v1/auth/token/refresh", lambda user: {"refresh": str(RefreshToken.for_user(user))}),
-    "verify": Call("/api/v1/auth/token/verify", lambda user: {"token": str(RefreshToken.for_user(user))}),
-    "logout": Call("/api/v1/auth/logout", lambda user: {"refresh": str(RefreshToken.for_user(user))}),
+    "refresh": Call("/api/v1/auth/token/refresh", lambda user: {"refresh": sign_in.start(user)["refresh"]}),
+    "verify": Call("/api/v1/auth/token/verify", lambda user: {"token": sign_in.start(user)["refresh"]}),
+    "logout": Call("/api/v1/auth/logout", lambda user: {"refresh": sign_in.start(user)["refresh"]}),
     "mint": Call(MINT, lambda user: {"action_type": "WIN_MATCH"}, signed_in=True),
     "update": Call(UPDATE, lambda user: update_body(tokens.mint(user.pk, "WIN_MATCH")), signed_in=True),
     "batch": Call(

@@ -6,8 +6,8 @@ import uuid
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
-from rest_framework_simplejwt.tokens import AccessToken
 
+from accounts import sign_in
 from accounts.models import User
 from actions import tokens
 from actions.submission import Submission
@@ -38,7 +38,7 @@ def players(count: int) -> list[User]:
 
 def bearer(user: User) -> dict[str, str]:
     """The header of a signed-in player."""
-    return {"Authorization": f"Bearer {AccessToken.for_user(user)}"}
+    return {"Authorization": f"Bearer {sign_in.start(user)['access']}"}
 
 
 def entry(user: User, delta: int = 0, *, target: int | None = None, action: uuid.UUID | None = None) -> Entry:

@@ -1,5 +1,6 @@
-"""`manage.py erase_user alice [--yes]`"""
+"""`manage.py erase_user alice [--yes]`, or `--id <id>`"""
 
+import uuid
 from argparse import ArgumentParser
 from typing import Any
 
@@ -7,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts import privacy
 from accounts.identity_data import StillSuperuser
+from accounts.management import chosen
 
 
 class Command(BaseCommand):
@@ -16,13 +18,11 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("user", help="a name, or an id")
+        chosen.add_arguments(parser)
         parser.add_argument("--yes", action="store_true", help="do not ask")
 
-    def handle(self, *, user: str, yes: bool, **options: Any) -> None:
-        found = privacy.find(user)
-        if found is None:
-            raise CommandError(f"There is no user {user!r}. Who was erased is found by id alone.")
+    def handle(self, *, user: str | None, id: uuid.UUID | None, yes: bool, **options: Any) -> None:
+        found = chosen.user(user, id)
         if not yes and not self.confirmed(found.username, str(found.pk)):
             raise CommandError("Nothing was changed.")
         try:
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         except StillSuperuser as error:
             raise CommandError(str(error)) from error
         except privacy.Unfinished as error:
-            raise CommandError(f"This is not finished: run erase_user {found.pk} again. {error}") from error
+            raise CommandError(f"This is not finished: run erase_user --id {found.pk} again. {error}") from error
         self.stdout.write(f"{found.pk} is erased." if erased_now else f"{found.pk} was erased before; nothing is left.")
 
     def confirmed(self, username: str, user_id: str) -> bool:

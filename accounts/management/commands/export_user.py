@@ -1,7 +1,8 @@
-"""`manage.py export_user alice [--output alice.json]`"""
+"""`manage.py export_user alice [--output alice.json]`, or `--id <id>`"""
 
 import json
 import os
+import uuid
 from argparse import ArgumentParser
 from typing import Any
 
@@ -9,19 +10,18 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 
 from accounts import privacy
+from accounts.management import chosen
 
 
 class Command(BaseCommand):
     help = "Writes everything held about one person as one JSON document."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("user", help="a name, or an id")
+        chosen.add_arguments(parser)
         parser.add_argument("--output", help="a new file, readable by you alone; default: standard output")
 
-    def handle(self, *, user: str, output: str | None, **options: Any) -> None:
-        found = privacy.find(user)
-        if found is None:
-            raise CommandError(f"There is no user {user!r}.")
+    def handle(self, *, user: str | None, id: uuid.UUID | None, output: str | None, **options: Any) -> None:
+        found = chosen.user(user, id)
         try:
             document = privacy.export(found)
         except privacy.Unfinished as error:

@@ -14,10 +14,10 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import User
 from leaderboard.boards import Board
+from tests.support.people import bearer
 from tests.system.deploy.nginx import Door, Web, post, two_of_each
 from tests.system.live.clients import viewer
 from tests.system.live.server import PATIENCE, Server, eventually
@@ -33,7 +33,7 @@ def site(board: Board, tmp_path: Path) -> Iterator[Site]:
 
 def score(door: Server, user: User, action_type: str = "COMPLETE_TASK") -> dict[str, object]:
     """One action, minted and redeemed through nginx: the two calls may well meet different processes."""
-    jwt = {"Authorization": f"Bearer {AccessToken.for_user(user)}"}
+    jwt = bearer(user)
     minted = json.loads(post(door, "/api/v1/action/token", json.dumps({"action_type": action_type}).encode(), **jwt))
     body = {name: minted["data"][name] for name in ("action_id", "action_type", "action_token")}
     answer = json.loads(

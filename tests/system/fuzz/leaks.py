@@ -7,7 +7,7 @@ PATTERNS = {
     "traceback": r"Traceback \(most recent call last\)|\bFile \"[^\"]+\", line \d+",
     "path": r"/(?:home|root|tmp|usr|var|opt|srv|proc|work)/[\w.-]+|site-packages|\b\w+\.py\b|\.sock\b",
     "SQL": r"\b(?:SELECT|INSERT INTO|UPDATE|DELETE FROM)\s[^.]{0,80}\b(?:FROM|VALUES|SET|WHERE)\b|\bSQLSTATE\b",
-    "table": r"\b(?:action_tokens|user_scores|score_history|auth_permission|token_blacklist|queued_work)\b",
+    "table": r"\b(?:action_tokens|user_scores|score_history|auth_permission|sign_ins|queued_work)\b",
     "constraint": r"\bviolates \w+(?:-\w+)? constraint|\bduplicate key value\b|\busers_\w+_key\b",
     "module": r"\b(?:psycopg2?|django|rest_framework|redis\.exceptions|celery|granian|uvicorn|hiredis|jwt)\.\w",
     "exception": r"\b(?:[A-Z][a-z]+)+(?:Error|Exception)\b",

@@ -18,7 +18,7 @@ from tests.system.live.writing import write
 def sessions_locked() -> Iterator[None]:
     """Every look at a session waits until the block is left."""
     with psycopg.connect(database_url()) as other:
-        other.execute("LOCK TABLE django_session IN ACCESS EXCLUSIVE MODE")
+        other.execute("LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE")
         yield
         other.rollback()
 
@@ -26,7 +26,7 @@ def sessions_locked() -> Iterator[None]:
 def waiting_for_sessions() -> int:
     with psycopg.connect(database_url()) as other:
         row = other.execute(
-            "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'django_session'::regclass"
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'sessions'::regclass"
         ).fetchone()
         return int(row[0]) if row else 0
 

@@ -25,7 +25,7 @@ FOREIGN = "https://elsewhere.example"
 def token(subject: str = ALICE, lifetime: float = 600.0) -> str:
     made = AccessToken()
     made.set_exp(lifetime=timedelta(seconds=lifetime))
-    made["sub"] = subject
+    made["sub"], made["sid"] = subject, str(uuid.UUID(int=1))
     return str(made)
 
 
@@ -50,9 +50,10 @@ CLAIMS = jwt.decode(token(), options={"verify_signature": False})
 BAD_TOKENS = {
     "nonsense": "nonsense",
     "empty": "",
-    "expired": token(lifetime=-1),
+    "expired": token(lifetime=-site.JWT_LEEWAY - 1),
     "not a user": token(subject="alice"),
     "no subject": forged(sub=None),
+    "no sign-in": forged(sid=None),
     "subject of another type": forged(sub=7),
     "never expires": forged(exp=None),
     "another audience": forged(aud="scoreboard:action"),
@@ -119,7 +120,7 @@ class TestOnAPublicBoard:
             assert alice.next()["code"] == "not-authenticated"
 
     def test_an_expired_token_ends_the_own_line_but_not_the_view(self, live: Server) -> None:
-        with viewer(live, protocols=("bearer", token(lifetime=4))) as alice:
+        with viewer(live, protocols=("bearer", token(lifetime=4 - site.JWT_LEEWAY))) as alice:
             known(alice)
             assert alice.until("error")["code"] == "not-authenticated"
             assert alice.until("connection_success")["user_id"] is None
@@ -129,7 +130,7 @@ class TestOnAPublicBoard:
             assert known(alice)["score"] == 30
 
     def test_a_new_token_before_the_old_one_expires_keeps_the_own_line(self, live: Server) -> None:
-        with viewer(live, protocols=("bearer", token(lifetime=4))) as alice:
+        with viewer(live, protocols=("bearer", token(lifetime=4 - site.JWT_LEEWAY))) as alice:
             known(alice)
             alice.say(type="authenticate", token=token())
             alice.until("connection_success", user_id=ALICE)
@@ -174,12 +175,12 @@ class TestOnAPrivateBoard:
         assert body["type"] == "/problems/not-authenticated"
 
     def test_an_expired_token_ends_the_view(self, private: Server) -> None:
-        with viewer(private, protocols=("bearer", token(lifetime=4))) as alice:
+        with viewer(private, protocols=("bearer", token(lifetime=4 - site.JWT_LEEWAY))) as alice:
             known(alice)
             messages, close_code = alice.ending()
         assert messages[-1]["code"] == "not-authenticated"
         assert close_code == 4501
-        with watcher(private, **bearer(token(lifetime=4))) as bob:
+        with watcher(private, **bearer(token(lifetime=4 - site.JWT_LEEWAY))) as bob:
             assert bob.rest()[-1]["code"] == "not-authenticated"
             assert bob.ended
 
@@ -298,6 +299,6 @@ class TestSessions:
         with viewer(server, origin=f"http://127.0.0.1:{server.port}", headers={"Cookie": cookie}) as page:
             page.until("connection_success", user_id=str(alice.pk))
             with database.cursor() as cursor:
-                cursor.execute("DELETE FROM django_session")
+                cursor.execute("DELETE FROM sessions")
             assert page.until("error")["code"] == "not-authenticated"
             assert page.until("connection_success")["user_id"] is None
