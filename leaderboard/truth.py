@@ -38,12 +38,10 @@ SOME = f"SELECT {COLUMNS} {PLAYERS} AND user_id = ANY (%(users)s)"
 KNOWN = f"SELECT user_id::text {PLAYERS} AND user_id = ANY (%(users)s)"
 SIZE = f"SELECT count(*) {PLAYERS}"
 # A page at a time, in key order: no snapshot is held for as long as a million players take, and every page is fresh.
-# The keys come first, from one table: a merge join would read the other from its start for every page.
+# The bound stands for both tables: a merge join would otherwise read `users` from its start for every page.
 EVERYONE = f"""
-SELECT {COLUMNS} {PLAYERS} AND user_id = ANY (ARRAY(
-    SELECT user_id FROM user_scores WHERE version > 0 AND user_id {{comparison}} %(last)s
-     ORDER BY user_id LIMIT %(limit)s))
- ORDER BY user_id
+SELECT {COLUMNS} {PLAYERS} AND user_id {{comparison}} %(last)s AND profile_id {{comparison}} %(last)s
+ ORDER BY user_id LIMIT %(limit)s
 """  # noqa: S608
 
 
