@@ -59,18 +59,17 @@ class AddressLimit:
             self._left.popitem(last=False)
 
     async def _report(self) -> None:
-        while True:
-            await asyncio.sleep(TICK_SECONDS)
-            if not self._taken:
-                break
-            taken, self._taken = list(self._taken.items()), Counter()
-            try:
+        try:
+            while self._taken:
+                await asyncio.sleep(TICK_SECONDS)
+                taken, self._taken = list(self._taken.items()), Counter()
                 for start in range(0, len(taken), ADDRESSES_PER_CALL):
                     await self._charge(taken[start : start + ADDRESSES_PER_CALL])
-            except (RedisError, OSError) as error:
-                # Not counted. The board is not answered from here either while Redis is away (`snapshots.fresh`).
-                log.warning("address_limit_not_charged", error=str(error))
-        self._reporting = None
+        except (RedisError, OSError) as error:
+            # Not counted. The board is not answered from here either while Redis is away (`snapshots.fresh`).
+            log.warning("address_limit_not_charged", error=str(error))
+        finally:
+            self._reporting = None
 
     async def _charge(self, taken: list[tuple[str, int]]) -> None:
         charges = [throttles.charge(POLICY, address) for address, _ in taken]

@@ -110,6 +110,21 @@ def test_each_web_process_answers_with_the_same_board(site: Site, alice: User, b
     eventually(boards_agree, "both processes show both players")
 
 
+def test_the_top_comes_from_live_and_without_it_from_web(site: Site, alice: User) -> None:
+    door, _, lives = site
+    score(door, alice)
+
+    def shown() -> list[int]:
+        return [row["score"] for row in json.loads(door.get("/api/v1/scoreboard/top"))["data"]]
+
+    eventually(lambda: shown() == [10], "live shows the player")
+    for live in lives:
+        live.close()
+    assert shown() == [10]
+    with pytest.raises(urllib.error.HTTPError):
+        door.get("/api/v1/scoreboard/stream")
+
+
 def test_a_live_process_that_dies_leaves_its_viewers_to_the_other(site: Site, alice: User) -> None:
     door, _, lives = site
     lives[0].close()
@@ -172,7 +187,7 @@ def test_what_nginx_answers_by_itself_is_a_problem_document_too(site: Site, alic
     for web in webs:
         web.close()
     forged = {"X-Request-ID": 'a"b\\'}
-    status, headers, document = refused(urllib.request.Request(door.http("/api/v1/scoreboard/top"), headers=forged))  # noqa: S310
+    status, headers, document = refused(urllib.request.Request(door.http("/api/v1/action/types"), headers=forged))  # noqa: S310
     assert (status, document["type"], headers["retry-after"]) == (503, "/problems/unavailable", "2")
     assert document["request_id"] == headers["x-request-id"]
     assert re.fullmatch("[0-9a-f]{32}", str(document["request_id"]))
