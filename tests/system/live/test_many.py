@@ -152,7 +152,8 @@ def test_an_hour_of_churn_leaves_nothing_behind(own_redis: OwnRedis, start: Star
         write("last", 10**6)
         for each in (alice, bob):
             assert each.until("leaderboard_update", seq=page().seq)["top"][0]["username"] == "last"
-    assert redis_client.connection().pubsub_numsub(boards.channel(boards.get("global")))
+    channel = boards.channel(boards.get("global"))
+    assert redis_client.connection().pubsub_numsub(channel) == [(channel.encode(), 1)]
 
 
 def steady_tasks(server: Server) -> float:
