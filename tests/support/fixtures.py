@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from celery import current_app
 from django.conf import settings as site
+from django.db import connection
 from django.test import TransactionTestCase
+from pytest_django import DjangoDbBlocker
 from pytest_django.fixtures import Settings
 
 from accounts.models import User
@@ -32,13 +34,24 @@ def quick_flush() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """pytest-django's. A process that a test has just killed may not have hung up when the database is to go."""
+    yield
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_queues_left() -> Iterator[None]:
     """RabbitMQ keeps what is durable; all of this run's has its prefix. (On Redis it goes with the run's keys.)"""
     yield
     if site.CELERY_BROKER_URL.startswith("amqp"):
-        with current_app.connection_for_write() as connection:
-            channel: Any = connection.default_channel
+        with current_app.connection_for_write() as broker_connection:
+            channel: Any = broker_connection.default_channel
             for queue in (*dead_letters.QUEUES, dead_letters.DEAD_QUEUE):
                 channel.queue_delete(queue.name)
             channel.exchange_delete(site.CELERY_TASK_DEFAULT_QUEUE)
