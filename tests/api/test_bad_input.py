@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from accounts.models import User
 from tests.support.client import Api, assert_problem, assert_refused
 from tests.support.nonsense import CALLS, FIELDS, LITERALS, encoded, whole
-from tests.support.people import PASSWORD
+from tests.support.people import PASSWORD, bearer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_of_its_own", "unlimited", "catalogue", "quiet_log")]
 
@@ -50,13 +50,13 @@ class Spoiler:
         self.call, self.caller, self.api = CALLS[name], caller, Api()
         self.body = self.call.body(caller)
         self.good = json.dumps(self.body).encode()
+        self.credentials = bearer(caller) if self.call.signed_in else {}
         self.before = written()
         self.wrong: dict[str, str] = {}
 
     def send(self, raw: bytes, method: str = "POST", **options: Any) -> Any:
-        headers = {**self.call.headers, **options.pop("headers", {})}
-        user = self.caller if self.call.signed_in else None
-        return self.api.send(method, self.call.path, raw, user, headers=headers, **options)
+        headers = {**self.credentials, **self.call.headers, **options.pop("headers", {})}
+        return self.api.send(method, self.call.path, raw, headers=headers, **options)
 
     @contextmanager
     def spoiling(self, how: str, *, writes: bool = False) -> Iterator[None]:

@@ -87,5 +87,5 @@ def test_the_settings_of_a_production_site_have_nothing_for_django_to_warn_of(ot
 def test_the_control_without_https_it_warns() -> None:
     code, said = run(DEPLOY, {"HTTPS": "0"})
     assert code != 0
-    for warning in ("security.W004", "security.W008", "security.W012", "security.W016"):
+    for warning in ("security.W004", "security.W008", "security.W011", "security.W016"):
         assert warning in said

@@ -15,9 +15,19 @@ from tests.support.processes import python
 
 pytestmark = pytest.mark.usefixtures("unlimited")
 
-PAGES = ["/", "/play", "/embed", "/embed/global", "/accounts/sign-in", "/accounts/sign-up", "/api/docs", "/nothing"]
+PAGES = [
+    "/",
+    "/play",
+    "/embed",
+    "/embed/global",
+    "/accounts/sign-in",
+    "/accounts/sign-up",
+    "/accounts/password",
+    "/api/docs",
+    "/nothing",
+]
 ADMIN = [
-    *("/admin/", "/admin/login/", "/admin/password_change/", "/admin/accounts/user/", "/admin/accounts/user/add/"),
+    *("/admin/", "/admin/login/", "/admin/accounts/user/", "/admin/accounts/user/add/"),
     *("/admin/scoreboard/scorehistory/", "/admin/scoreboard/userscore/", "/admin/accounts/apikey/"),
     *("/admin/accounts/apikey/add/", "/admin/actions/actiontype/", "/admin/actions/actiontype/add/"),
     *("/admin/integrity/flag/", "/admin/actions/queuedwork/", "/admin/actions/actiontoken/", "/admin/admin/logentry/"),
