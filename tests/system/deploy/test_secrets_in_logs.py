@@ -66,7 +66,7 @@ def refusing(table: str) -> tuple[str, str]:
 
 
 def signed_in(site: Site) -> dict[str, str]:
-    """Signs in by call, refreshes, fails at both (which ends the sign-in); returns the header of a good access token."""
+    """Signs in by call, refreshes, fails at both, which ends the sign-in; returns the header of another, good one."""
     assert site.post("auth/token", {"username": "zoe", "password": WRONG})[0] == 401
     status, answer = site.post("auth/token", {"username": "zoe", "password": PASSWORD})
     assert status == 200, answer
