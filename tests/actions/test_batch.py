@@ -14,7 +14,7 @@ from actions.models import ActionToken, ActionType
 from api.parsers import MAX_BATCH_BODY_BYTES
 from scoreboard.models import MAX_TOTAL, ScoreHistory, UserScore
 from tests.support.client import UPDATE, Api, assert_problem
-from tests.support.people import give, player, update_body
+from tests.support.people import bearer, give, player, update_body
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("board", "unlimited")]
 
@@ -41,9 +41,11 @@ def total(user: User) -> int:
 @pytest.mark.parametrize("size", [1, 2, 99, 100])
 def test_all_good_are_all_paid_in_one_statement(api: Api, alice: User, size: int) -> None:
     actions = [fresh(alice) for _ in range(size)]
+    credentials = bearer(alice)
     with CaptureQueriesContext(connection) as queries:
-        results = send(api, alice, actions)
+        answer = api.post(BATCH, {"actions": actions}, headers=credentials)
     assert len(queries) == 1
+    results = answer.json()["data"]["results"]
     assert [result["action_id"] for result in results] == [action["action_id"] for action in actions]
     assert [(r["status"], r["score_delta"], r["new_score"]) for r in results] == [
         (200, 50, 50 * position) for position in range(1, size + 1)

@@ -17,7 +17,16 @@ from tests.system.browser.conftest import DESKTOP, PHONE, Visitors
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
 SERIOUS = ("serious", "critical")
-PAGES = ["/", "/play", "/accounts/sign-in", "/accounts/sign-up", "/embed", "/embed/global", "/no-such-page"]
+PAGES = [
+    "/",
+    "/accounts/sign-in",
+    "/accounts/sign-up",
+    "/accounts/password",
+    "/embed",
+    "/embed/global",
+    "/no-such-page",
+]
+SIGNED_IN = ["/play", "/accounts/me", "/accounts/me/password", "/accounts/me/delete"]
 SIZES = {"phone": PHONE, "desktop": DESKTOP}
 CROWD = [
     ("Nadia", 241_870),
@@ -65,8 +74,8 @@ def test_no_page_has_serious_findings_or_overflows(visitors: Visitors, crowd: Us
     visitor = visitors.page(visitors.profile(size=SIZES[size], dark=dark, still=True))
     player = visitors.page(visitors.profile(crowd, size=SIZES[size], dark=dark, still=True))
     found = []
-    for path in PAGES:
-        page = player if path == "/play" else visitor
+    for path in PAGES + SIGNED_IN:
+        page = player if path in SIGNED_IN else visitor
         page.goto(path)
         for shown in status(page).all():
             expect(shown).to_have_text("Live")
