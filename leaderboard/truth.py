@@ -42,7 +42,7 @@ SIZE = f"SELECT count(*) {PLAYERS}"
 EVERYONE = f"""
 SELECT {COLUMNS} {PLAYERS} AND user_id {{comparison}} %(last)s AND profile_id {{comparison}} %(last)s
  ORDER BY user_id LIMIT %(limit)s
-"""  # noqa: S608
+"""
 
 
 def top(board: Board, limit: int, offset: int = 0) -> Page:
