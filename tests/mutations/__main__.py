@@ -31,6 +31,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 LIST = Path(__file__).with_name("mutations.toml")
@@ -42,8 +43,7 @@ WRECKED = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(NamedTuple):
     file: str
     old: str
     new: str
@@ -57,16 +57,9 @@ class Mutation:
     tests: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """One test that failed, and the first line of why."""
-
+class Failure(NamedTuple):
     test: str
-    reason: str
-
-    @property
-    def observed(self) -> bool:
-        return not WRECKED.match(self.reason)
+    reason: str  # the first line of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +72,7 @@ class Run:
 
     @property
     def proof(self) -> Failure | None:
-        return next((failure for failure in self.failures or () if failure.observed), None)
+        return next((failure for failure in self.failures or () if not WRECKED.match(failure.reason)), None)
 
 
 def load() -> list[Mutation]:
@@ -155,19 +148,18 @@ def pytest(tree: Path, tests: Sequence[str], *options: str) -> Run:
     report, log = tree / "report.xml", tree / "output.txt"
     report.unlink(missing_ok=True)
     python = (sys.executable, "-m")
+<<<<<<< HEAD
     command = [*python, "devsite.servers", "exec", "--", *python, "pytest", "-q", "-p", "no:cacheprovider"]
     started = time.monotonic()
     code = None
+=======
+    command = [*python, "config.embedded", "exec", "--", *python, "pytest", "-q", "-p", "no:cacheprovider"]
+    command += [f"--junitxml={report}", *options, *tests]
+    environment = {**os.environ, "DATABASE_URL": "", "REDIS_URL": ""}
+    started, code = time.monotonic(), None
+>>>>>>> 0281080 (faults)
     with log.open("w") as output, suppress(subprocess.TimeoutExpired):
-        code = subprocess.run(
-            [*command, f"--junitxml={report}", *options, *tests],
-            cwd=tree,
-            env={**os.environ, "DATABASE_URL": "", "REDIS_URL": ""},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            timeout=LONGEST,
-            check=False,
-        ).returncode
+        code = subprocess.call(command, cwd=tree, env=environment, stdout=output, stderr=output, timeout=LONGEST)
     seconds = time.monotonic() - started
     # 0: all passed. 1: some failed. Everything else: it was not about the tests.
     found = failures(report) if code in (0, 1) and report.exists() else None
