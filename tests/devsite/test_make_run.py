@@ -45,7 +45,7 @@ class Site:
         self.port = free_port()
         self.log = clone.parent / f"{clone.name}-{self.port}.log"
         prefixes = [sys.base_prefix, sys.prefix]
-        sandbox = [sys.executable, "-I", str(ROOT / "tests" / "sandbox.py")] if AS_ROOT else []
+        sandbox = [sys.executable, "-I", str(ROOT / "tests" / "support" / "sandbox.py")] if AS_ROOT else []
         if user:
             sandbox += ["--as", user, *(word for prefix in prefixes for word in ("--show", prefix))]
         with self.log.open("wb") as log:
