@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from accounts import sign_in
-from accounts.models import User
+from accounts.models import SignIn, User
 from actions.models import ActionToken
 from leaderboard.boards import Board
 from scoreboard.models import ScoreHistory, UserScore
@@ -42,10 +42,9 @@ def web(request: pytest.FixtureRequest, board: Board, wire: CutWire, tmp_path: P
 
 def tables() -> list[Any]:
     """Everything a call could have written."""
-    counted = ("users", "user_scores", "score_history", "action_tokens", "sign_ins")
     with connection.cursor() as cursor:
         counts = []
-        for table in (*counted, "queued_work"):
+        for table in ("users", "user_scores", "score_history", "action_tokens", "queued_work"):
             cursor.execute(f"SELECT count(*) FROM {table}")
             counts.append((table, cursor.fetchone()))
     return [*counts, *UserScore.objects.values_list("user_id", "total", "version")]
@@ -81,7 +80,7 @@ def test_every_call_that_needs_it_says_so_and_does_nothing(
     with Client(web) as client:
         body = client.mint(alice)
         asked = calls(alice, body)
-        before = tables()
+        before, sign_ins = tables(), set(SignIn.objects.values_list("pk", "jti", "ended_at"))
         wire.cut()
         for method, path, user, sent in asked:
             status, document = client.ask(method, path, user, sent)
@@ -97,6 +96,9 @@ def test_every_call_that_needs_it_says_so_and_does_nothing(
         assert client.get(TOP)[1]["data"] == shown(sql_rows())
         assert client.get(f"/api/v1/score/{bob.pk}")[1]["data"]["rank"] == 1
         assert tables() == before
+        # The test has made further ones for its tokens; those there were are untouched, and none is another user's.
+        assert sign_ins <= set(SignIn.objects.values_list("pk", "jti", "ended_at"))
+        assert not SignIn.objects.exclude(user=alice).exists()
 
         wire.mend()
         eventually(lambda: client.get("/readyz")[0] == 200, "the process finds PostgreSQL again")
