@@ -148,16 +148,10 @@ def pytest(tree: Path, tests: Sequence[str], *options: str) -> Run:
     report, log = tree / "report.xml", tree / "output.txt"
     report.unlink(missing_ok=True)
     python = (sys.executable, "-m")
-<<<<<<< HEAD
     command = [*python, "devsite.servers", "exec", "--", *python, "pytest", "-q", "-p", "no:cacheprovider"]
-    started = time.monotonic()
-    code = None
-=======
-    command = [*python, "config.embedded", "exec", "--", *python, "pytest", "-q", "-p", "no:cacheprovider"]
     command += [f"--junitxml={report}", *options, *tests]
     environment = {**os.environ, "DATABASE_URL": "", "REDIS_URL": ""}
     started, code = time.monotonic(), None
->>>>>>> 0281080 (faults)
     with log.open("w") as output, suppress(subprocess.TimeoutExpired):
         code = subprocess.call(command, cwd=tree, env=environment, stdout=output, stderr=output, timeout=LONGEST)
     seconds = time.monotonic() - started
