@@ -143,6 +143,26 @@ def test_headers_of_django_go_with_the_newest_body(board: Board, copy: snapshots
     assert headers["etag"] != etag(copy)
 
 
+def test_headers_of_one_kind_of_request_go_to_no_other(copy: snapshots.Snapshot) -> None:
+    kinds: list[dict[str, Any]] = [
+        {},
+        {"Origin": "https://shop.example"},
+        {"X_Forwarded_Proto": "https"},
+        {"Host": "127.0.0.1"},
+        {"method": "HEAD"},
+        {"If_None_Match": etag(copy)},
+    ]
+
+    async def in_turn() -> tuple[int, int]:
+        django = Django()
+        top = Top(django)
+        for asked in [*kinds, *kinds]:
+            await ask(top, **asked)
+        return django.asked, (await ask(top, Host="evil.example"))[0]
+
+    assert asyncio.run(in_turn()) == (len(kinds), 400)
+
+
 @pytest.mark.parametrize(
     ("request_", "status"),
     [
