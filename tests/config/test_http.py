@@ -163,14 +163,20 @@ def test_what_is_no_request_is_refused_and_ends_the_connection(server: Server, s
             assert client.ended()
 
 
-def test_a_client_cannot_say_where_it_comes_from(tmp_path: Path) -> None:
-    server = Server(tmp_path / "log", DATABASE_URL=NOWHERE, LIMIT_IP="3/minute", TRUSTED_PROXIES="0")
+@pytest.mark.parametrize(
+    ("proxies", "spoofed"),
+    [
+        ("0", b"X-Forwarded-For: 203.0.113.%d\r\n"),
+        ("1", b"X-Forwarded-For: 192.0.2.7\r\nX_Forwarded_For: 203.0.113.%d\r\n"),  # beside the proxy's own word
+    ],
+)
+def test_a_client_cannot_say_where_it_comes_from(tmp_path: Path, proxies: str, spoofed: bytes) -> None:
+    server = Server(tmp_path / "log", DATABASE_URL=NOWHERE, LIMIT_IP="3/minute", TRUSTED_PROXIES=proxies)
     try:
         statuses = []
         for number in range(5):
             with Client(server) as client:
-                spoofed = f"X-Forwarded-For: 203.0.113.{number}\r\nX_Forwarded_For: 203.0.113.{number}\r\n\r\n"
-                client.send(b"GET /api/v1/scoreboard/top HTTP/1.1\r\nHost: localhost\r\n" + spoofed.encode())
+                client.send(b"GET /api/v1/scoreboard/top HTTP/1.1\r\nHost: localhost\r\n" + spoofed % number + b"\r\n")
                 statuses.append(client.answer()[0])
         assert statuses[3:] == [429, 429]
     finally:
@@ -224,6 +230,8 @@ def answers_much(environ: dict[str, Any], start_response: Any) -> Any:
 def test_a_client_that_does_not_go_on_is_cut(
     monkeypatch: pytest.MonkeyPatch, module: Any, allowance: str, sent: bytes
 ) -> None:
+    for other in ("HEAD_SECONDS", "BODY_SECONDS", "STALL_SECONDS"):
+        monkeypatch.setattr(http_protocol, other, 3600.0)
     monkeypatch.setattr(module, allowance, 0.1)
 
     async def until_cut() -> None:
