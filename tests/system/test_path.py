@@ -28,6 +28,7 @@ from tests.system.live.conftest import assert_no_defect
 from tests.system.live.server import Server, eventually
 
 PASSWORD = "a long enough pass phrase"
+IDLE_SECONDS = 10.0  # below the 30 that Granian waits for the next request
 
 
 class Player:
@@ -35,6 +36,7 @@ class Player:
 
     def __init__(self, web: Server, stack: ExitStack, name: str) -> None:
         self.connection = stack.enter_context(closing(HTTPConnection("127.0.0.1", web.port, timeout=30)))
+        self.used = time.monotonic()
         self.credentials: dict[str, str] = {}
         self.name = name
         self.id: str = self.ask(
@@ -49,6 +51,7 @@ class Player:
 
     def ask(self, method: str, path: str, status: int, **body: Any) -> Any:
         """The `data` of an answer that must have this status."""
+        self.hang_up_if_idle()
         self.connection.request(
             method,
             f"/api/v1/{path}",
@@ -68,7 +71,14 @@ class Player:
         """Mints and redeems; what the answer says."""
         return self.ask("POST", "score/update", 200, **self.mint(action_type), timestamp=time.time())
 
+    def hang_up_if_idle(self) -> None:
+        """As browsers do: a server closes a connection that was not used for a while, at any moment."""
+        if time.monotonic() - self.used > IDLE_SECONDS:
+            self.connection.close()  # the next request opens it again
+        self.used = time.monotonic()
+
     def top(self) -> Any:
+        self.hang_up_if_idle()
         self.connection.request("GET", "/api/v1/scoreboard/top?limit=100")
         return json.loads(self.connection.getresponse().read())
 
