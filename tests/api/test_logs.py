@@ -12,12 +12,12 @@ pytestmark = pytest.mark.django_db
 ASK = """
 import json, sys
 from django.test import Client
-from scoreboard import accounts
+from accounts import sign_in
 
 def broken(*args, **kwargs):
     raise ZeroDivisionError("a defect")
 
-accounts.sign_in = broken
+sign_in.sign_in = broken
 client = Client(raise_request_exception=False)
 method, path, body = json.loads(sys.argv[1])
 headers = {"Host": "localhost", "X-Request-ID": "support-4711"}

@@ -14,6 +14,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+from django.db import connections
 
 from accounts.models import User
 from leaderboard.boards import Board
@@ -72,8 +73,11 @@ def test_a_client_bounced_between_the_two_never_goes_back_in_time(site: Site, al
     stop = threading.Event()
 
     def keep_scoring() -> None:
-        while not stop.is_set():
-            score(door, alice)
+        try:
+            while not stop.is_set():
+                score(door, alice)
+        finally:
+            connections.close_all()  # this thread's own
 
     writer = threading.Thread(target=keep_scoring)
     writer.start()

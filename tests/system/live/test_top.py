@@ -10,6 +10,7 @@ import pytest
 import redis.asyncio
 from django.conf import settings as configured
 from django.core.wsgi import get_wsgi_application
+from django.db import connections
 from pytest_django.fixtures import Settings
 
 from api import throttles
@@ -43,8 +44,16 @@ class Django:
     """The site inside, and how often it was asked."""
 
     def __init__(self) -> None:
-        self.site = WsgiAdapter(get_wsgi_application())
+        self.django = get_wsgi_application()
+        self.site = WsgiAdapter(self.answer)
         self.asked = 0
+
+    def answer(self, environ: dict[str, Any], start_response: Any) -> Any:
+        """The adapter's threads go with the test, and their connections with them."""
+        try:
+            return self.django(environ, start_response)
+        finally:
+            connections.close_all()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.asked += 1
