@@ -52,7 +52,7 @@ class PasswordResetView(AnonymousView):
     @extend_schema(
         operation_id="ask_for_password_reset",
         summary="Have a token mailed that sets a new password",
-        description="The answer is the same whether or not the address is somebody's.",
+        description="The answer is the same whether or not an account has the address.",
         tags=["accounts"],
         request=PasswordResetSerializer,
         responses={202: None, **problems(400, 413, 415, 429, 503)},
@@ -135,7 +135,7 @@ class MeView(ApiView):
     @extend_schema(
         operation_id="erase_me",
         summary="Erase oneself, for good",
-        description="The figures of the history stay, under an id that nobody is behind. Not for staff.",
+        description="The figures of the history stay, under an id that belongs to no person. Not for staff.",
         tags=["accounts"],
         request=EraseSerializer,
         responses={204: None, **problems(400, 401, 403, 413, 415, 429, 503)},

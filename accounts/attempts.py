@@ -1,7 +1,7 @@
 """How often a password of one account may be tried, from however many addresses: LIMIT_SIGN_IN_ACCOUNT.
 
-A botnet has an address for every guess, so the account is counted too. Whoever guesses must not thereby keep the owner
-out: an address from which the account was signed in to lately has an allowance of its own, which nobody elsewhere can
+A botnet has an address for every guess, so the account is counted too. A guesser must not thereby keep the owner
+out: an address from which the account was signed in to lately has an allowance of its own, which no other address can
 use up. Sessions and refresh tokens are not counted at all.
 
 The addresses are kept in Redis as keyed hashes, a few for each account, for some weeks. Without Redis there are none,
@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 POLICY = "sign-in-account"
 ELSEWHERE = "elsewhere"
 KEPT_SECONDS = 30 * 86_400
-KEPT_ADDRESSES = 10  # of one account, the latest; each is one more allowance for whoever is there
+KEPT_ADDRESSES = 10  # of one account, the latest; each is one more allowance
 
 
 def charge_attempt(username: str, address: str) -> None:
@@ -53,7 +53,7 @@ def is_known(account: str, address: str) -> bool:
 
 
 def remember(user_id: uuid.UUID, address: str) -> None:
-    """Somebody who knew the password is at this address."""
+    """Notes that the password was known at this address."""
     if address == UNKNOWN:
         return
     name, now = key(str(user_id)), time.time()

@@ -23,7 +23,7 @@ from accounts.models import ApiKey, User
 from api.problems import Problem
 from api.throttles import Charge, charge_address, hit, parse
 
-# What simplejwt raises for claims of the wrong kind under a good signature: whoever shares the key may sign anything.
+# What simplejwt raises for claims of the wrong kind under a good signature: a signer with the key may sign anything.
 MALFORMED = (KeyError, ValueError, TypeError, OverflowError, OSError)
 
 

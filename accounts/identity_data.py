@@ -82,7 +82,7 @@ def export(user: User) -> dict[str, Any]:
         ),
         "admin_log": {
             "about": log_entries(log_about(user.pk)),
-            # Without whom it was about: that is somebody else's.
+            # Without whom it was about: that is another person's data.
             "by": list(LogEntry.objects.filter(user=user).order_by("id").values("action_time", "content_type__model")),
         },
     }

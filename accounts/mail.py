@@ -1,7 +1,7 @@
 """Mails to players: to confirm an address, to set a forgotten password. The worker makes and sends them.
 
 What is asked for is handed to the worker alike for every address, so that neither the answer nor its time tells
-whether the address is somebody's.
+whether an account has the address.
 """
 
 from urllib.parse import urlencode
@@ -40,7 +40,7 @@ def ask_to_confirm(user: User, request: HttpRequest | None) -> None:
 
 
 def ask_for_reset(email: str, request: HttpRequest) -> None:
-    """Has a mail sent if this is the address of somebody with a password. Raises Problem unavailable."""
+    """Has a mail sent if this is the address of an account with a password. Raises Problem unavailable."""
     try:
         hand_over(RESET, email, site(request))
     except OperationalError as error:
@@ -81,7 +81,7 @@ def send(user: User, subject: str, template: str, purpose: str, path: str, site:
     except Problem:
         log.warning("mail_limit_reached", user_id=str(user.pk))
         return
-    # No word of a stranger's in a mail to somebody who did not sign up: the name is said once the address is confirmed.
+    # No word of a stranger's in a mail to a person who did not sign up: the name is said once the address is confirmed.
     token = passwords.token_for(user, purpose)
     link = f"{site}{path}?{urlencode({'token': token})}" if site else ""
     text = render_to_string(f"accounts/mail_{template}.txt", {"user": user, "link": link, "token": token})

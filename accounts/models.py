@@ -1,4 +1,4 @@
-"""Who somebody is: users, their sign-ins and sessions, the API keys of back ends, where accounts were signed up from.
+"""Identity: users, their sign-ins and sessions, the API keys of back ends, where accounts were signed up from.
 
 The trigger that keeps an erased user erased is in sql/, installed by the migrations.
 """
@@ -56,7 +56,7 @@ class AccountManager(UserManagerBase):
 class User(AbstractUser):
     """Who someone is. What they scored is in `user_scores`, so that this row stays cold.
 
-    A trigger raises `user_scores.version` whenever a column that a board shows changes, whoever changes it.
+    A trigger raises `user_scores.version` whenever a column that a board shows changes, by any statement.
     Username, skeleton and email are unique by expression indexes only: an update of a column with a plain unique index
     takes a row lock that collides with the history's foreign key and could deadlock with the ledger.
     """
@@ -149,7 +149,7 @@ class User(AbstractUser):
         """The role decides who may enter the admin site: `is_staff` follows it, and a superuser is an admin.
 
         A new password, or none, ends every sign-in but `keep`; a better hash of the same one, which Django saves when
-        somebody signs in, does not. The user's row is written first: who starts a sign-in locks it (sign_in.start).
+        a user signs in, does not. The user's row is written first: who starts a sign-in locks it (sign_in.start).
         """
         fields: set[str] | None = None if update_fields is None else set(update_fields)
         if fields is None or AUTHORITY & fields:

@@ -36,7 +36,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
 
 
 class RoleBackend(BaseBackend):
-    """Grants the permissions of the user's role; signs nobody in. A disabled user has none."""
+    """Grants the permissions of the user's role; signs no user in. A disabled user has none."""
 
     def get_user_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
         if obj is not None or not isinstance(user_obj, User) or not user_obj.is_active:

@@ -24,7 +24,7 @@ class AlreadyEnrolled(Exception):
 def enroll(user: User, *, replace: bool = False) -> tuple[str, list[str]]:
     """(the otpauth URI of a new authenticator, recovery codes), which nothing shows again. Raises AlreadyEnrolled.
 
-    Whoever signed in with the former one is asked again.
+    Sessions that signed in with the former one are asked again.
     """
     with transaction.atomic():
         User.objects.select_for_update(no_key=True).get(pk=user.pk)

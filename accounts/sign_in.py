@@ -1,7 +1,7 @@
 """Sign-ins over the API: start, rotate, verify, end. Each is a row that its tokens name (claim `sid`).
 
 A refresh token is good once: rotation puts the next one's id into the row, by an UPDATE that finds the old one there.
-Whoever presents a spent one, the owner or a thief who came first, ends the sign-in: one of the two must not go on, and
+A client that presents a spent one, the owner's or a thief's, ends the sign-in: one of the two must not go on, and
 nothing tells which. No token is stored.
 """
 

@@ -51,7 +51,7 @@ def set_hidden(user_ids: Sequence[uuid.UUID], *, hidden: bool) -> list[uuid.UUID
 
 
 def save_profile(user: User, fields: Collection[str]) -> None:
-    """Saves these columns of a user, and no other: what somebody else changed meanwhile stays."""
+    """Saves these columns of a user, and no other: what another request changed meanwhile stays."""
     if fields:
         user.save(update_fields=fields)
         if SHOWN.intersection(fields):

@@ -49,7 +49,7 @@ def examine(user_id: uuid.UUID, one: Submission) -> None:
 
 
 def charge_late(user_id: uuid.UUID, one: Submission) -> None:
-    """Charges a token that was signed elsewhere, where nobody could."""
+    """Charges a token that was signed elsewhere, where it could not be charged."""
     try:
         allowances.charge_mint(user_id, catalog.find(one.action_type))
     except Problem as refusal:

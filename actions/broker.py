@@ -24,7 +24,7 @@ breaker = Breaker(LEFT_ALONE_SECONDS)
 
 
 class BrokerAway(Exception):
-    """The message was not handed over, or nobody confirmed that it was."""
+    """The message was not handed over, or the broker did not confirm that it was."""
 
 
 class Line(threading.local):
@@ -71,7 +71,7 @@ def connect() -> Connection:
         "socket_timeout": PATIENCE_SECONDS,
         "socket_connect_timeout": PATIENCE_SECONDS,
     }
-    # No heartbeat: nobody would answer it between two messages.
+    # No heartbeat: no thread would answer it between two messages.
     return current_app.connection_for_write(connect_timeout=PATIENCE_SECONDS, heartbeat=0, transport_options=options)
 
 

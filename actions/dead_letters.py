@@ -1,7 +1,7 @@
 """The queue of redemptions and where its messages go when every retry has failed.
 
 RabbitMQ moves a rejected message to the queue named here; it does not make that queue, and drops the message silently
-when it is missing. So whoever publishes declares both. On Redis there is no such thing: there the row in
+when it is missing. So a process that publishes declares both. On Redis there is no such thing: there the row in
 `queued_work`, which is marked dead in either case and is what admin shows and replays, is all.
 """
 
@@ -12,7 +12,7 @@ REDEMPTIONS = f"{settings.QUEUE_PREFIX}redemptions"
 DEAD = f"{settings.QUEUE_PREFIX}redemptions.dead"
 
 DEAD_QUEUE = Queue(DEAD, durable=True)
-# In every process alike: whoever publishes first declares the queue, and two different declarations would collide.
+# In every process alike: the first that publishes declares the queue, and two different declarations would collide.
 QUEUES = (
     Queue(settings.CELERY_TASK_DEFAULT_QUEUE, routing_key=settings.CELERY_TASK_DEFAULT_QUEUE),
     Queue(

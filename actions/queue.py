@@ -158,7 +158,7 @@ def resend(now: datetime | None = None) -> int:
 
 
 def purge(now: datetime | None = None) -> int:
-    """Forgets answers that nobody fetched for KEPT. Dead work stays until someone decides."""
+    """Deletes answers older than KEPT. Dead work stays until an admin decides."""
     done = QueuedWork.objects.filter(state=QueuedWork.State.DONE, finished_at__lt=(now or timezone.now()) - KEPT)
     return done.delete()[0]
 

@@ -38,7 +38,7 @@ def redeem(user_id: uuid.UUID, submission: Submission) -> Submission:
 def redeem_all(user_id: uuid.UUID, submissions: Sequence[Submission]) -> None:
     """Redeems each submission on its own merits; what refuses one does not touch the others.
 
-    Together with whatever else is waiting in this process, if it has a batcher and nobody holds up the group.
+    Together with whatever else is waiting in this process, if it has a batcher and no session holds a row of the group.
     """
     admitted = admit(user_id, submissions)
     if _batcher is not None:

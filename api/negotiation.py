@@ -1,4 +1,4 @@
-"""The API speaks JSON whatever Accept says; a scoring call must not fail on a header nobody meant."""
+"""The API speaks JSON whatever Accept says; a scoring call must not fail on a header that no person wrote."""
 
 from collections.abc import Iterable
 

@@ -14,7 +14,7 @@ PIECE = 16 * 1024  # bytes
 class UnreadBodyMiddleware:
     """Reads on to the body's end, as far as any call would, or else says that the connection ends here.
 
-    Granian closes a connection whose body nobody read, and it does not say so: a proxy that keeps the connection would
+    Granian closes a connection whose body was not read, and it does not say so: a proxy that keeps the connection would
     lose the next request it sends there, which is another client's.
     """
 

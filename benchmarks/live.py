@@ -90,7 +90,7 @@ class Board:
             self.score(number, 1000 + number)
 
     def score(self, number: int = 0, total: int = 0) -> int:
-        """Somebody's new total, as the projection writes it; returns the board's seq."""
+        """A player's new total, as the projection writes it; returns the board's seq."""
         self.version += 1
         made = self.standing(
             self.ids[number], total or 10_000 + self.version, self.version, datetime.now(UTC), True,

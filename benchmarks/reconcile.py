@@ -67,7 +67,7 @@ class Site:
         told = json.loads(writers.communicate(timeout=60)[0])
         assert writers.returncode == 0
         # In SQL: every write that was confirmed. In Redis, by the sweep that beat runs every 10 s: no more than what a
-        # slow Redis did not take at once. And after it nobody is wrong, found without repairing anything.
+        # slow Redis did not take at once. And after it no player is wrong, found without repairing anything.
         missing = told["written"] - (people.points(self.url) - before)
         late = self.step("sweep")["repaired"]
         lost = abs(missing) + max(0, late - int(told["failed"])) + self.step("check")["drift"]

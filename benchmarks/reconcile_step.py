@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def lose_and_rebuild(board: Board) -> None:
-    """Here and at once: whoever writes notices a lost board within milliseconds and would rebuild it itself."""
+    """Here and at once: a writer notices a lost board within milliseconds and would rebuild it itself."""
     while True:
         redis_client.connection().unlink(*boards.keys(board).all())
         if rebuild.rebuild(board):

@@ -78,7 +78,7 @@ def instant_redeemer(random: Random) -> list[Event]:
 
 
 def inflated_points(random: Random) -> list[Event]:
-    """A tampered game whose back end believes what it reports: a keen player's timing, points nobody else has."""
+    """A tampered game whose back end believes what it reports: a keen player's timing, points no other player has."""
     played: list[Event] = []
     while not any(e.action_type == "MATCH" for e in played):
         played = week(random, HABITS[2], days=1)

@@ -11,7 +11,7 @@ Address = Callable[[Random, Totals], list[int]]
 
 
 def joined(random: Random, totals: Totals) -> int:
-    """The total of somebody who signed up some time in the last week."""
+    """The total of a player who signed up some time in the last week."""
     return round(random.choice(totals) * random.uniform(0.1, 1.0))
 
 

@@ -126,7 +126,7 @@ CACHES = {
         "KEY_PREFIX": f"{REDIS_KEY_PREFIX}cache",
         "OPTIONS": {
             "CLIENT_CLASS": "django_redis.client.DefaultClient",
-            # Not pickles, which run what whoever writes into Redis wants.
+            # Not pickles, which run what any writer into Redis wants.
             "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
             "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT,
             "SOCKET_TIMEOUT": REDIS_TIMEOUT,
@@ -143,7 +143,7 @@ CHANNEL_LAYERS: dict[str, Any] = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
         "CONFIG": {
-            # As above: without bounds a Redis that hangs would hold up whoever sends.
+            # As above: without bounds a Redis that hangs would hold up the sending thread.
             "hosts": [
                 {
                     "address": REDIS_URL,

@@ -39,7 +39,7 @@ def find() -> Path:
 def locked(home: Path) -> Iterator[int]:
     """Hold `home` (made if missing, 0700) while the block runs; yields the lock's file descriptor.
 
-    Servers inherit the descriptor, so the lock stays until the last of them has ended: whoever gets it knows
+    Servers inherit the descriptor, so the lock stays until the last of them has ended: the start that gets it knows
     that nothing of a former start runs any more. Refusal when another start holds it.
     """
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -93,7 +93,7 @@ def socket_folder(home: Path) -> Iterator[Path]:
         folder = Path(tempfile.gettempdir()) / f"scoreboard-{os.geteuid()}-{name}"
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
-    # The temp folder is everybody's: somebody else may have been there first under this name.
+    # The temp folder is shared: another user may have been there first under this name.
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o067:
         raise Refusal(f"{folder} is not a private folder of this user; remove it, or set a shorter SCOREBOARD_HOME.")
     shutil.rmtree(folder)

@@ -100,7 +100,7 @@ class Postgres:
         """After a crash the number in postmaster.pid may be a stranger's; PostgreSQL would then refuse.
 
         Called with the home's lock held, which every server of this home keeps open: none of them runs now.
-        A postgres that somebody started by hand on this folder is left for PostgreSQL's own check.
+        A postgres that was started by hand on this folder is left for PostgreSQL's own check.
         """
         owner = self.data / "postmaster.pid"
         try:
@@ -109,7 +109,7 @@ class Postgres:
             return
         try:
             process = psutil.Process(pid)
-            # A zombie has ended; only nobody has asked how. In a container perhaps nobody ever will.
+            # A zombie has ended; only its parent has not asked how. In a container perhaps no process ever will.
             alive = process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
             alive = False

@@ -47,7 +47,7 @@ class Population:
 
 
 def outliers(gains: Mapping[Player, int], population: Population, thresholds: Thresholds) -> list[Player]:
-    """Who gained far more than everybody else; nobody while too few play to say what is usual."""
+    """Players who gained far more than all others; none while too few play to say what is usual."""
     if not thresholds.outlier_z or population.players < thresholds.outlier_players:
         return []
     least = population.least_outlier(thresholds.outlier_z)

@@ -87,7 +87,7 @@ def rules() -> dict[str, Rule]:
 
 
 def judged(user_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, dict[str, datetime]]:
-    """By player and detector, until when somebody has decided. Locks the players' flags until the end of the
+    """By player and detector, until when an admin has decided. Locks the players' flags until the end of the
     transaction, so that a decision made at this moment is either seen or waits.
 
     Who dismissed a flag has looked at the player as of then; who confirmed one has seen what it shows.

@@ -79,7 +79,7 @@ class FlaggedEntry(models.Model):
 
 
 class Watermark(models.Model):
-    """How far the watch has come: one row, locked by whoever is at work.
+    """How far the watch has come: one row, locked by the scan at work.
 
     A pass looks at everybody whose standing was changed by a transaction from `since` on and before `until`, in the
     order (transaction, player), page by page. The next pass begins at `next_since`, the oldest transaction that was

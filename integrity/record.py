@@ -15,7 +15,7 @@ def record(user_id: uuid.UUID, findings: Iterable[Finding], now: datetime) -> li
     """Opens a flag for each finding, or adds to the open one what it does not rest on yet; the same evidence again
     changes nothing. Returns the detectors whose flags are new.
 
-    Inside the transaction that holds the watermark and the player's flags, so nobody else opens one meanwhile.
+    Inside the transaction that holds the watermark and the player's flags, so no other scan opens one meanwhile.
     """
     open_flags = {flag.detector: flag for flag in Flag.objects.filter(user_id=user_id, state=Flag.State.OPEN)}
     opened = []

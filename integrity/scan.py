@@ -1,4 +1,4 @@
-"""The watch's round: whoever scored since the last one is looked at, a page of players at a time.
+"""The watch's round: players who scored since the last one are looked at, a page of players at a time.
 
 Each page is one transaction: the flags it raises and the watermark it moves commit together, so a round that dies is
 continued by the next and nothing is counted twice. Two rounds at once: the second finds the watermark taken and leaves.
@@ -26,7 +26,7 @@ HOUR = timedelta(hours=1)
 
 @dataclass(slots=True)
 class Round:
-    """`players` were looked at; `opened`: new flags by detector; `finished`: nobody is left to look at."""
+    """`players` were looked at; `opened`: new flags by detector; `finished`: no player is left to look at."""
 
     players: int = 0
     opened: dict[str, int] = field(default_factory=lambda: defaultdict(int))

@@ -17,7 +17,7 @@ class Report:
 
     `missing`: in SQL, not in Redis. `stale`: older or lower in Redis. `ahead`: newer or higher in Redis. `extra`: in
     Redis only. `ledger`: the total is not the sum of the history; never repaired automatically, because it means that
-    somebody wrote to the tables past the ledger. `rebuilt`: this reconcile made the lost board anew; another process
+    the tables were written past the ledger. `rebuilt`: this reconcile made the lost board anew; another process
     may have been at it already.
     """
 

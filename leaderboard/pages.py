@@ -63,7 +63,7 @@ def embed(request: HttpRequest, board: str) -> HttpResponseBase:
     """One board and nothing else, for an iframe on the sites of LEADERBOARD_FRAME_ANCESTORS.
 
     Query: `limit` 1 to 100, `theme` auto, light or dark. A value that is neither becomes the default: an error page
-    in somebody else's iframe helps nobody.
+    in another site's iframe helps no visitor.
     """
     if board not in boards.BOARDS:
         raise Http404("There is no such board.")

@@ -1,7 +1,7 @@
 """Rebuilding a lost board from SQL, under a lock, beside live writes.
 
 From `begin_build` on, live writes go into the board being built. Whatever was committed before that is in what is read
-afterwards; whatever is committed later is projected by whoever committed it, or swept. Nothing falls in between.
+afterwards; what is committed later is projected by the process that committed it, or swept. Nothing falls in between.
 """
 
 import secrets
@@ -21,7 +21,7 @@ _building = threading.Lock()
 
 
 def rebuild(board: Board) -> bool:
-    """Rebuilds the board if it is lost and nobody else is at it. Returns whether this call rebuilt it.
+    """Rebuilds the board if it is lost and no other process is at it. Returns whether this call rebuilt it.
 
     Raises ranking.Unavailable when Redis is away.
     """

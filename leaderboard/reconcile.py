@@ -43,7 +43,7 @@ SELECT coalesce(s.user_id, h.user_id)
 
 @dataclass(slots=True)
 class Doubts:
-    """What looked wrong at first sight: players, with the version SQL had, and lines of the ranking nobody owns."""
+    """What looked wrong at first sight: players, with the version SQL had, and lines of the ranking without owner."""
 
     players: dict[str, int | None] = field(default_factory=dict)
     orphans: list[bytes] = field(default_factory=list)
@@ -101,7 +101,7 @@ def ledger_mismatches() -> Iterator[str]:
 
 
 def first_look(board: Board, report: Report, progress: Callable[[int], None]) -> Iterator[Doubts]:
-    """Everybody SQL has, everybody Redis has, whoever was written meanwhile, and every line of the ranking."""
+    """All players of SQL, all of Redis, all written meanwhile, and every line of the ranking."""
     beginning = changes.snapshot()
     for standings in truth.everyone(board):
         yield Doubts(disagreeing(board, standings))
@@ -109,7 +109,7 @@ def first_look(board: Board, report: Report, progress: Callable[[int], None]) ->
         progress(len(standings))
     for ids in inspection.player_ids(board):
         yield Doubts(dict.fromkeys(set(ids).difference(truth.known(board, uuids(ids)))))
-    # Whoever is new in SQL since their page was read: after a restored backup they may have got the very version under
+    # Players new in SQL since their page was read: after a restored backup they may have got the very version under
     # which Redis holds another score, so that their projection lost.
     for standings in changes.standings_unseen_by(beginning):
         yield Doubts(clashing(board, standings))

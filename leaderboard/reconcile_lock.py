@@ -1,7 +1,7 @@
 """One reconcile of a board at a time: a lock that PostgreSQL holds for as long as the session that took it lives.
 
 Not in Redis, which is the one in doubt: a flush would free the lock, and an expiry has to be guessed. PostgreSQL frees
-it the moment the holder is killed, and whoever has lost it has lost the connection that every further step needs.
+it the moment the holder is killed, and who has lost it has lost the connection that every further step needs.
 """
 
 import zlib

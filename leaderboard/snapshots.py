@@ -65,7 +65,7 @@ class Snapshots:
         try:
             latest = self.current
             if latest is not current and latest and time.monotonic() - latest.taken < FRESH_SECONDS:
-                return latest  # whoever held the lock before us has just refreshed it
+                return latest  # the thread that held the lock before has just refreshed it
             self.current = Snapshot(reads.top(self.board, boards.VISIBLE_TOP), time.monotonic())
             return self.current
         except (OperationalError, InterfaceError):

@@ -69,7 +69,7 @@ def page(found: Iterable[tuple[Any, ...]]) -> Page:
 
 
 def everyone(board: Board) -> Iterator[list[Standing]]:
-    """Every standing there is, shown or not, in chunks. Whoever begins while it runs may or may not be among them."""
+    """Every standing there is, shown or not, in chunks. Players who begin meanwhile may or may not be among them."""
     last, comparison = uuid.UUID(int=0), ">="
     while found := rows(EVERYONE.format(comparison=comparison), board, last=last, limit=changes.CHUNK):
         yield [Standing(*row) for row in found]
@@ -92,7 +92,7 @@ def size(board: Board) -> int:
 
 
 def rows(sql: str, board: Board, **parameters: Any) -> list[tuple[Any, ...]]:
-    """Raises KeyError for a board that the view does not know: no rows would say that nobody is on it."""
+    """Raises KeyError for a board that the view does not know: no rows would say that the board is empty."""
     with connection.cursor() as cursor:
         cursor.execute(sql, {"board": boards.BOARDS[board.slug].slug, **parameters})
         return list(cursor.fetchall())

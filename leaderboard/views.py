@@ -53,7 +53,7 @@ class BoardView(ApiView):
             super().perform_authentication(request)
 
     def get_throttles(self) -> list[BaseThrottle]:
-        """Nobody is signed in where nobody needs to be; the address is counted all the same."""
+        """No user is signed in where none needs to be; the address is counted all the same."""
         return [] if settings.LEADERBOARD_PUBLIC else super().get_throttles()
 
 

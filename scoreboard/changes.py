@@ -42,7 +42,7 @@ SELECT {COLUMNS} FROM player_standings
    AND changed_xid < pg_snapshot_xmax(pg_current_snapshot())::text::bigint
    AND NOT pg_visible_in_snapshot(changed_xid::text::xid8, %s::pg_snapshot)
 """  # noqa: S608
-# A page at a time, for a reader that commits what it makes of each. Whoever is on no board is left out.
+# A page at a time, for a reader that commits what it makes of each. Players on no board are left out.
 SCORED = """
 SELECT changed_xid, user_id FROM player_standings
  WHERE changed_xid >= %s AND changed_xid < %s AND (changed_xid, user_id) > (%s, %s) AND reached_at >= %s AND visible

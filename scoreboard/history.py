@@ -13,7 +13,7 @@ MAX_ID = 2**63 - 1  # bigserial
 
 
 class HistoryPages(CursorPagination):
-    """Cursors on the id: entries that arrive while somebody reads shift nothing and repeat nothing."""
+    """Cursors on the id: entries that arrive while a client reads shift nothing and repeat nothing."""
 
     ordering = "-id"
     page_size = 20

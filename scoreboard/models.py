@@ -74,7 +74,7 @@ class ScoreHistory(models.Model):
     reason = models.TextField(blank=True)
     request_id = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField()
-    # The transaction that appended it: what readers of `changes` go by. PostgreSQL fills it in, whoever writes.
+    # The transaction that appended it: what readers of `changes` go by. PostgreSQL fills it in for every writer.
     changed_xid = models.BigIntegerField(db_default=CURRENT_TRANSACTION, editable=False)
 
     class Meta:

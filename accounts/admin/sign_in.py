@@ -60,7 +60,7 @@ class AdminSignInForm(AdminAuthenticationForm):
         return cleaned
 
     def prove(self, user: User) -> None:
-        """The same answer for a wrong code as for a wrong password: which of them was right is nobody's business."""
+        """The same answer for a wrong code as for a wrong password: a guesser must not learn which was right."""
         device = second_factor.prove(user, self.cleaned_data.get("code", ""))
         if device is None:
             raise self.get_invalid_login_error()

@@ -1,4 +1,4 @@
-"""People in admin: who they are, whether they are shown, what they may do. Nobody is deleted here."""
+"""People in admin: who they are, whether they are shown, what they may do. No user is deleted here."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -104,7 +104,7 @@ class UserAdmin(BaseUserAdmin):
         return super().has_change_permission(request, obj) and not out_of_reach
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Nobody: the history names people for ever. Disable or hide them instead."""
+        """No user can be deleted: the history names people for ever. Disable or hide them instead."""
         return False
 
     def has_hide_permission(self, request: HttpRequest) -> bool:
@@ -114,7 +114,7 @@ class UserAdmin(BaseUserAdmin):
         fields = [*super().get_readonly_fields(request, obj)]
         if not self.has_hide_permission(request):
             fields.append("is_hidden")
-        # Whoever may change users must not be able to raise anyone's rights, their own least of all.
+        # An admin who may change users must not be able to raise anyone's rights, their own least of all.
         return fields if is_superuser(request) else [*fields, *AUTHORITY]
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
@@ -128,7 +128,7 @@ class UserAdmin(BaseUserAdmin):
         ]
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
-        """Superusers only: whoever sets a password can act under that name."""
+        """Superusers only: who sets a password can act under that name."""
         if not is_superuser(request):
             raise PermissionDenied
         return super().user_change_password(request, id, form_url)
@@ -169,7 +169,7 @@ class UserAdmin(BaseUserAdmin):
         try:
             return super().changeform_view(request, *args, **kwargs)
         except IntegrityError:
-            # Between the form's look and the write, somebody took the name or the address.
+            # Between the form's look and the write, another request took the name or the address.
             messages.error(request, "The name or the address has just been taken. Nothing was changed.")
             return HttpResponseRedirect(request.get_full_path())
 

@@ -1,4 +1,4 @@
-"""Whom a command is about: a name, or an id behind `--id`, so that no name is taken for somebody else's id."""
+"""Whom a command is about: a name, or an id behind `--id`, so that no name is taken for another user's id."""
 
 import uuid
 from argparse import ArgumentParser
@@ -14,7 +14,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def user(name: str | None, user_id: uuid.UUID | None) -> User:
-    """Raises CommandError unless exactly one is given, and is somebody's."""
+    """Raises CommandError unless exactly one is given, and there is such a user."""
     if (name is None) == (user_id is None):
         raise CommandError("Give a name, or --id and an id.")
     found = (User.objects.named(name or "") if user_id is None else User.objects.filter(pk=user_id)).first()

@@ -3,8 +3,8 @@
 What is promised: what is answered here is added within TICK_SECONDS to the count that Django keeps exactly for all
 processes (`api/throttles.py`). Until then a process gives an address at most 1/SHARE of what its window had left when
 it was last told; of the whole limit for an address it has not been told about for a while. So a client whose requests
-all come within one tick can exceed its limit by 1/SHARE of it for each process, and no other client can. Whoever has
-used up its part is Django's to count and to refuse.
+all come within one tick can exceed its limit by 1/SHARE of it for each process, and no other client can.
+A client that has used up its part is Django's to count and to refuse.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ POLICY = "ip"
 TICK_SECONDS = 0.25
 SHARE = 8
 ADDRESSES = 10_000  # remembered; the longest unheard of is forgotten first
-ADDRESSES_PER_CALL = 200  # Redis serves nobody else while a script runs
+ADDRESSES_PER_CALL = 200  # Redis serves no other client while a script runs
 
 
 class AddressLimit:

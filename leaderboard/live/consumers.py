@@ -189,10 +189,10 @@ class LiveConsumer(BoardConsumer, AsyncWebsocketConsumer):  # type: ignore[misc]
         if settings.LEADERBOARD_PUBLIC:
             self.show()  # the board itself does not wait for a session to be looked up
         else:
-            self._deadline = asyncio.get_running_loop().call_later(AUTHENTICATE_SECONDS, self.nobody)
+            self._deadline = asyncio.get_running_loop().call_later(AUTHENTICATE_SECONDS, self.too_late)
 
     def authenticate(self, token: object) -> None:
-        """A bad token costs nobody the view of a public board, but on a private one it is the end. Raises Refused."""
+        """A bad token costs no viewer a public board, but on a private one it is the end. Raises Refused."""
         try:
             self.credentials.present_token(token)
         except NotAuthenticated as error:
@@ -206,7 +206,7 @@ class LiveConsumer(BoardConsumer, AsyncWebsocketConsumer):  # type: ignore[misc]
         else:
             super().known(who)
 
-    def nobody(self) -> None:
+    def too_late(self) -> None:
         """The time for saying who it is has passed."""
         if self.viewer is None and not self.refused:
             slow = self.credentials.looking

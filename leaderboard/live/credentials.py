@@ -52,14 +52,14 @@ class Holder(Protocol):
     def known(self, who: Identity) -> None: ...
 
     def forgotten(self, why: str) -> None:
-        """Nobody any more, or still nobody."""
+        """The viewer is anonymous, again or still."""
 
     def undecided(self) -> None:
-        """The session could not be looked at; whoever it was, it still is."""
+        """The session could not be looked at; the viewer stays who it was."""
 
 
 class Credentials:
-    """`identity` is None for nobody. `session` is the cookie's value while that is what proves it."""
+    """`identity` is None for an anonymous viewer. `session` is the cookie's value while that is what proves it."""
 
     __slots__ = ("_expiry", "_holder", "_looking", "identity", "session")
 
@@ -170,7 +170,7 @@ def from_token(raw: object) -> Identity:
 
 
 async def from_session(key: str) -> Identity | None:
-    """Whose session this is; None if it is nobody's. Raises Unknown when PostgreSQL is away."""
+    """Whose session this is; None if no user is signed in. Raises Unknown when PostgreSQL is away."""
     loop = asyncio.get_running_loop()
     try:
         user_id = await loop.run_in_executor(_sessions, _session_user, key)

@@ -64,7 +64,7 @@ class OwnLines:
         self.wake()
 
     def forget(self, viewer: Viewer) -> None:
-        """The viewer is nobody's any more."""
+        """The viewer is anonymous from now on."""
         user_id, viewer.user_id, viewer.you = viewer.user_id, None, None
         if user_id is None:
             return
@@ -99,7 +99,7 @@ class OwnLines:
             await self.refresh()
 
     async def refresh(self) -> None:
-        """Reads every line and sends those that changed. While Redis has no answer nobody is told anything."""
+        """Reads every line and sends those that changed. While Redis has no answer no viewer is told anything."""
         user_ids = list(self.players)
         if not user_ids:
             return

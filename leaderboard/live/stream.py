@@ -59,7 +59,7 @@ class StreamConsumer(BoardConsumer, AsyncHttpConsumer):  # type: ignore[misc]
         self.scope = {}  # a viewer stays for hours
 
     async def admit(self, request: LiveRequest) -> None:
-        """Raises Problem not-authenticated, unavailable; on a public board the credentials keep nobody out."""
+        """Raises Problem not-authenticated, unavailable; on a public board bad credentials keep no viewer out."""
         # Browsers leave Origin out of their own pages' GET requests, and never out of another origin's.
         session = request.session if request.origin is None or request.own_origin else None
         try:
@@ -125,7 +125,7 @@ def opening() -> Headers:
 
 
 def cors(request: LiveRequest) -> Headers:
-    """Whoever may open the board may read it; credentials of another origin are never let in."""
+    """A page that may open the board may read it; credentials of another origin are never let in."""
     if anyone():
         return {"Access-Control-Allow-Origin": "*"}
     if request.origin is not None and request.origin_allowed:

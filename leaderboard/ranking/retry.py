@@ -19,7 +19,7 @@ RETRY_FOR_SECONDS = 5.0  # well below LOCK_SECONDS
 RETRY_SECONDS = 0.1
 _retry_for: ContextVar[float] = ContextVar("retry_for", default=0.0)
 
-SLICE = 200  # players written in one script call of long work: nobody else is served while it runs
+SLICE = 200  # players written in one script call of long work: no other client is served while it runs
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""The admin site of the write side: players' scores, and what happened to them, which nobody edits."""
+"""The admin site of the write side: players' scores, and what happened to them, which cannot be edited."""
 
 from scoreboard.admin import records
 

@@ -133,7 +133,7 @@ def seal(plan: Plan, actor_id: uuid.UUID) -> str:
 
 
 def unseal(sealed: str, actor_id: uuid.UUID) -> Plan | None:
-    """The plan; None if it is too old, altered, or somebody else's."""
+    """The plan; None if it is too old, altered, or another admin's."""
     try:
         value = signing.loads(sealed, salt=SALT, max_age=PLAN_SECONDS)
     except signing.BadSignature:

@@ -1,4 +1,4 @@
-"""What is asked of somebody who adjusts scores."""
+"""What is asked of an admin who adjusts scores."""
 
 import uuid
 from typing import Any

@@ -35,7 +35,7 @@ class PlayerAdmin(AdjustScores):
 
     @admin.display(description="Sum of history")
     def history_sum(self, user: User) -> str:
-        """Not the total only if somebody wrote to the tables past the ledger."""
+        """Not the total only if the tables were written past the ledger."""
         found = int(user.history.aggregate(found=Sum("delta"))["found"] or 0)
         return str(found) if found == self.total(user) else f"{found}, but the total is {self.total(user)}"
 

@@ -55,7 +55,7 @@ BEGIN
 
     PERFORM 1 FROM user_scores s WHERE s.user_id = ANY (p_user) ORDER BY s.user_id FOR NO KEY UPDATE;
 
-    -- Read the clock after the locks: whoever waited reached the total later than whoever it waited for.
+    -- Read the clock after the locks: a transaction that waited reached the total after the one it waited for.
     v_now := clock_timestamp();
 
     -- A new statement, so a new snapshot: it sees what the transactions we waited for have written. No total is further than

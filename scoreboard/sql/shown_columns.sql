@@ -1,4 +1,4 @@
--- A change of anything a board shows of a player raises the player's version, whoever makes it: the sweep then finds it
+-- A change of anything a board shows of a player raises the player's version, in any statement: the sweep then finds it
 -- even if the process that made it dies before telling Redis. One statement-level trigger, so that a change of
 -- many players locks their totals in user order, as the ledger does.
 CREATE FUNCTION users_raise_version() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -28,4 +28,4 @@ class Command(BaseCommand):
         self.stdout.write(f"{uri}\n\nRecovery codes, each good once:\n" + "\n".join(codes))
         self.stderr.write("Shown this once: add the first line to an authenticator app, and keep the codes elsewhere.")
         if not settings.ADMIN_OTP:
-            self.stderr.write("ADMIN_OTP is off: nobody is asked for a code yet.")
+            self.stderr.write("ADMIN_OTP is off: no admin is asked for a code yet.")

@@ -14,7 +14,7 @@ from accounts.management import chosen
 class Command(BaseCommand):
     help = (
         "Erases a person for good: name, addresses, sessions, tokens, flags and whatever else names or describes them. "
-        "The figures of their history stay, under an id that nobody is behind."
+        "The figures of their history stay, under an id that belongs to no person."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
