@@ -85,12 +85,12 @@ def erase(user: User) -> str:
 
 
 def everything_stored() -> str:
-    """Every row of every table, and every value in Redis, as text."""
+    """Every row of every table, and every value in Redis, as text: sorted, for an UPDATE may move a row."""
     found = []
     with connection.cursor() as cursor:
         for table in tables():
             cursor.execute(f'SELECT t::text FROM "{table}" t')
-            found += [f"{table}: {row}" for (row,) in cursor.fetchall()]
+            found += sorted(f"{table}: {row}" for (row,) in cursor.fetchall())
     return "\n".join(found + redis_values())
 
 
@@ -104,7 +104,7 @@ def redis_values() -> list[str]:
         b"list": lambda key: redis.lrange(key, 0, -1),
     }
     keys = list(redis.scan_iter(f"{settings.REDIS_KEY_PREFIX}*"))
-    return [f"{key!r}: {value(read[redis.type(key)](key))}" for key in keys]
+    return sorted(f"{key!r}: {value(read[redis.type(key)](key))}" for key in keys)
 
 
 def value(stored: Any) -> str:
