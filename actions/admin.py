@@ -18,13 +18,24 @@ else:
 
 @admin.register(ActionType)
 class ActionTypeAdmin(ActionTypeModelAdmin):
-    list_display = ["slug", "title", "points", "min_seconds", "token_lifetime", "max_per_hour", "cooldown", "enabled"]
-    list_filter = ["enabled"]
+    list_display = [
+        "slug",
+        "title",
+        "granted_by",
+        "points",
+        "min_seconds",
+        "token_lifetime",
+        "max_per_hour",
+        "cooldown",
+        "enabled",
+    ]
+    list_filter = ["enabled", "granted_by"]
     search_fields = ["slug", "title"]
     fieldsets = [
-        (None, {"fields": ["slug", "title", "points", "enabled"]}),
-        ("Time", {"fields": ["token_lifetime", "min_seconds", "cooldown", "max_per_hour"]}),
-        ("Points by others", {"fields": ["min_points", "max_points"]}),
+        (None, {"fields": ["slug", "title", "points", "enabled", "token_lifetime"]}),
+        ("Who grants it", {"fields": ["granted_by"]}),
+        ("What players may grant themselves", {"fields": ["min_seconds", "cooldown", "max_per_hour"]}),
+        ("Points by a back end or a signer", {"fields": ["min_points", "max_points"]}),
     ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: ActionType | None = None) -> list[str]:
@@ -34,8 +45,8 @@ class ActionTypeAdmin(ActionTypeModelAdmin):
 
 @admin.register(ActionToken)
 class ActionTokenAdmin(ReadOnlyAdmin):
-    list_display = ["id", "player", "action_type", "points", "issued_at", "not_before", "expires_at", "redeemed_at"]
-    list_filter = ["action_type", "issued_at"]
+    list_display = ["id", "player", "action_type", "points", "granted_by", "issued_at", "expires_at", "redeemed_at"]
+    list_filter = ["action_type", "granted_by", "issued_at"]
     list_select_related = ["user"]
     ordering = ["-expires_at"]
     search_fields = ["=id", "user__username__iexact"]

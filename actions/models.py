@@ -12,6 +12,14 @@ MAX_POINTS = 1_000_000
 MAX_LIFETIME = 24 * 3600
 
 
+class Grant(models.TextChoices):
+    """Whose word a token is issued on."""
+
+    BACK_END = "back_end", "A back end"
+    SIGNER = "signer", "A separate signer"
+    PLAYER = "player", "The player"
+
+
 class ActionType(models.Model):
     """One entry of the catalogue. Points are decided here, by the server, and nowhere else."""
 
@@ -21,6 +29,17 @@ class ActionType(models.Model):
         validators=[RegexValidator(r"^[A-Z][A-Z0-9_]*\Z", "Use capitals, digits and underscores.")],
     )
     title = models.CharField(max_length=100)
+    granted_by = models.CharField(
+        max_length=8,
+        choices=Grant,
+        default=Grant.BACK_END,
+        help_text=(
+            "A back end: your server says who has done it, with an API key; no player can. "
+            "A separate signer: a policy engine signs the tokens with a key of its own. "
+            "The player: anyone signed in gets the points for asking, and back ends may grant it too. Only for what is "
+            "worth having from anybody, and only with a cooldown or a minimum time."
+        ),
+    )
     points = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(MAX_POINTS)])
     token_lifetime = models.PositiveIntegerField(
         default=300,
@@ -28,16 +47,17 @@ class ActionType(models.Model):
         help_text="Seconds a token can be redeemed.",
     )
     min_seconds = models.PositiveIntegerField(
-        default=0, help_text="Seconds an honest player needs at least between minting and redeeming."
+        default=0,
+        help_text="Seconds between minting and redeeming, at least, of a token that the player asked for.",
     )
     max_per_hour = models.PositiveIntegerField(
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
-        help_text="Tokens a player can mint of this type in an hour; empty: the site's LIMIT_ACTIONS alone.",
+        help_text="Tokens a player can ask for of this type in an hour; empty: the site's LIMIT_ACTIONS alone.",
     )
     cooldown = models.PositiveIntegerField(
-        default=0, help_text="Seconds a player waits between two tokens of this type."
+        default=0, help_text="Seconds between two tokens of this type that one player asks for; 86400 is once a day."
     )
     min_points = models.PositiveIntegerField(
         null=True, blank=True, help_text="The least a trusted back end or signer may award; empty: exactly `points`."
@@ -67,6 +87,11 @@ class ActionType(models.Model):
                 name="action_types_redeemable",
                 violation_error_message="A token must live longer than the action takes.",
             ),
+            models.CheckConstraint(
+                condition=~Q(granted_by=Grant.PLAYER) | Q(cooldown__gt=0) | Q(min_seconds__gt=0),
+                name="action_types_player_bounds",
+                violation_error_message="What players grant themselves needs a cooldown or a minimum time.",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -74,7 +99,7 @@ class ActionType(models.Model):
 
 
 class ActionToken(models.Model):
-    """What is spent: a signature alone never scores. Deleted some time after it has expired.
+    """What is spent: a signature alone never scores. Deleted once it has expired and counts against no limit any more.
 
     The points and the type are those of the moment of minting; a later change of the catalogue does not touch them.
     Neither user nor type is a foreign key in SQL: the mint statement reads both rows, and a key-share lock on
@@ -89,11 +114,19 @@ class ActionToken(models.Model):
     not_before = models.DateTimeField(help_text="Sooner than this no honest player is done.")
     expires_at = models.DateTimeField()
     redeemed_at = models.DateTimeField(null=True)
-    issued_by = models.UUIDField(null=True, help_text="The API key that asked for it; empty: the player.")
+    granted_by = models.CharField(max_length=8, choices=Grant, help_text="Whose word it was issued on.")
+    issued_by = models.UUIDField(null=True, help_text="The API key that asked for it.")
+    purge_after = models.DateTimeField()
 
     class Meta:
         db_table = "action_tokens"
-        indexes = [models.Index(fields=["expires_at"], name="action_tokens_expires")]
+        indexes = [
+            models.Index(fields=["purge_after"], name="action_tokens_purge"),
+            # What a player granted themselves lately: the limits of action_mint.
+            models.Index(
+                fields=["user", "issued_at"], condition=Q(granted_by=Grant.PLAYER), name="action_tokens_own_grants"
+            ),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)

@@ -47,6 +47,14 @@ def ranges(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
 
 
 @register()
+def sign_up(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
+    """A word that is neither would leave the door in a state that the operator did not mean."""
+    if settings.SIGN_UP in ("open", "closed"):
+        return []
+    return [Error(f"SIGN_UP is {settings.SIGN_UP!r}; expected open or closed.", id="scoreboard.E013")]
+
+
+@register()
 def queue(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
     """Work that is never tried again, or for days, is lost in all but name."""
     pauses = settings.QUEUE_RETRY_SECONDS

@@ -88,6 +88,8 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "accounts.pages.navigation",
+                "actions.pages.navigation",
             ],
         },
     },
@@ -194,7 +196,7 @@ CELERY_TIMEZONE = "UTC"
 
 AUTH_USER_MODEL = "accounts.User"
 LOGIN_URL = "sign-in"
-LOGIN_REDIRECT_URL = "play"
+LOGIN_REDIRECT_URL = "board"
 LOGOUT_REDIRECT_URL = "board"
 AUTHENTICATION_BACKENDS = ["accounts.backends.PasswordBackend", "accounts.roles.RoleBackend"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -238,6 +240,9 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("EMAIL_FROM", "Live scoreboard <scor
 # Where the links in mails lead, such as https://scores.example.org. Unset: to the host that was asked.
 SITE_URL = env.str("SITE_URL", "")
 
+# Whether strangers may sign up here as players: "open" or "closed".
+SIGN_UP = env.str("SIGN_UP", "closed")
+
 # --- Actions ---------------------------------------------------------------------------------------
 
 # "kid:algorithm:base64 key" items; the first one signs, all verify. Empty: one key derived from SECRET_KEY.
@@ -259,7 +264,9 @@ LIMITS = {
     "password-reset": env.str("LIMIT_PASSWORD_RESET", "10/hour"),  # asked for, per address, API and pages
     "mail": env.str("LIMIT_MAIL", "5/hour"),  # to one mailbox; beyond it none is sent
     "export": env.str("LIMIT_EXPORT", "10/hour"),  # of one's own data, per user
-    "actions": env.str("LIMIT_ACTIONS", "100/hour"),  # tokens per user and action type
+    "actions": env.str(
+        "LIMIT_ACTIONS", "100/hour"
+    ),  # tokens that a player asks for, of all types together; counted by PostgreSQL
 }
 
 # --- Watching: from where on play is flagged for review (docs/security.md); 0 turns a detector off -----

@@ -34,6 +34,15 @@ class Migration(migrations.Migration):
                 ),
                 ("title", models.CharField(max_length=100)),
                 (
+                    "granted_by",
+                    models.CharField(
+                        choices=[("back_end", "A back end"), ("signer", "A separate signer"), ("player", "The player")],
+                        default="back_end",
+                        help_text="A back end: your server says who has done it, with an API key; no player can. A separate signer: a policy engine signs the tokens with a key of its own. The player: anyone signed in gets the points for asking, and back ends may grant it too. Only for what is worth having from anybody, and only with a cooldown or a minimum time.",
+                        max_length=8,
+                    ),
+                ),
+                (
                     "points",
                     models.PositiveIntegerField(
                         validators=[
@@ -56,14 +65,15 @@ class Migration(migrations.Migration):
                 (
                     "min_seconds",
                     models.PositiveIntegerField(
-                        default=0, help_text="Seconds an honest player needs at least between minting and redeeming."
+                        default=0,
+                        help_text="Seconds between minting and redeeming, at least, of a token that the player asked for.",
                     ),
                 ),
                 (
                     "max_per_hour",
                     models.PositiveIntegerField(
                         blank=True,
-                        help_text="Tokens a player can mint of this type in an hour; empty: the site's LIMIT_ACTIONS alone.",
+                        help_text="Tokens a player can ask for of this type in an hour; empty: the site's LIMIT_ACTIONS alone.",
                         null=True,
                         validators=[django.core.validators.MinValueValidator(1)],
                     ),
@@ -71,7 +81,8 @@ class Migration(migrations.Migration):
                 (
                     "cooldown",
                     models.PositiveIntegerField(
-                        default=0, help_text="Seconds a player waits between two tokens of this type."
+                        default=0,
+                        help_text="Seconds between two tokens of this type that one player asks for; 86400 is once a day.",
                     ),
                 ),
                 (
@@ -122,6 +133,16 @@ class Migration(migrations.Migration):
                         name="action_types_redeemable",
                         violation_error_message="A token must live longer than the action takes.",
                     ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("granted_by", "player"), _negated=True),
+                            ("cooldown__gt", 0),
+                            ("min_seconds__gt", 0),
+                            _connector="OR",
+                        ),
+                        name="action_types_player_bounds",
+                        violation_error_message="What players grant themselves needs a cooldown or a minimum time.",
+                    ),
                 ],
             },
         ),
@@ -136,9 +157,15 @@ class Migration(migrations.Migration):
                 ("expires_at", models.DateTimeField()),
                 ("redeemed_at", models.DateTimeField(null=True)),
                 (
-                    "issued_by",
-                    models.UUIDField(help_text="The API key that asked for it; empty: the player.", null=True),
+                    "granted_by",
+                    models.CharField(
+                        choices=[("back_end", "A back end"), ("signer", "A separate signer"), ("player", "The player")],
+                        help_text="Whose word it was issued on.",
+                        max_length=8,
+                    ),
                 ),
+                ("issued_by", models.UUIDField(help_text="The API key that asked for it.", null=True)),
+                ("purge_after", models.DateTimeField()),
                 (
                     "user",
                     models.ForeignKey(
@@ -152,7 +179,14 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "action_tokens",
-                "indexes": [models.Index(fields=["expires_at"], name="action_tokens_expires")],
+                "indexes": [
+                    models.Index(fields=["purge_after"], name="action_tokens_purge"),
+                    models.Index(
+                        condition=models.Q(("granted_by", "player")),
+                        fields=["user", "issued_at"],
+                        name="action_tokens_own_grants",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(

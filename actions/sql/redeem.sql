@@ -9,13 +9,13 @@
 CREATE FUNCTION action_tokens_see(
     p_token uuid[], p_user uuid[], p_action_type text[], p_points bigint[], p_issued timestamptz[], p_expires timestamptz[]
 ) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO action_tokens (id, user_id, action_type, points, issued_at, not_before, expires_at)
-    SELECT DISTINCT ON (e.token) e.token, e.user_id, e.action_type, e.points, e.issued,
-           e.issued + make_interval(secs => a.min_seconds),
-           least(e.expires, e.issued + make_interval(secs => a.token_lifetime))
+    INSERT INTO action_tokens (id, user_id, action_type, points, granted_by, issued_at, not_before, expires_at, purge_after)
+    SELECT DISTINCT ON (e.token) e.token, e.user_id, e.action_type, e.points, 'signer', e.issued, e.issued,
+           least(e.expires, e.issued + make_interval(secs => a.token_lifetime)),
+           least(e.expires, e.issued + make_interval(secs => a.token_lifetime)) + interval '1 day'
       FROM unnest(p_token, p_user, p_action_type, p_points, p_issued, p_expires)
            AS e(token, user_id, action_type, points, issued, expires)
-      JOIN action_types a ON a.slug = e.action_type AND a.enabled
+      JOIN action_types a ON a.slug = e.action_type AND a.enabled AND a.granted_by = 'signer'
        AND e.points BETWEEN coalesce(a.min_points, a.points) AND coalesce(a.max_points, a.points)
      WHERE e.expires > clock_timestamp() AND e.issued <= clock_timestamp() + interval '5 seconds'
        AND NOT EXISTS (SELECT 1 FROM action_tokens t WHERE t.id = e.token)

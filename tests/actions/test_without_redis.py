@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("unlimited")
 
 
 @pytest.fixture
-def board(transactional_db: None, own_redis: OwnRedis, redis_of_its_own: None, catalogue: None) -> Iterator[Board]:
+def board(transactional_db: None, own_redis: OwnRedis, redis_of_its_own: None) -> Iterator[Board]:
     """A board on a Redis that this test may do anything to."""
     board = boards.get("global")
     assert rebuild.rebuild(board)

@@ -14,7 +14,7 @@ from pytest_django import DjangoDbBlocker
 from pytest_django.fixtures import Settings
 
 from accounts.models import User
-from actions import broker, catalog, dead_letters
+from actions import broker, dead_letters
 from api import redis_client, throttles
 from leaderboard import boards, rebuild, snapshots
 from leaderboard.boards import Board
@@ -77,17 +77,11 @@ def forget_boards() -> None:
 
 
 @pytest.fixture
-def board(transactional_db: None, redis_of_its_own: None, catalogue: None) -> Board:
+def board(transactional_db: None, redis_of_its_own: None) -> Board:
     """The global board, built, with whoever is in SQL."""
     board = boards.get("global")
     assert rebuild.rebuild(board)
     return board
-
-
-@pytest.fixture
-def catalogue(db: None) -> None:
-    """The demo action types, which every test finds in the database, and nothing remembered of another test's."""
-    catalog._known.clear()
 
 
 @pytest.fixture

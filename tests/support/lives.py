@@ -108,6 +108,14 @@ def redis_values() -> list[str]:
 
 
 def value(stored: Any) -> str:
-    parts = [*stored.items()] if isinstance(stored, dict) else stored if isinstance(stored, list | set) else [stored]
+    parts = (
+        [*stored.items()]
+        if isinstance(stored, dict)
+        else sorted(stored)
+        if isinstance(stored, set)
+        else stored
+        if isinstance(stored, list)
+        else [stored]
+    )
     flat = [part for item in parts for part in (item if isinstance(item, tuple) else (item,))]
     return " ".join(part.decode("utf-8", "replace") for part in flat)

@@ -57,7 +57,7 @@ def processes(django_db_setup: None) -> Iterator[Site]:
 
 
 @pytest.fixture
-def site(processes: Site, transactional_db: None, catalogue: None, settings: Settings) -> Site:
+def site(processes: Site, transactional_db: None, settings: Settings) -> Site:
     """The site with an empty database and a fresh board; what the test itself records is shown on it."""
     settings.REDIS_KEY_PREFIX = processes.redis_prefix
     forget_keys(processes.redis_prefix)
