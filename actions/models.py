@@ -1,15 +1,18 @@
 """What can be done for points, and the one-time tokens that prove it was done."""
 
 import uuid
+from datetime import timedelta
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 
 from accounts.models import User
 
 MAX_POINTS = 1_000_000
 MAX_LIFETIME = 24 * 3600
+LONGEST_KEPT = timedelta(days=2)  # a token that counts against no limit: a day after it has expired
 
 
 class Grant(models.TextChoices):
@@ -114,9 +117,11 @@ class ActionToken(models.Model):
     not_before = models.DateTimeField(help_text="Sooner than this no honest player is done.")
     expires_at = models.DateTimeField()
     redeemed_at = models.DateTimeField(null=True)
-    granted_by = models.CharField(max_length=8, choices=Grant, help_text="Whose word it was issued on.")
+    granted_by = models.CharField(
+        max_length=8, choices=Grant, db_default=Grant.BACK_END, help_text="Whose word it was issued on."
+    )
     issued_by = models.UUIDField(null=True, help_text="The API key that asked for it.")
-    purge_after = models.DateTimeField()
+    purge_after = models.DateTimeField(db_default=Now() + LONGEST_KEPT)
 
     class Meta:
         db_table = "action_tokens"
