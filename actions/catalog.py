@@ -11,11 +11,11 @@ _known: dict[str, tuple[float, ActionType]] = {}
 
 
 def find(slug: str) -> ActionType:
-    """The enabled type with this slug; raises Problem not-found. Only what exists is remembered."""
+    """The working type with this slug; raises Problem not-found. Only what exists is remembered."""
     now = time.monotonic()
     read_at, action_type = _known.get(slug, (0.0, None))
     if action_type is None or now - read_at > REFRESH_SECONDS:
-        action_type = ActionType.objects.filter(slug=slug, enabled=True).first()
+        action_type = ActionType.objects.working().filter(slug=slug).first()
         if action_type is None:
             _known.pop(slug, None)
             raise Problem("not-found", "There is no such action type.")

@@ -19,5 +19,5 @@ from scoreboard.models import UserScore
 def play(request: HttpRequest) -> HttpResponse:
     account = cast(User, request.user)
     total = UserScore.objects.filter(user=account).values_list("total", flat=True).first() or 0
-    catalogue = ActionType.objects.filter(enabled=True).order_by("points", "slug")
+    catalogue = ActionType.objects.working().order_by("points", "slug")
     return render(request, "actions/play.html", {"account": account, "total": total, "catalogue": catalogue})

@@ -76,7 +76,7 @@ class ActionTypesView(ApiView):
         responses={200: envelope(ActionTypeSerializer(many=True)), **problems(429, 503)},
     )
     def get(self, request: Request) -> Response:
-        return ok(ActionTypeSerializer(ActionType.objects.filter(enabled=True), many=True).data)
+        return ok(ActionTypeSerializer(ActionType.objects.working(), many=True).data)
 
 
 class MintView(PlayerView):

@@ -8,7 +8,9 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
 from actions import token_keys
+from actions.models import MAX_POINTS
 from api import throttles
+from scoreboard.models import MAX_TOTAL
 
 
 @register()
@@ -38,6 +40,8 @@ def ranges(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
         "TRUSTED_PROXIES": (0, 10),
         "HASHES_AT_ONCE": (1, 64),
         "HASHES_WAITING": (0, 1000),
+        "APPROVE_TYPE_POINTS": (0, MAX_POINTS),
+        "BONUS_DAILY": (0, MAX_TOTAL),
     }
     return [
         Error(f"{name} is {getattr(settings, name)}; expected {low} to {high}.", id="scoreboard.E005")

@@ -248,6 +248,13 @@ ACTION_GROUP_COMMIT = env.bool("ACTION_GROUP_COMMIT", True)
 # Seconds the `timestamp` of a redemption may differ from the server's clock.
 ACTION_TIMESTAMP_WINDOW = env.int("ACTION_TIMESTAMP_WINDOW", 300)
 
+# --- Authority: what one person decides alone, in points ----------------------------------------------
+
+# An action type that can give more than this works once a second person has approved it.
+APPROVE_TYPE_POINTS = env.int("APPROVE_TYPE_POINTS", 1000)
+# What one user gives in bonuses within 24 hours; a bonus beyond it waits for a second person.
+BONUS_DAILY = env.int("BONUS_DAILY", 10_000)
+
 # --- Limits: "<number>/<period>", or "off"; all that concern a request apply together ---------------
 
 LIMITS = {

@@ -9,6 +9,7 @@ class Migration(migrations.Migration):
     dependencies = [("actions", "0001_initial"), ("scoreboard", "0002_functions")]
 
     operations = [
+        migrations.RunSQL((SQL / "types.sql").read_text(), "DROP FUNCTION action_type_works"),
         migrations.RunSQL(
             (SQL / "redeem.sql").read_text(),
             "DROP FUNCTION action_redeem; DROP TYPE redeem_outcome; DROP FUNCTION action_tokens_see;",
