@@ -84,6 +84,9 @@ def watching(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
         "tireless_hours": (0, 24),
         "outlier_players": (10, 1_000_000),
         "address_days": (1, settings.WATCH["address_retention_days"]),
+        "bonus_points": (0, MAX_TOTAL),
+        "bonus_share": (0.1, 1),
+        "bonus_days": (1, 365),
         "hours": (1, 168),
         "players_per_run": (1, 100_000),
     }
@@ -94,6 +97,7 @@ def watching(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
         "outlier_z": 2,
         "address_accounts": 3,
         "address_crowd": 3,
+        "bonus_times": 2,
     }
     wrong = [
         (name, f"{low} to {high}") for name, (low, high) in bounds.items() if not low <= settings.WATCH[name] <= high
