@@ -42,12 +42,12 @@ class ActionTypeAdmin(ActionTypeModelAdmin):
         (None, {"fields": ["slug", "title", "points", "enabled"]}),
         ("Time", {"fields": ["token_lifetime", "min_seconds", "cooldown", "max_per_hour"]}),
         ("Points by others", {"fields": ["min_points", "max_points"]}),
-        ("Second person", {"fields": ["approval", "approved_points"]}),
+        ("Second person", {"fields": ["approved_points", "proposed_by"]}),
     ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: ActionType | None = None) -> list[str]:
         """The slug is the identity: tokens and history name it, and a changed one would be another type."""
-        return ["approval", "approved_points", *(["slug"] if obj else [])]
+        return ["approved_points", "proposed_by", *(["slug"] if obj else [])]
 
     def save_model(self, request: HttpRequest, obj: ActionType, form: Any, change: bool) -> None:
         if not change or {"points", "max_points"}.intersection(form.changed_data):

@@ -49,7 +49,7 @@ def test_thresholds_that_make_no_sense_are_refused_by_name(settings: Any, name: 
     assert error.msg.startswith(f"WATCH_{name.upper()} is {value}; expected")
 
 
-@pytest.mark.parametrizeX
+@pytest.mark.parametrize("name", ["instant_run", "outlier_z", "address_crowd", "bonus_points", "bonus_times"])
 def test_zero_turns_off_and_is_no_mistake(settings: Any, name: str) -> None:
     settings.WATCH = {**settings.WATCH, name: 0}
     assert checks.watching(None) == []
