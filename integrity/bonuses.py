@@ -63,7 +63,7 @@ def rings(gifts: Sequence[Gift], thresholds: Thresholds) -> list[tuple[uuid.UUID
 
 
 def reached(giver: uuid.UUID, given: Mapping[uuid.UUID, Sequence[Gift]]) -> set[uuid.UUID]:
-    """Everybody who got from this giver, or from one who did."""
+    """All users who got points from this giver, or from one who did."""
     seen, ahead = set[uuid.UUID](), [giver]
     while ahead:
         for gift in given.get(ahead.pop(), ()):

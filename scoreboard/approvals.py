@@ -25,7 +25,7 @@ def waiting() -> QuerySet[Bonus]:
 
 
 def approve(bonus_id: uuid.UUID, by: User, *, at_command_line: bool = False) -> None:
-    """Pays a waiting bonus, once. At the command line its giver may, too: a shell outranks every account.
+    """Pays a waiting bonus, once. At the command line its giver may, too: a shell can change the database anyway.
 
     Raises NotPossible, and Problem as `bonus.give` does: then it still waits.
     """
