@@ -253,6 +253,13 @@ ACTION_GROUP_COMMIT = env.bool("ACTION_GROUP_COMMIT", True)
 # Seconds the `timestamp` of a redemption may differ from the server's clock.
 ACTION_TIMESTAMP_WINDOW = env.int("ACTION_TIMESTAMP_WINDOW", 300)
 
+# --- Authority: what one person decides alone, in points ----------------------------------------------
+
+# An action type that can give more than this works once a second person has approved it.
+APPROVE_TYPE_POINTS = env.int("APPROVE_TYPE_POINTS", 1000)
+# What one user gives in bonuses within 24 hours; a bonus beyond it waits for a second person.
+BONUS_DAILY = env.int("BONUS_DAILY", 10_000)
+
 # --- Limits: "<number>/<period>", or "off"; all that concern a request apply together ---------------
 
 LIMITS = {
@@ -291,6 +298,10 @@ WATCH = {
     "address_crowd": env.int("WATCH_ADDRESS_CROWD", 30),  # of one address, however different
     "address_days": env.int("WATCH_ADDRESS_DAYS", 7),  # between their sign-ups
     "address_retention_days": env.int("WATCH_ADDRESS_RETENTION_DAYS", 30),  # then the address's hash is forgotten
+    "bonus_points": env.int("WATCH_BONUS_POINTS", 5000),  # to one player, or by one giver: less is not looked at
+    "bonus_share": env.float("WATCH_BONUS_SHARE", 0.5),  # of what a giver gives, to one player
+    "bonus_times": env.float("WATCH_BONUS_TIMES", 10.0),  # what the others give at the median
+    "bonus_days": env.int("WATCH_BONUS_DAYS", 30),  # looked back
     "hours": env.int("WATCH_HOURS", 24),  # looked back
     "players_per_run": env.int("WATCH_PLAYERS_PER_RUN", 2000),  # a minute
 }

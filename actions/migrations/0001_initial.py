@@ -105,6 +105,26 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("enabled", models.BooleanField(default=True)),
+                (
+                    "approved_points",
+                    models.PositiveIntegerField(
+                        default=0,
+                        editable=False,
+                        help_text="The most points of this type that a second person has approved.",
+                    ),
+                ),
+                (
+                    "proposed_by",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        help_text="Who last set what it can give.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
                 "db_table": "action_types",
