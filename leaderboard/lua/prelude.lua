@@ -33,14 +33,13 @@ end
 -- Appends member, total, profile of each rank from first to last (from 0).
 local function append_rows(reply, first, last)
     local range = redis.call('ZREVRANGE', RANK, first, last, 'WITHSCORES')
-    if #range == 0 then return end
     local ids = {}
     for i = 1, #range, 2 do ids[#ids + 1] = string.sub(range[i], 17) end
-    local profiles = redis.call('HMGET', PROFILE, unpack(ids))
+    local profiles = #ids > 1 and redis.call('HMGET', PROFILE, unpack(ids))
     for i = 1, #ids do
         reply[#reply + 1] = range[2 * i - 1]
         reply[#reply + 1] = range[2 * i]
-        reply[#reply + 1] = profiles[i] or '{}'
+        reply[#reply + 1] = (profiles and profiles[i] or redis.call('HGET', PROFILE, ids[i])) or '{}'
     end
 end
 
