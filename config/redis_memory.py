@@ -13,7 +13,7 @@ log = structlog.get_logger(__name__)
 def advice() -> str | None:
     """What to set so that Redis evicts nothing, as a sentence; None if it evicts nothing, or does not tell.
 
-    From INFO, which every Redis has to allow for the boards' sake (see `ranking.run_id`); CONFIG GET is often forbidden.
+    From INFO, which the boards need anyway (see `ranking.run_id`); many hosts of Redis forbid CONFIG GET.
     """
     if breaker.is_open:
         return None

@@ -30,7 +30,7 @@ class Hand:
 
 
 def forget(at: Hand) -> None:
-    """By the board's own script: a key that lost members makes the whole board lost (tests/leaderboard/test_lost.py)."""
+    """By the board's own script: a key that has lost members makes the whole board lost."""
     inspection.forget(at.board, dict(zip([at.field], inspection.entries(at.board, [at.field]), strict=True)))
 
 

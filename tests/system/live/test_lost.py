@@ -1,4 +1,4 @@
-"""A board lost in part, and a Redis that hangs: viewers of both transports and readers of `/top` see nothing go back."""
+"""A board lost in part, and a Redis that hangs: what viewers and readers of `/top` see never goes back in an epoch."""
 
 import itertools
 import json
@@ -69,7 +69,9 @@ def test_after_a_hang_the_old_epoch_serves_again_only_with_what_redis_missed(
     own_redis: OwnRedis, server: Server, everyone: list[Watching], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Five players score while it hangs. `/top` has ten lines from SQL, and never five again; no sweep is running."""
-    monkeypatch.setattr(redis_client.breaker, "seconds", 3600.0)  # so that Redis is not even sent what this process writes
+    monkeypatch.setattr(
+        redis_client.breaker, "seconds", 3600.0
+    )  # so that Redis is not even sent what this process writes
     before = top(server)["epoch"]
     own_redis.send(signal.SIGSTOP)
     try:
