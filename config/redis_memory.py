@@ -18,7 +18,7 @@ def advice() -> str | None:
     if breaker.is_open:
         return None
     try:
-        memory: dict[str, Any] = connection().info("memory")
+        memory: Any = connection().info("memory")
     except RedisError:
         return None
     limit, policy = memory.get("maxmemory", 0), memory.get("maxmemory_policy", "noeviction")

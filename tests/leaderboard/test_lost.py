@@ -17,14 +17,10 @@ from tests.support.fixtures import forget_boards
 from tests.support.people import give, player, players
 from tests.support.processes import eventually
 from tests.support.redis_of_our_own import OwnRedis
-from tests.support.spoiling import halved
+from tests.support.spoiling import deleted, halved
 from tests.support.viewer import Viewer
 
 KEYS = ("rank", "player", "profile", "meta")
-
-
-def deleted(key: str) -> None:
-    redis_client.connection().delete(key)
 
 
 def of_another_type(key: str) -> None:

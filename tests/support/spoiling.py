@@ -66,6 +66,10 @@ def nonsense(at: Hand) -> None:
     at.redis.hset(at.keys.player, at.field, b"\xff nonsense")
 
 
+def deleted(key: str) -> None:
+    redis_client.connection().delete(key)
+
+
 def halved(key: str) -> None:
     """Every other member of a key is gone."""
     redis: Any = redis_client.connection()
