@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import structlog
 from django.conf import settings
 
-from leaderboard import rebuild, snapshots
+from leaderboard import catch_up, rebuild, snapshots
 from leaderboard.boards import Board
 from leaderboard.live import messages, metrics
 from leaderboard.live.messages import EncodedPage, Key, Packet
@@ -146,6 +146,7 @@ class Feed:
 
     async def read(self) -> Page:
         """The board as Redis has it, never older than what is known of its epoch. Raises Unavailable, Lost."""
+        catch_up.demand(self.board)
         epoch, seq = self.snapshot.key if self.snapshot else ("", 0)
         if not self._adopted:
             self._adopted = True  # before asking: a reconnection meanwhile must ask again
@@ -156,6 +157,7 @@ class Feed:
         elif (page.seq or 0) < seq:
             await self._ranking.adopt(self.board, gone_back=epoch)
             page = await self._ranking.top(self.board)
+        catch_up.demand(self.board)  # SQL may have shown readers a newer one while this was on its way
         return page
 
     def _rebuild(self) -> None:

@@ -57,13 +57,13 @@ def all_stale(board: Board) -> None:
 
 
 def all_strangers(board: Board) -> None:
-    """As many players that SQL does not have, and as many lines that nobody owns."""
+    """As many players that SQL does not have."""
     redis, keys = cast(Any, redis_client.connection()), boards.keys(board)
     members = [member for member, _ in redis.zrange(keys.rank, 0, -1, withscores=True)]
     for start in range(0, len(members), 1000):
         some = members[start : start + 1000]
         redis.hset(keys.player, mapping={b"x" + member: b"1:" for member in some})
-        redis.zadd(keys.rank, dict.fromkeys((b"0" * 16 + member for member in some), 1))
+    redis.hincrby(keys.meta, "known", len(members))
 
 
 def untouched(board: Board) -> None:
