@@ -715,6 +715,8 @@ class LiveLeaderboard extends HTMLElement {
     if (this.#ui.signIn.textContent) this.#signedOut(true);
     this.#showStatus();
     this.#render(false);
+    this.#summarised.key = '';
+    if (this.#snapshot) this.#summarise();
   }
 
   #tick() {

@@ -40,7 +40,7 @@ def players(count: int) -> list[User]:
 
 
 def bearer(user: User, lifetime: timedelta | None = None) -> dict[str, str]:
-    """The header of a player who has signed in, whatever became of them since. `lifetime`: of the token, if not ours."""
+    """The header of a player who has signed in, whatever became of them since. `lifetime`: not the usual one."""
     token, now = AccessToken(), timezone.now()
     if lifetime is not None:
         token.set_exp(lifetime=lifetime)
