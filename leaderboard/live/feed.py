@@ -78,12 +78,13 @@ class Feed:
     def ping(self, second: int) -> None:
         """Pings a fifteenth of the viewers: all of them at once would be a burst for nothing."""
         self._turn = second % PING_SECONDS
-        bucket = self._buckets[self._turn]
-        if bucket:
-            packet = messages.ping(self.page)
-            for viewer in tuple(bucket):
-                if not viewer.transport.blocked:
-                    viewer.transport.write(packet)
+        packets: dict[int, Packet] = {}
+        for viewer in tuple(self._buckets[self._turn]):
+            if not viewer.transport.blocked:
+                packet = packets.get(viewer.limit)
+                if packet is None:
+                    packet = packets[viewer.limit] = messages.ping(self.snapshot, viewer.limit)
+                viewer.transport.write(packet)
 
     def acknowledged(self, key: Key | None) -> None:
         """A viewer says it has this; how long that took is known for the newest one."""
@@ -139,9 +140,11 @@ class Feed:
         if self.away:
             self.away = False
             log.info("live_board_back", board=self.board.slug, epoch=page.epoch)
-        snapshot = EncodedPage(self.board.slug, page)
+        snapshot = EncodedPage(self.board.slug, page, self.snapshot)
         if self.snapshot is None or self.snapshot.key != snapshot.key:
             await self._push(snapshot)
+        else:
+            self.snapshot.recount(page)
         return True
 
     async def read(self) -> Page:
@@ -174,7 +177,7 @@ class Feed:
             log.warning("live_board_missing", board=self.board.slug, outcome=outcome, **details)
 
     async def _push(self, snapshot: EncodedPage) -> None:
-        """Shows everyone the snapshot. One who joins meanwhile has been shown it already."""
+        """Shows it to everyone for whom it changes a row. One who joins meanwhile has been shown it already."""
         self.snapshot = snapshot
         self._pushed_at = time.monotonic()
         metrics.PUSHES.labels(self.board.slug).inc()

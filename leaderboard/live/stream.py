@@ -13,7 +13,7 @@ from structlog.contextvars import bind_contextvars
 from api.problems import CONTENT_TYPE, Problem, document
 from api.request_ids import accept_or_make
 from leaderboard.boards import Board
-from leaderboard.live import credentials, metrics
+from leaderboard.live import credentials, messages, metrics
 from leaderboard.live.consumers import BoardConsumer
 from leaderboard.live.credentials import NotAuthenticated, Unknown
 from leaderboard.live.hub import hub
@@ -34,6 +34,7 @@ class StreamConsumer(BoardConsumer, AsyncHttpConsumer):  # type: ignore[misc]
     """One viewer from request to disconnect."""
 
     kind = "sse"
+    unproved: str | None = None  # what is wrong with the token that came with the request to a public board
     first_message = {"type": "http.request"}  # a body, if one comes, is not waited for
 
     async def http_request(self, message: Message) -> None:
@@ -55,6 +56,8 @@ class StreamConsumer(BoardConsumer, AsyncHttpConsumer):  # type: ignore[misc]
         except Problem as problem:
             await self.explain(problem)
         await self.send_headers(status=200, headers=encoded({**self.headers, **opening()}))
+        if self.unproved is not None:
+            self.say(messages.error("not-authenticated", self.unproved))
         self.show(claim(request.headers.get("last-event-id")))
         self.scope = {}  # a viewer stays for hours
 
@@ -73,6 +76,7 @@ class StreamConsumer(BoardConsumer, AsyncHttpConsumer):  # type: ignore[misc]
             if not settings.LEADERBOARD_PUBLIC:
                 raise challenge(str(error)) from error
             metrics.REFUSALS.labels("ignored-token").inc()
+            self.unproved = str(error)
         except Unknown as error:
             said = "The session cannot be checked right now; try again."
             raise Problem("unavailable", said, headers={"Retry-After": RETRY_SECONDS}) from error
