@@ -10,7 +10,7 @@ from django.conf import settings
 from leaderboard import rebuild, snapshots
 from leaderboard.boards import Board
 from leaderboard.live import messages, metrics
-from leaderboard.live.messages import EncodedPage, Key, Packet
+from leaderboard.live.messages import EncodedPage, Key
 from leaderboard.live.own_lines import OwnLines
 from leaderboard.live.viewer import Viewer
 from leaderboard.ranking import Lost, Page, Unavailable
@@ -69,11 +69,6 @@ class Feed:
             self._buckets[viewer.bucket].discard(viewer)
             self.own_lines.forget(viewer)
             metrics.CONNECTIONS.labels(viewer.kind).dec()
-
-    def tell(self, packet: Packet) -> None:
-        """Rare news for everyone who watches."""
-        for viewer in tuple(self.viewers):
-            viewer.reply(packet)
 
     def ping(self, second: int) -> None:
         """Pings a fifteenth of the viewers: all of them at once would be a burst for nothing."""

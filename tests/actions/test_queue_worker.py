@@ -61,7 +61,7 @@ def test_what_is_queued_is_paid(api: Api, alice: User, start: Start) -> None:
 def test_a_message_sent_five_times_pays_once(api: Api, alice: User, start: Start) -> None:
     work, last = queued(api, alice, fresh(alice)), queued(api, alice, fresh(alice))
     for each in (work, work, work, work, last):
-        queue.send(each.pk)
+        queue.send(each.pk, each.request_id)
     start()
     eventually(lambda: done(work) and done(last), "the worker is through with both")
     assert total(alice) == 100
