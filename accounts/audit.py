@@ -108,7 +108,9 @@ class Writer:
             self.arrived.clear()
             self.ended.wait(self.seconds)
             self.flush()
+            connection.close()  # refusals are rare, and connections are not many
         self.flush()  # what came while the last batch was written
+        connection.close()
 
     def flush(self) -> None:
         """Writes the lines of now in one statement. What PostgreSQL, being away, does not take is kept."""
@@ -132,8 +134,6 @@ class Writer:
             self.put_back(lines)
         except Exception:
             log.exception("audit_log_failed", lines=len(lines))
-        finally:
-            connection.close()  # refusals are rare, and connections are not many
 
     def put_back(self, lines: dict[Key, Line]) -> None:
         with self.lock:

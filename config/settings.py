@@ -328,7 +328,9 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Live scoreboard",
     "DESCRIPTION": (
         "Signed one-time actions in, a ranked live board out. "
-        "Unknown fields and unknown query parameters are refused with 400."
+        "Unknown fields and unknown query parameters are refused with 400. "
+        "Besides what is listed, any path may answer 405 (`method-not-allowed`: Method not allowed) "
+        "and 500 (`internal-error`: Something broke on this side)."
     ),
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
@@ -401,6 +403,7 @@ WHITENOISE_ALLOW_ALL_ORIGINS = False
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_I18N = False
+FORMAT_MODULE_PATH = "config.formats"
 USE_TZ = True
 
 # --- Logs ------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 from rest_framework.exceptions import ValidationError
 
-from api.problems import Problem, invalid_request
+from api.problems import invalid_request
 from api.query import parse
 from leaderboard import boards
 from leaderboard.boards import Board
@@ -37,10 +37,9 @@ class LiveRequest:
                 errors="strict",
                 max_num_fields=MAX_FIELDS,
             )
-        except ValueError as error:
-            raise Problem("invalid-request", "The query is not readable.") from error
-        try:
             asked = parse(LiveQuery, given)
+        except ValueError as error:
+            raise invalid_request(ValidationError({"query": ["Not readable."]})) from error
         except ValidationError as error:
             raise invalid_request(error) from error
         return boards.get(asked["board"]), asked["limit"]
