@@ -171,9 +171,20 @@ def row(key: Key, line: Line) -> tuple[object, ...]:
     )
 
 
+_writer: Writer | None = None
+
+
 def start() -> None:
     """Has this process keep the audit log from now on. Called once by each server process."""
-    refusals.set_recorder(Writer().record)
+    global _writer
+    _writer = Writer()
+    refusals.set_recorder(_writer.record)
+
+
+def stop() -> None:
+    """Writes what is left: for a process whose interpreter does not come to its own end."""
+    if _writer is not None:
+        _writer.close()
 
 
 def purge(chunk: int = 5000) -> int:

@@ -8,7 +8,8 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 
 from api import refusals
-from api.problems import UNAVAILABLE_RETRY_SECONDS, Problem, error_page, is_call, unavailable_response
+from api.error_pages import error_page, is_call
+from api.problems import UNAVAILABLE_RETRY_SECONDS, Problem, unavailable_response
 from api.request_ids import accept_or_make
 
 log = structlog.get_logger("api.request")

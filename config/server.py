@@ -6,6 +6,7 @@ in production, where nginx sends the pages to `web`, they are the `live` process
 """
 
 import argparse
+import asyncio
 import gc
 import logging
 import os
@@ -17,6 +18,7 @@ from contextlib import suppress
 import uvicorn
 from prometheus_client import multiprocess
 
+from accounts import audit
 from config.asgi import application  # isort: split  # first: it sets Django up
 from config.http_protocol import SiteHttp
 from leaderboard.live import messages
@@ -41,6 +43,14 @@ class SiteServer(uvicorn.Server):
             server.close()
         await hub().farewell()
         await super().shutdown(sockets)
+        await asyncio.to_thread(leave)
+
+
+def leave() -> None:
+    """Before the end: Uvicorn repeats the signal that stopped it, which ends the interpreter on the spot."""
+    audit.stop()
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        multiprocess.mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]  # its viewers are gone
 
 
 def configuration() -> uvicorn.Config:
@@ -83,12 +93,8 @@ def main() -> None:
     listener = socket.create_server(address, family=family, backlog=BACKLOG, reuse_port=options.shared)
     gc.collect()
     gc.freeze()  # what is loaded by now stays: the collector need not look at it again and again
-    try:
-        with suppress(KeyboardInterrupt):  # uvicorn raises it again once everything has ended in order
-            SiteServer(configuration()).run([listener])
-    finally:
-        if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-            multiprocess.mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]  # its viewers are gone
+    with suppress(KeyboardInterrupt):  # uvicorn raises it again once everything has ended in order
+        SiteServer(configuration()).run([listener])
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ SECRET_KEY = env.str("SECRET_KEY", DEVELOPMENT_SECRET)
 # Local addresses only until the operator says under which names the site is reached.
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-CSRF_FAILURE_VIEW = "api.problems.csrf_failure"
+CSRF_FAILURE_VIEW = "api.error_pages.csrf_failure"
 # How many reverse proxies in front append to X-Forwarded-For; 0 means none is believed.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
 
