@@ -1,4 +1,4 @@
-"""Failures outside REST framework: a problem document under /api/, a page elsewhere (Django's `handler404` and so on)."""
+"""Failures outside REST framework: a problem document under /api/, a page elsewhere. Django calls them by name."""
 
 from collections.abc import Mapping
 

@@ -14,11 +14,11 @@ import resource
 import socket
 import threading
 from contextlib import suppress
+from importlib import import_module
 
 import uvicorn
 from prometheus_client import multiprocess
 
-from accounts import audit
 from config.asgi import application  # isort: split  # first: it sets Django up
 from config.http_protocol import SiteHttp
 from leaderboard.live import messages
@@ -48,7 +48,7 @@ class SiteServer(uvicorn.Server):
 
 def leave() -> None:
     """Before the end: Uvicorn repeats the signal that stopped it, which ends the interpreter on the spot."""
-    audit.stop()
+    import_module("accounts.audit").stop()
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         multiprocess.mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]  # its viewers are gone
 
