@@ -17,6 +17,7 @@ from accounts import attempts
 from accounts.models import SignIn, User
 from accounts.serializers import allowed_password
 from api.client_address import client_address
+from api.problems import Problem, note
 
 RESET_SECONDS = 3600
 CONFIRM_SECONDS = 7 * 86_400
@@ -32,6 +33,7 @@ def prove(user: User, password: str, field: str, request: HttpRequest) -> None:
     """
     attempts.charge_attempt(user.username, client_address(request))
     if not user.check_password(password):
+        note(Problem("not-authenticated", "This is not the user's password.", reason="password", subject=user.pk))
         raise serializers.ValidationError({field: ["This is not your password."]})
 
 
@@ -54,7 +56,7 @@ def reset(token: str, new: str) -> User:
     """
     user = mailed_to(token, RESET, RESET_SECONDS)
     if user is None or not replaced(user, allowed(user, new)):
-        raise serializers.ValidationError({"token": [BAD_TOKEN]})
+        raise bad_token(user)
     confirmed(user)  # who has the token reads the mail
     return user
 
@@ -114,8 +116,14 @@ def confirm_email(token: str, user: User | None = None) -> None:
     """Keeps that the mail was read. Raises ValidationError for a token that is not good, or not `user`'s if given."""
     found = mailed_to(token, CONFIRM, CONFIRM_SECONDS)
     if found is None or (user is not None and found.pk != user.pk):
-        raise serializers.ValidationError({"token": [BAD_TOKEN]})
+        raise bad_token(found)
     confirmed(found)
+
+
+def bad_token(user: User | None) -> serializers.ValidationError:
+    """The refusal, noted. `user`: for whom the token was made, if that is known."""
+    note(Problem("not-authenticated", BAD_TOKEN, reason="mailed-token", subject=user.pk if user else None))
+    return serializers.ValidationError({"token": [BAD_TOKEN]})
 
 
 def confirmed(user: User) -> None:

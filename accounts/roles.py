@@ -28,6 +28,7 @@ ADMIN = MODERATOR | {
     "integrity.ban_player",
     "actions.change_queuedwork",
     "admin.view_logentry",
+    "accounts.view_auditlog",
 }
 PERMISSIONS: dict[str, frozenset[str]] = {
     User.Role.PLAYER: frozenset(),

@@ -26,6 +26,7 @@ from actions.models import QueuedWork
 from actions.submission import Submission
 from actions.tokens import Claims
 from api.problems import Problem
+from api.refusals import Caller
 from api.request_ids import current_request_id
 
 log = structlog.get_logger(__name__)
@@ -54,7 +55,7 @@ def accept(user_id: uuid.UUID, submissions: Sequence[Submission]) -> QueuedWork:
             accepted_at=Now(),
             sent_at=Now(),
         )
-    send(work.pk)
+    send(work.pk, work.request_id)
     return work
 
 
@@ -81,19 +82,23 @@ def stored(one: Submission) -> dict[str, Any]:
 
 def restored(work: QueuedWork, item: dict[str, Any]) -> Submission:
     """The submission that `stored` has kept."""
-    one = Submission(name=item["action_id"], request_id=work.request_id)
+    one = Submission(name=item["action_id"], request_id=work.request_id, caller=Caller(work.user_id))
     if "refusal" in item:
         one.refusal = Problem(**item["refusal"])
     else:
         claims = item["claims"]
         one.claims = Claims(**{**claims, "action_id": uuid.UUID(claims["action_id"]), "user_id": work.user_id})
+        one.action_type = one.claims.action_type
     return one
 
 
-def send(work_id: uuid.UUID) -> None:
-    """Hands one id to the broker; a broker that is away is logged, counted, and tried again by `resend`."""
+def send(work_id: uuid.UUID, request_id: str) -> None:
+    """Hands one id to the broker; a broker that is away is logged, counted, and tried again by `resend`.
+
+    The worker's log lines, whatever becomes of the work, carry the id of the request that was answered with 202.
+    """
     try:
-        broker.hand_over(TASK, str(work_id))
+        broker.hand_over(TASK, str(work_id), request_id=request_id)
         QUEUE_SENDS.labels("sent").inc()
     except broker.BrokerAway as error:
         QUEUE_SENDS.labels("failed").inc()
@@ -144,18 +149,18 @@ def replay(work: QueuedWork) -> bool:
         state=QueuedWork.State.QUEUED, attempts=0, finished_at=None, sent_at=Now()
     )
     if revived:
-        transaction.on_commit(lambda: send(work.pk))
+        transaction.on_commit(lambda: send(work.pk, work.request_id))
     return bool(revived)
 
 
 def resend(now: datetime | None = None) -> int:
     """Sends again what was accepted long ago and is still waiting: its message was lost, or the broker was away."""
     late = QueuedWork.objects.filter(state=QueuedWork.State.QUEUED, sent_at__lt=(now or Now()) - RESEND_AFTER)
-    ids = list(late.order_by("sent_at").values_list("pk", flat=True)[:RESEND_AT_ONCE])
-    QueuedWork.objects.filter(pk__in=ids).update(sent_at=now or Now())
-    for work_id in ids:
-        send(work_id)
-    return len(ids)
+    found = dict(late.order_by("sent_at").values_list("pk", "request_id")[:RESEND_AT_ONCE])
+    QueuedWork.objects.filter(pk__in=found).update(sent_at=now or Now())
+    for work_id, request_id in found.items():
+        send(work_id, request_id)
+    return len(found)
 
 
 def purge(now: datetime | None = None) -> int:

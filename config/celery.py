@@ -2,16 +2,32 @@
 
 import os
 from datetime import timedelta
+from importlib import import_module
+from typing import Any
 
-from celery import Celery
+from celery import Celery, Task
 from celery.schedules import crontab
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_init
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
+from api.request_ids import REQUEST_ID
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from actions import dead_letters  # after the line above: it reads the settings
 
-app = Celery("scoreboard")
+
+class RequestTask(Task):  # type: ignore[type-arg]  # not subscriptable at run time
+    """A task whose log lines carry the id of the request that asked for it, if one did."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        clear_contextvars()
+        if request_id := (self.request.headers or {}).get(REQUEST_ID):
+            bind_contextvars(**{REQUEST_ID: request_id})
+        return super().__call__(*arguments, **options)
+
+
+app = Celery("scoreboard", task_cls=RequestTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.conf.task_queues = dead_letters.QUEUES
@@ -54,12 +70,23 @@ app.conf.beat_schedule = {
         "schedule": timedelta(minutes=1),
         "options": {"expires": 60},
     },
+    "purge-audit-log": {
+        "task": "accounts.tasks.purge_audit_log",
+        "schedule": crontab(minute=37),
+        "options": {"expires": 1800},
+    },
     "purge-addresses": {
         "task": "accounts.tasks.purge_sign_up_addresses",
         "schedule": crontab(hour=4, minute=41),
         "options": {"expires": 3600},
     },
 }
+
+
+@worker_init.connect
+def keep_audit_log(**_: object) -> None:
+    """What queued work is refused is on record like what a request is."""
+    import_module("accounts.audit").start()  # once the apps are loaded
 
 
 @setup_logging.connect

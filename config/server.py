@@ -6,6 +6,7 @@ in production, where nginx sends the pages to `web`, they are the `live` process
 """
 
 import argparse
+import asyncio
 import gc
 import logging
 import os
@@ -13,6 +14,7 @@ import resource
 import socket
 import threading
 from contextlib import suppress
+from importlib import import_module
 
 import uvicorn
 from prometheus_client import multiprocess
@@ -41,6 +43,14 @@ class SiteServer(uvicorn.Server):
             server.close()
         await hub().farewell()
         await super().shutdown(sockets)
+        await asyncio.to_thread(leave)
+
+
+def leave() -> None:
+    """Before the end: Uvicorn repeats the signal that stopped it, which ends the interpreter on the spot."""
+    import_module("accounts.audit").stop()
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        multiprocess.mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]  # its viewers are gone
 
 
 def configuration() -> uvicorn.Config:
@@ -83,12 +93,8 @@ def main() -> None:
     listener = socket.create_server(address, family=family, backlog=BACKLOG, reuse_port=options.shared)
     gc.collect()
     gc.freeze()  # what is loaded by now stays: the collector need not look at it again and again
-    try:
-        with suppress(KeyboardInterrupt):  # uvicorn raises it again once everything has ended in order
-            SiteServer(configuration()).run([listener])
-    finally:
-        if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-            multiprocess.mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]  # its viewers are gone
+    with suppress(KeyboardInterrupt):  # uvicorn raises it again once everything has ended in order
+        SiteServer(configuration()).run([listener])
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ SECRET_KEY = env.str("SECRET_KEY", DEVELOPMENT_SECRET)
 # Local addresses only until the operator says under which names the site is reached.
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+CSRF_FAILURE_VIEW = "api.error_pages.csrf_failure"
 # How many reverse proxies in front append to X-Forwarded-For; 0 means none is believed.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
 
@@ -217,6 +218,9 @@ HASHES_WAITING = env.int("HASHES_WAITING", 4)
 ADMIN_OTP = env.bool("ADMIN_OTP", False)
 OTP_TOTP_ISSUER = "Live scoreboard"
 
+# Days after which a refusal leaves the audit log.
+AUDIT_DAYS = env.int("AUDIT_DAYS", 90)
+
 # Seconds that the clocks of two machines may differ: a token is judged by another one than made it.
 JWT_LEEWAY = 60
 SIMPLE_JWT = {
@@ -331,7 +335,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.negotiation.JSONOnly",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "api.openapi.ApiSchema",
     "DEFAULT_THROTTLE_CLASSES": ["api.throttles.LimitThrottle"],
     "EXCEPTION_HANDLER": "api.problems.exception_handler",
     "URL_FORMAT_OVERRIDE": None,
@@ -340,7 +344,12 @@ REST_FRAMEWORK = {
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Live scoreboard",
-    "DESCRIPTION": "Signed one-time actions in, a ranked live board out.",
+    "DESCRIPTION": (
+        "Signed one-time actions in, a ranked live board out. "
+        "Unknown fields and unknown query parameters are refused with 400. "
+        "Besides what is listed, any path may answer 405 (`method-not-allowed`: Method not allowed) "
+        "and 500 (`internal-error`: Something broke on this side)."
+    ),
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
@@ -412,6 +421,7 @@ WHITENOISE_ALLOW_ALL_ORIGINS = False
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_I18N = False
+FORMAT_MODULE_PATH = "config.formats"
 USE_TZ = True
 
 # --- Logs ------------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ urlpatterns = [
     path("metrics", metrics_view),
 ]
 
-handler400 = "api.problems.bad_request"
-handler403 = "api.problems.forbidden"
-handler404 = "api.problems.not_found"
-handler500 = "api.problems.server_error"
+handler400 = "api.error_pages.bad_request"
+handler403 = "api.error_pages.forbidden"
+handler404 = "api.error_pages.not_found"
+handler500 = "api.error_pages.server_error"

@@ -12,6 +12,8 @@ from django.urls import URLPattern, path, reverse
 
 from accounts.admin.records import ReadOnlyAdmin, user_link
 from accounts.models import User
+from api import problems
+from api.problems import Problem
 from integrity import decisions
 from integrity.findings import Detector
 from integrity.models import Flag
@@ -173,6 +175,8 @@ class FlagAdmin(ReadOnlyAdmin):
                 done = decisions.decide(flag.pk, measure, cast(User, request.user), note, shown=shown(request, flag))
                 messages.success(request, f"{done} ({flag.user.username})")
             except decisions.NotPossible as error:
+                said = f"Flag {flag.pk} does not allow this admin to {measure}."
+                problems.note(Problem("forbidden", said, reason="decision", subject=flag.user_id))
                 messages.warning(request, str(error))
 
     def in_reach(self, request: HttpRequest, selected: QuerySet[Flag]) -> list[Flag]:
@@ -181,6 +185,7 @@ class FlagAdmin(ReadOnlyAdmin):
         superuser = cast(User, request.user).is_superuser
         reachable = [flag for flag in flags if superuser or not flag.user.is_staff]
         if len(reachable) < len(flags):
+            problems.note(Problem("forbidden", "Only superusers act upon admins.", reason="permission"))
             messages.warning(request, "Flags of admins are left out: only superusers act upon them.")
         return reachable
 

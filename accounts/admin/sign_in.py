@@ -18,7 +18,7 @@ from accounts import second_factor
 from accounts.models import User
 from accounts.names import MAX_LENGTH
 from accounts.pages import PasswordField
-from api.problems import Problem
+from api.problems import Problem, note
 from api.throttles import charge_address
 
 TOGETHER = (
@@ -59,10 +59,18 @@ class AdminSignInForm(AdminAuthenticationForm):
             self.prove(self.user_cache)
         return cleaned
 
+    def confirm_login_allowed(self, user: Any) -> None:
+        try:
+            super().confirm_login_allowed(user)
+        except forms.ValidationError:
+            note(Problem("forbidden", "Only admins may enter the admin site.", reason="permission", subject=user.pk))
+            raise
+
     def prove(self, user: User) -> None:
         """The same answer for a wrong code as for a wrong password: a guesser must not learn which was right."""
         device = second_factor.prove(user, self.cleaned_data.get("code", ""))
         if device is None:
+            note(Problem("not-authenticated", "The code is wrong or spent.", reason="code", subject=user.pk))
             raise self.get_invalid_login_error()
         user.otp_device = device  # type: ignore[attr-defined]  # kept in the session by django_otp, when it is signed in to
 
@@ -71,10 +79,17 @@ django_login, django_has_permission = admin.site.login, admin.site.has_permissio
 
 
 def login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-    """Django's page; 429 with its headers, and not 200, when the attempt was not even looked at."""
+    """Django's page; 429 with its headers, and not 200, when the attempt was not even looked at.
+
+    A signed-in user who is no admin is led here from whichever page was asked for: a refusal, though it looks like an
+    offer to sign in.
+    """
+    if request.method == "GET" and request.user.is_authenticated and not request.user.is_staff:
+        note(Problem("forbidden", "Only admins may enter the admin site.", reason="permission"))
     response = django_login(request, extra_context)
     refusal: Problem | None = getattr(request, "refusal", None)
     if refusal:
+        note(refusal)
         response.status_code = refusal.status_code
         for name, value in refusal.headers.items():
             response[name] = value

@@ -70,11 +70,6 @@ class Feed:
             self.own_lines.forget(viewer)
             metrics.CONNECTIONS.labels(viewer.kind).dec()
 
-    def tell(self, packet: Packet) -> None:
-        """Rare news for everyone who watches."""
-        for viewer in tuple(self.viewers):
-            viewer.reply(packet)
-
     def ping(self, second: int) -> None:
         """Pings a fifteenth of the viewers: all of them at once would be a burst for nothing."""
         self._turn = second % PING_SECONDS

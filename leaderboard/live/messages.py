@@ -171,11 +171,6 @@ def error(code: str, detail: str) -> Packet:
     return Packet({"type": "error", "code": code, "detail": detail})
 
 
-def notice(board: str | None, code: str, detail: str) -> Packet:
-    """Rare news from an operator or a task; see `leaderboard.notifications`."""
-    return Packet({"type": "notice", "board": board, "code": code, "detail": detail})
-
-
 def retry() -> int:
     """Milliseconds until a viewer may come back."""
     return random.randint(*RETRY_MS)  # noqa: S311 (spreads load; nothing to guess)

@@ -76,12 +76,6 @@ class OwnLines:
             del self.players[user_id]
             self._unfollow(f"player.{user_id}")
 
-    def tell(self, user_id: str, packet: Packet) -> None:
-        """News for every page that this player has open here."""
-        player = self.players.get(user_id)
-        for viewer in tuple(player.viewers) if player else ():
-            viewer.reply(packet)
-
     def wake(self) -> None:
         """Have the lines read at the next opportunity, not only when their second is over."""
         self._wanted.set()

@@ -19,6 +19,7 @@ from django.urls import URLPattern, path, reverse
 from accounts.admin.records import actor
 from accounts.admin.users import UserAdmin
 from accounts.models import User
+from api.problems import Problem, note
 from scoreboard import adjustments
 from scoreboard.adjustments import MAX_PLAYERS, Change, Line, Plan
 from scoreboard.admin.adjust_form import AdjustForm, UserIds
@@ -70,6 +71,7 @@ class AdjustScores(UserAdmin):
         except ValidationError:
             players = []
         if not players:
+            note(Problem("forbidden", "None of these players can be adjusted by this admin.", reason="permission"))
             messages.error(request, "None of these players can be adjusted by you.")
             return HttpResponseRedirect(reverse("admin:accounts_user_changelist"))
         return self.page(request, "ask", {"title": "Adjust scores", "form": form, "players": players})
@@ -96,6 +98,7 @@ class AdjustScores(UserAdmin):
     def confirm(self, request: HttpRequest, sealed: str) -> HttpResponse:
         plan = unseal(sealed, actor(request).pk)
         if plan is None:
+            note(Problem("forbidden", "The preview has expired or is not this admin's.", reason="plan"))
             messages.error(request, "This preview has expired or is not yours. Nothing was changed; start again.")
             return HttpResponseRedirect(reverse("admin:accounts_user_changelist"))
         ids = [line.user_id for line in plan.lines]
@@ -177,4 +180,6 @@ def tell(request: HttpRequest, players: dict[uuid.UUID, User], outcomes: list[Ou
         messages.info(request, "This adjustment was recorded before; it was not recorded again.")
     for outcome in outcomes:
         if why := NOT_CHANGED.get(outcome.outcome):
+            kind = "forbidden" if outcome.outcome == "staff" else outcome.outcome
+            note(Problem(kind, f"Not changed: {why}.", subject=outcome.user_id))
             messages.warning(request, f"{players[outcome.user_id]}: not changed, {why}.")

@@ -97,7 +97,7 @@ class TestOnAPublicBoard:
     def test_the_query_string_may_not(self, live: Server) -> None:
         for query in (f"?token={token()}", f"?access_token={token()}", f"?jwt={token()}"):
             with viewer(live, query) as alice:
-                assert alice.opening()[0]["user_id"] is None
+                assert alice.next()["code"] == "invalid-request"
 
     @bad_tokens
     def test_a_bad_token_costs_nobody_the_view(self, live: Server, bad: str) -> None:
