@@ -1,11 +1,13 @@
 """`worker` and `beat`: what heals, compares and purges, outside every request."""
 
 import os
+import sys
 from datetime import timedelta
 
 from celery import Celery
 from celery.schedules import crontab
-from celery.signals import setup_logging
+from celery.signals import beat_init, setup_logging, worker_init
+from django.core.exceptions import ImproperlyConfigured
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -65,3 +67,15 @@ app.conf.beat_schedule = {
 @setup_logging.connect
 def keep_django_logging(**_: object) -> None:
     """Celery configures logging itself unless this signal has a receiver; ours is already set up."""
+
+
+@worker_init.connect
+@beat_init.connect
+def refuse_what_cannot_work(**_: object) -> None:
+    """Celery runs Django's checks and goes on whatever they find."""
+    from config import checks  # after the apps are loaded
+
+    try:
+        checks.enforce()
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))

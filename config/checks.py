@@ -9,6 +9,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from actions import token_keys
 from api import throttles
+from config import database
+from config.postgresql.base import REQUIRED
 
 
 @register()
@@ -43,6 +45,17 @@ def ranges(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
         Error(f"{name} is {getattr(settings, name)}; expected {low} to {high}.", id="scoreboard.E005")
         for name, (low, high) in bounds.items()
         if not low <= getattr(settings, name) <= high
+    ]
+
+
+@register()
+def session(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
+    """What the site sets for each session of PostgreSQL would replace what the operator has written."""
+    options = settings.DATABASES["default"]["OPTIONS"].get("options", "").lower().replace("-", "_")
+    return [
+        Error(f"DATABASE_URL sets {name} in its options; the site needs {value!r} and sets it.", id="scoreboard.E009")
+        for name, value in REQUIRED.items()
+        if name in options
     ]
 
 
@@ -106,6 +119,7 @@ def enforce() -> None:
 
     Servers load the application without `manage.py`, so Django itself would not run the checks for them.
     """
-    errors = [*secrets(None), *ranges(None), *queue(None), *limits(None), *watching(None)]
-    if errors:
-        raise ImproperlyConfigured("; ".join(str(error.msg) for error in errors))
+    errors = [*secrets(None), *ranges(None), *session(None), *queue(None), *limits(None), *watching(None)]
+    said = [str(error.msg) for error in errors] or [refusal for refusal in (database.refusal(),) if refusal]
+    if said:
+        raise ImproperlyConfigured("; ".join(said))

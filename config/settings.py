@@ -3,18 +3,23 @@
 The names and meanings are listed for operators in `.env.example` and docs/operations.md.
 """
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import environ
 from corsheaders.defaults import default_headers
+from django.core.exceptions import ImproperlyConfigured
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError
 from redis.retry import Retry
 
 env = environ.Env()
+# A value that begins with "$" is a value like any other; to `environ` it would be the name of another variable.
+env.ENVIRON = {name: value.replace("$", r"\$") for name, value in os.environ.items()}
+env.escape_proxy = True
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 # All local state (embedded servers' data, the generated secret, logs) lives below this folder.
@@ -95,20 +100,28 @@ TEMPLATES = [
 
 # --- PostgreSQL: the truth -------------------------------------------------------------------------
 
+database: dict[str, Any] = env.db_url("DATABASE_URL", "postgres://scoreboard@127.0.0.1:5432/scoreboard")
+if database.get("ENGINE") != "django.db.backends.postgresql":
+    raise ImproperlyConfigured("DATABASE_URL is not the address of a PostgreSQL; expected postgres://…")
 DATABASES: dict[str, dict[str, Any]] = {
-    "default": env.db_url("DATABASE_URL", "postgres://scoreboard@127.0.0.1:5432/scoreboard"),
+    "default": {
+        # One connection a worker thread, kept: opening one costs more than any statement here.
+        "CONN_MAX_AGE": env.int("DATABASE_CONN_MAX_AGE", 600),
+        "CONN_HEALTH_CHECKS": True,
+        **database,
+        "ENGINE": "config.postgresql",
+        # What DATABASE_URL says after its "?" beats these. Keepalives: a host that vanished does not close connections.
+        "OPTIONS": {
+            "connect_timeout": 3,
+            "application_name": "scoreboard",
+            "keepalives_idle": 15,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 15_000,
+            **database.get("OPTIONS", {}),
+        },
+    },
 }
-DATABASES["default"].update(
-    ENGINE="django.db.backends.postgresql",
-    # One connection a worker thread, kept: opening one costs more than any statement here.
-    CONN_MAX_AGE=env.int("DATABASE_CONN_MAX_AGE", 600),
-)
-DATABASES["default"].setdefault("OPTIONS", {}).update(
-    connect_timeout=3,
-    application_name="scoreboard",
-    # A request never waits longer than this for SQL; reconcile raises it for itself.
-    options="-c statement_timeout=10s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s",
-)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Redis: the read side, thrown away and rebuilt at will -----------------------------------------
