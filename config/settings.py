@@ -66,6 +66,7 @@ MIDDLEWARE = [
     "api.middleware.RequestIdMiddleware",
     "api.unread.UnreadBodyMiddleware",
     "api.middleware.UnavailableMiddleware",
+    "config.health.ProbeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "corsheaders.middleware.CorsMiddleware",  # above WhiteNoise: the element is loaded by pages of other origins
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -389,7 +390,6 @@ CONTENT_SECURITY_POLICY = {
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_ENGINE = "accounts.sessions"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"

@@ -163,7 +163,7 @@ def ready() -> bool:
     """Whether `/readyz` says that the site should get traffic."""
     connection = http.client.HTTPConnection(address.local(host()), port(), timeout=5)
     try:
-        connection.request("GET", "/readyz", headers={"Host": f"127.0.0.1:{port()}"})
+        connection.request("GET", "/readyz")
         return connection.getresponse().status == http.HTTPStatus.OK
     except (OSError, http.client.HTTPException):
         return False
