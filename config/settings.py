@@ -4,6 +4,7 @@ The names and meanings are listed for operators in `.env.example` and docs/opera
 """
 
 import os
+import ssl
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,14 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.str("REDIS_URL", "redis://127.0.0.1:6379/0")
 # Put before every key and channel, so that several sites (or test runs) can share one Redis.
 REDIS_KEY_PREFIX = env.str("REDIS_KEY_PREFIX", "")
+# Of a private authority that signed the servers' certificates; the system's own authorities do without.
+CA_FILE = env.str("CA_FILE", "")
+# rediss://: the certificate is verified, unless REDIS_URL itself says otherwise (?ssl_cert_reqs=none).
+REDIS_TLS: dict[str, Any] = (
+    {"ssl_cert_reqs": "required", "ssl_check_hostname": True, **({"ssl_ca_certs": CA_FILE} if CA_FILE else {})}
+    if REDIS_URL.startswith("rediss:")
+    else {}
+)
 # Seconds. Scoring must not hang because Redis does: a write without a rank beats a write that waits.
 REDIS_TIMEOUT = env.float("REDIS_TIMEOUT", 0.5)
 
@@ -148,6 +157,7 @@ CACHES = {
             "CONNECTION_POOL_KWARGS": {
                 "retry": Retry(NoBackoff(), 1, supported_errors=(ConnectionError,)),
                 "retry_on_timeout": False,
+                **REDIS_TLS,
             },
         },
     },
@@ -164,6 +174,7 @@ CHANNEL_LAYERS: dict[str, Any] = {
                     "socket_timeout": REDIS_TIMEOUT,
                     "socket_connect_timeout": REDIS_TIMEOUT,
                     "retry": AsyncRetry(NoBackoff(), 1),
+                    **REDIS_TLS,
                 }
             ],
             "prefix": f"{REDIS_KEY_PREFIX}channels",
@@ -182,6 +193,11 @@ def celery_url(url: str) -> str:
 
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or celery_url(REDIS_URL)
+# Both libraries would take any certificate.
+if CELERY_BROKER_URL.startswith("rediss:"):
+    CELERY_BROKER_USE_SSL = {"ssl_cert_reqs": "required", "ssl_check_hostname": True, "ssl_ca_certs": CA_FILE or None}
+elif CELERY_BROKER_URL.startswith("amqps:"):
+    CELERY_BROKER_USE_SSL = {"cert_reqs": ssl.CERT_REQUIRED, "ca_certs": CA_FILE or None, "server_hostname": None}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A Redis that refuses writes for a while (full disk, changed roles) is to be waited for, too: the worker would end.
 CELERY_BROKER_CHANNEL_ERROR_RETRY = True
