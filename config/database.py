@@ -8,7 +8,7 @@ from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 OLDEST = 15
-# Names that differ in capitals only are one name (accounts/models.py). tr_TR makes ı of I, C and POSIX leave Ö alone.
+# Names that differ in capitals only are one name (accounts/models.py). tr_TR has another small I, C leaves Ö as it is.
 CAPITALS, SMALL = "IÖЖΔ", "iöжδ"
 ASK = """
 SELECT current_setting('server_version_num')::int / 10000, current_setting('server_encoding'),
@@ -17,9 +17,7 @@ SELECT current_setting('server_version_num')::int / 10000, current_setting('serv
 
 
 @register(Tags.database)
-def suitable(
-    app_configs: Sequence[Any] | None, databases: Sequence[str] | None = None, **_: Any
-) -> list[CheckMessage]:
+def suitable(app_configs: Sequence[Any] | None, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """`manage.py migrate` asks every check of the database first."""
     found = refusal() if databases else None
     return [Error(found, id="scoreboard.E010")] if found else []
@@ -45,8 +43,8 @@ def refusal() -> str | None:
         return f"The database {name} has the encoding {encoding}; expected UTF8: CREATE DATABASE … ENCODING 'UTF8'."
     if small != SMALL:
         return (
-            f"The database {name} makes {small} of the capitals {CAPITALS}; expected {SMALL}, or two players could share "
-            "a name: CREATE DATABASE … TEMPLATE template0 LOCALE 'C.UTF-8'."
+            f"The database {name} makes {small} of the capitals {CAPITALS}; expected {SMALL}, or two players could "
+            "share a name: CREATE DATABASE … TEMPLATE template0 LOCALE 'C.UTF-8'."
         )
     if session == other_session:
         return (

@@ -1,4 +1,4 @@
-"""For operators' probes: `/healthz` says the process lives, `/readyz` whether it should get traffic, `/metrics` counts."""
+"""For probes: `/healthz` says the process lives, `/readyz` whether it should get traffic, `/metrics` counts."""
 
 from collections.abc import Callable
 

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(
-            (SQL / "redeem.sql").read_text(),
+            (SQL / "redeem.sql").read_text(encoding="utf-8"),
             "DROP FUNCTION action_redeem; DROP TYPE redeem_outcome; DROP FUNCTION action_tokens_see;",
         ),
     ]

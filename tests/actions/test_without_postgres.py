@@ -173,7 +173,11 @@ def writes(alice: User, body: dict[str, Any]) -> list[tuple[str, str, User | Non
     return [call for call in calls(alice, body) if call[0] == "POST" and call[1] not in UNCHANGED]
 
 
-UNCHANGED = {"/api/v1/auth/token", "/api/v1/auth/token/verify", "/api/v1/score/bonus"}  # refused before they would write
+UNCHANGED = {
+    "/api/v1/auth/token",
+    "/api/v1/auth/token/verify",
+    "/api/v1/score/bonus",
+}  # refused before they would write
 
 
 @contextmanager

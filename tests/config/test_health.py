@@ -25,7 +25,9 @@ def test_a_probe_asks_by_any_name_and_by_plain_http(board: Board, settings: Sett
     assert client.get("/").status_code == 400, "the control"
 
 
-def test_a_postgresql_that_takes_no_writes_is_said_to_be_read_only(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_postgresql_that_takes_no_writes_is_said_to_be_read_only(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
     options = {**connections.settings["default"]["OPTIONS"], "options": "-c default_transaction_read_only=on"}
     monkeypatch.setitem(connections.settings, "default", {**connections.settings["default"], "OPTIONS": options})
     answer = Client().get("/readyz")

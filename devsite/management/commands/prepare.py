@@ -1,4 +1,4 @@
-"""`manage.py prepare [--demo]`: the schema, and the demo's players and scores if asked for.
+"""`manage.py prepare [--demo]`: the schema, and the demo's players and scores if asked for; its passwords only then.
 
 One process for both: loading Django takes longer than either when there is nothing to do.
 """
@@ -10,12 +10,11 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from devsite.checks import older_database
+from devsite.players import documented
 
 
 class Command(BaseCommand):
-    help = (
-        "Migrates the database; refuses one that an earlier version made. With --demo, adds the demo to an empty one."
-    )
+    help = "Migrates the database; refuses one that an earlier version made. With --demo, adds the demo to an empty one; without, closes the demo's accounts."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--demo", action="store_true")
@@ -26,3 +25,9 @@ class Command(BaseCommand):
         call_command("migrate", interactive=False, verbosity=0)
         if demo:
             call_command("load_demo")
+            documented.switch_on()
+        elif closed := documented.switch_off():
+            self.stdout.write(
+                f"This database has the demo's accounts. The documented passwords of {', '.join(closed)} are off; DEMO=1 "
+                "brings them back."
+            )
