@@ -207,7 +207,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
     else {"confirm_publish": True}
 )
 # Before the names of queues, so that several sites (or test runs) can share one broker.
-QUEUE_PREFIX = env.str("QUEUE_PREFIX", REDIS_KEY_PREFIX)
+QUEUE_PREFIX = env.str("QUEUE_PREFIX") if "QUEUE_PREFIX" in os.environ else REDIS_KEY_PREFIX
 CELERY_TASK_DEFAULT_QUEUE = f"{QUEUE_PREFIX}celery"
 # Seconds before each retry of a queued redemption that failed; after the last one it is dead.
 QUEUE_RETRY_SECONDS = env.list("QUEUE_RETRY_SECONDS", cast=float, default=[1, 4, 9])

@@ -28,6 +28,6 @@ class Command(BaseCommand):
             documented.switch_on()
         elif closed := documented.switch_off():
             self.stdout.write(
-                f"This database has the demo's accounts. The documented passwords of {', '.join(closed)} are off; DEMO=1 "
-                "brings them back."
+                f"This database has the demo's accounts. The documented passwords of {', '.join(closed)} are off; "
+                "DEMO=1 brings them back."
             )
