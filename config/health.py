@@ -31,7 +31,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     parts = {"postgresql": postgresql(), "redis": redis()}
     if parts["postgresql"] == "unavailable":
         return JsonResponse({"status": "unavailable", **parts}, status=503, headers={"Retry-After": "2"})
-    # Ready all the same with a Redis that evicts: what it loses is rebuilt, and without this process the site would only
+    # Ready all the same with a Redis that evicts: what it loses is rebuilt; without this process the site would only
     # be smaller.
     advice = redis_memory.advice() if parts["redis"] == "ok" else None
     status = "ok" if set(parts.values()) == {"ok"} else "degraded"
