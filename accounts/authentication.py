@@ -1,4 +1,4 @@
-"""Who is asking: a Bearer JWT, for the site's own pages the Django session with CSRF, or a back end's X-API-Key.
+"""Who is asking: a Bearer JWT, for the site's own pages the Django session with CSRF, or a back end's API key.
 
 `Account…` classes load the user and see to the sign-in: a token of a disabled user, or of an ended sign-in, is refused
 at once. `StatelessJWTAuthentication` believes the token's claims without SQL: mint checks both inside the
@@ -21,6 +21,7 @@ from rest_framework_simplejwt.tokens import Token
 from accounts import api_keys
 from accounts.models import ApiKey, User
 from api.client_address import client_address
+from api.credentials import presented_key
 from api.problems import Problem, note
 from api.refusals import Caller
 from api.throttles import Charge, charge_address, hit, parse
@@ -123,10 +124,13 @@ class BackEnd:
 
 
 class ApiKeyAuthentication(BaseAuthentication):
-    """`X-API-Key` → BackEnd. Guesses are charged to their address; good keys to their own limit instead."""
+    """`Authorization: Bearer sb_…` or `X-API-Key` → BackEnd.
+
+    Guesses are charged to their address; good keys to their own limit instead.
+    """
 
     def authenticate(self, request: Request) -> tuple[BackEnd, ApiKey] | None:
-        text = request.headers.get("X-API-Key")
+        text = presented_key(request)
         if text is None:
             return None
         key = api_keys.find(text)

@@ -128,6 +128,11 @@ class User(AbstractUser):
     def __str__(self) -> str:
         return self.username
 
+    @property
+    def earns_nothing(self) -> bool:
+        """Staff: moderators, admins, superusers (whose role is admin). The ledger raises no total of theirs."""
+        return self.role != self.Role.PLAYER
+
     @classmethod
     def normalize_username(cls, username: str) -> str:
         """As it is: `validate_username` demands NFC. Django's NFKC would make another name of it than was asked for."""

@@ -9,7 +9,7 @@ from django.contrib.auth import login
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView, RedirectURLMixin
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
@@ -26,6 +26,11 @@ from api.problems import Problem, by_field, note
 from api.throttles import charge_address
 
 log = structlog.get_logger(__name__)
+
+
+def navigation(request: HttpRequest) -> dict[str, Any]:
+    """What every page needs to know of the accounts' part of the site."""
+    return {"sign_up_open": sign_up.is_open()}
 
 
 def signed_in(request: HttpRequest) -> User | None:
@@ -150,9 +155,11 @@ class SignUpPage(RedirectURLMixin, LimitedForm):
     policy = "sign-up"
     template_name = "accounts/sign_up.html"
     form_class = SignUpForm
-    next_page = "play"
+    next_page = "board"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not sign_up.is_open():
+            raise Http404
         if request.user.is_authenticated:
             return HttpResponseRedirect(self.get_success_url())
         return super().dispatch(request, *args, **kwargs)

@@ -17,6 +17,7 @@ ADMIN = MODERATOR | {
     "accounts.change_user",
     "scoreboard.view_userscore",
     "scoreboard.view_scorehistory",
+    "scoreboard.view_bonus",
     "actions.view_actiontype",
     "actions.add_actiontype",
     "actions.change_actiontype",

@@ -1,5 +1,6 @@
 """Signing up as a player."""
 
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
@@ -8,16 +9,25 @@ from rest_framework import serializers
 from accounts import addresses, mail
 from accounts.models import User
 from accounts.serializers import TAKEN
+from api.problems import Problem
 
 COLUMNS = {"users_username_key": "username", "users_skeleton_key": "skeleton", "users_email_key": "email"}
+
+
+def is_open() -> bool:
+    """SIGN_UP: whether a visitor may become a player here."""
+    return bool(settings.SIGN_UP == "open")
 
 
 def register(username: str, email: str, password: str, request: HttpRequest | None = None) -> User:
     """Creates a player and, when there is a mail server, asks the address to be confirmed.
 
-    Raises ValidationError when the name, or one that looks like it, or the e-mail address is taken, in any capitals.
+    Raises Problem forbidden while SIGN_UP is closed; ValidationError when the name, or one that looks like it, or the
+    e-mail address is taken, in any capitals.
     The unique indexes decide, not a look beforehand: two sign-ups for one name at one moment leave one player.
     """
+    if not is_open():
+        raise Problem("forbidden", "Sign-up is closed on this site.")
     hashed = make_password(password)  # before the transaction, which waits for no other hash
     user = User(username=username, email=User.objects.normalize_email(email), password=hashed)
     try:

@@ -50,7 +50,7 @@ class RegisterView(AnonymousView):
         summary="Sign up as a player",
         tags=["accounts"],
         request=RegisterSerializer,
-        responses={201: envelope(USER), **problems(400, 413, 429, 415, 503)},
+        responses={201: envelope(USER), **problems(400, 403, 413, 429, 415, 503)},
     )
     def post(self, request: Request) -> Response:
         user = sign_up.register(**parsed(RegisterSerializer, request.data), request=request._request)

@@ -1,15 +1,56 @@
 """What can be done for points, and the one-time tokens that prove it was done."""
 
 import uuid
+from datetime import timedelta
+from typing import TYPE_CHECKING, ClassVar
 
+from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q, QuerySet, Value
+from django.db.models.functions import Now
 
 from accounts.models import User
 
+if TYPE_CHECKING:
+    ManagerBase = models.Manager["ActionType"]
+else:
+    ManagerBase = models.Manager
+
 MAX_POINTS = 1_000_000
 MAX_LIFETIME = 24 * 3600
+LONGEST_KEPT = timedelta(days=2)  # a token that counts against no limit: a day after it has expired
+
+
+class Grant(models.TextChoices):
+    """Whose word a token is issued on."""
+
+    BACK_END = "back_end", "A back end"
+    SIGNER = "signer", "A separate signer"
+    PLAYER = "player", "The player"
+
+
+class ActionTypes(ManagerBase):
+    def working(self) -> "QuerySet[ActionType]":
+        """The types that are listed, minted and awarded: switched on, and approved if they can give much.
+
+        By `action_type_works` (sql/types.sql), which redemption asks, too.
+        """
+        return self.filter(works())
+
+    def waiting(self) -> "QuerySet[ActionType]":
+        """The types that are switched on and wait for a second person."""
+        return self.filter(enabled=True).exclude(works())
+
+
+def works() -> Func:
+    """Of the row of a query over `action_types` itself, not of one that joins it or has it in a subquery."""
+    return Func(
+        Value(settings.APPROVE_TYPE_POINTS),
+        function="action_type_works",
+        template='%(function)s("action_types", %(expressions)s)',
+        output_field=models.BooleanField(),
+    )
 
 
 class ActionType(models.Model):
@@ -21,6 +62,17 @@ class ActionType(models.Model):
         validators=[RegexValidator(r"^[A-Z][A-Z0-9_]*\Z", "Use capitals, digits and underscores.")],
     )
     title = models.CharField(max_length=100)
+    granted_by = models.CharField(
+        max_length=8,
+        choices=Grant,
+        default=Grant.BACK_END,
+        help_text=(
+            "A back end: your server says who has done it, with an API key; no player can. "
+            "A separate signer: a policy engine signs the tokens with a key of its own. "
+            "The player: anyone signed in gets the points for asking, and back ends may grant it too. Only for what is "
+            "worth having from anybody, and only with a cooldown or a minimum time."
+        ),
+    )
     points = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(MAX_POINTS)])
     token_lifetime = models.PositiveIntegerField(
         default=300,
@@ -28,16 +80,17 @@ class ActionType(models.Model):
         help_text="Seconds a token can be redeemed.",
     )
     min_seconds = models.PositiveIntegerField(
-        default=0, help_text="Seconds an honest player needs at least between minting and redeeming."
+        default=0,
+        help_text="Seconds between minting and redeeming, at least, of a token that the player asked for.",
     )
     max_per_hour = models.PositiveIntegerField(
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
-        help_text="Tokens a player can mint of this type in an hour; empty: the site's LIMIT_ACTIONS alone.",
+        help_text="Tokens a player can ask for of this type in an hour; empty: the site's LIMIT_ACTIONS alone.",
     )
     cooldown = models.PositiveIntegerField(
-        default=0, help_text="Seconds a player waits between two tokens of this type."
+        default=0, help_text="Seconds between two tokens of this type that one player asks for; 86400 is once a day."
     )
     min_points = models.PositiveIntegerField(
         null=True, blank=True, help_text="The least a trusted back end or signer may award; empty: exactly `points`."
@@ -46,6 +99,20 @@ class ActionType(models.Model):
         null=True, blank=True, help_text="The most a trusted back end or signer may award; empty: exactly `points`."
     )
     enabled = models.BooleanField(default=True)
+    approved_points = models.PositiveIntegerField(
+        default=0, editable=False, help_text="The most points of this type that a second person has approved."
+    )
+    proposed_by = models.ForeignKey(
+        User,
+        models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="+",
+        db_index=False,
+        help_text="Who last set what it can give.",
+    )
+
+    objects: ClassVar[ActionTypes] = ActionTypes()
 
     class Meta:
         db_table = "action_types"
@@ -67,14 +134,24 @@ class ActionType(models.Model):
                 name="action_types_redeemable",
                 violation_error_message="A token must live longer than the action takes.",
             ),
+            models.CheckConstraint(
+                condition=~Q(granted_by=Grant.PLAYER) | Q(cooldown__gt=0) | Q(min_seconds__gt=0),
+                name="action_types_player_bounds",
+                violation_error_message="What players grant themselves needs a cooldown or a minimum time.",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.slug
 
+    @property
+    def most(self) -> int:
+        """The most points that one action of this type gives."""
+        return max(self.points, self.max_points or 0)
+
 
 class ActionToken(models.Model):
-    """What is spent: a signature alone never scores. Deleted some time after it has expired.
+    """What is spent: a signature alone never scores. Deleted once it has expired and counts against no limit any more.
 
     The points and the type are those of the moment of minting; a later change of the catalogue does not touch them.
     Neither user nor type is a foreign key in SQL: the mint statement reads both rows, and a key-share lock on
@@ -89,11 +166,21 @@ class ActionToken(models.Model):
     not_before = models.DateTimeField(help_text="Sooner than this no honest player is done.")
     expires_at = models.DateTimeField()
     redeemed_at = models.DateTimeField(null=True)
-    issued_by = models.UUIDField(null=True, help_text="The API key that asked for it; empty: the player.")
+    granted_by = models.CharField(
+        max_length=8, choices=Grant, db_default=Grant.BACK_END, help_text="Whose word it was issued on."
+    )
+    issued_by = models.UUIDField(null=True, help_text="The API key that asked for it.")
+    purge_after = models.DateTimeField(db_default=Now() + LONGEST_KEPT)
 
     class Meta:
         db_table = "action_tokens"
-        indexes = [models.Index(fields=["expires_at"], name="action_tokens_expires")]
+        indexes = [
+            models.Index(fields=["purge_after"], name="action_tokens_purge"),
+            # What a player granted themselves lately: the limits of action_mint.
+            models.Index(
+                fields=["user", "issued_at"], condition=Q(granted_by=Grant.PLAYER), name="action_tokens_own_grants"
+            ),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)

@@ -12,6 +12,7 @@ problems.declare(
         "already-redeemed": (409, "The action token is already redeemed"),
         "token-expired": (410, "The action token has expired"),
         "too-early": (425, "Redeemed too early"),
+        "not-yours-to-grant": (403, "This action type is not yours to grant"),
     }
 )
 

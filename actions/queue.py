@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
@@ -32,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 TASK = "actions.tasks.redeem_queued"
 SEE = """
-SELECT action_tokens_see(%s::uuid[], %s::uuid[], %s::text[], %s::bigint[], %s::timestamptz[], %s::timestamptz[])
+SELECT action_tokens_see(%s::uuid[], %s::uuid[], %s::text[], %s::bigint[], %s::timestamptz[], %s::timestamptz[], %s)
 """
 RESEND_AFTER = timedelta(seconds=60)  # longer than three quick retries take
 KEPT = timedelta(days=7)  # how long a finished row answers at its status URL
@@ -62,7 +63,7 @@ def see(claims: Sequence[Claims]) -> None:
     """Makes the rows of a separate signer's tokens that are met for the first time."""
     if claims:
         with connection.cursor() as cursor:
-            cursor.execute(SEE, redemption.columns(claims))
+            cursor.execute(SEE, [*redemption.columns(claims), settings.APPROVE_TYPE_POINTS])
 
 
 def stored(one: Submission) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from actions.models import MAX_POINTS
+from actions.models import MAX_POINTS, Grant
 from api.fields import StrictInteger, StrictSerializer, StrictText, StrictUUID, UnixTime
 
 
@@ -32,6 +32,10 @@ class ActionTypeSerializer(serializers.Serializer[object]):
     token_lifetime = serializers.IntegerField(help_text="Seconds.")
     min_seconds = serializers.IntegerField(help_text="Seconds between minting and redeeming, at least.")
     max_per_hour = serializers.IntegerField(allow_null=True, help_text="Null: only the site's own limit applies.")
+    cooldown = serializers.IntegerField(help_text="Seconds between two tokens that one player asks for, at least.")
+    granted_by = serializers.ChoiceField(
+        choices=Grant.values, help_text="Only of the type `player` a player gets a token for asking."
+    )
 
 
 class MintedSerializer(serializers.Serializer[object]):

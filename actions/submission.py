@@ -12,6 +12,7 @@ from actions import tokens
 from api.problems import Problem, note
 from api.refusals import Caller, current_caller
 from api.request_ids import current_request_id
+from scoreboard import ledger
 from scoreboard.metrics import SCORE_INCREMENT_FAILURES, SCORE_INCREMENTS
 from scoreboard.standing import Standing, standing_or_none
 
@@ -57,6 +58,8 @@ class Submission:
             seconds = max(1, -int(-(wait_seconds or 1) // 1))
             sentence = f"This action takes longer; redeem in {seconds} s."
             self.refuse(Problem(outcome, sentence, headers={"Retry-After": str(seconds)}))
+        elif outcome == "staff":
+            self.refuse(ledger.staff_earn_nothing())
         elif outcome in REFUSALS:
             self.refuse(Problem(outcome, REFUSALS[outcome]))
         elif outcome == "unknown" and self.claims and self.claims.expires_at <= datetime.now(UTC).timestamp():

@@ -13,8 +13,9 @@ from actions import queue
 
 log = structlog.get_logger(__name__)
 
-# Kept a day after expiry: a late repeat still meets its row. After that the history answers for it. Kept as long as
-# queued work is to spend it, waiting or dead: the row is what a promise is paid from.
+# `purge_after` is a day after expiry, so that a late repeat still meets its row (later the history answers for it), or
+# when the token counts against no limit any more. Kept as long as queued work is to spend it, waiting or dead: the row
+# is what a promise is paid from.
 PURGE = """
 WITH promised AS MATERIALIZED (
     SELECT (item->'claims'->>'action_id')::uuid AS id
@@ -23,15 +24,15 @@ WITH promised AS MATERIALIZED (
 )
 DELETE FROM action_tokens
  WHERE id IN (SELECT t.id FROM action_tokens t
-               WHERE t.expires_at < now() - interval '1 day'
+               WHERE t.purge_after < now()
                  AND NOT EXISTS (SELECT 1 FROM promised p WHERE p.id = t.id)
-               ORDER BY t.expires_at LIMIT %s FOR UPDATE SKIP LOCKED)
+               ORDER BY t.purge_after LIMIT %s FOR UPDATE SKIP LOCKED)
 """
 
 
 @shared_task(name="actions.tasks.purge_tokens")
 def purge_tokens(chunk: int = 5000) -> int:
-    """Deletes tokens that expired more than a day ago, in short transactions; returns how many."""
+    """Deletes tokens that nothing asks for any more, in short transactions; returns how many."""
     purged, last = 0, chunk
     while last == chunk:
         with connection.cursor() as cursor:

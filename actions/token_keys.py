@@ -11,9 +11,8 @@ from functools import lru_cache
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from django.conf import settings
 
-from api.problems import Problem
-
 KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,32}")
+DERIVED = "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +26,8 @@ class SigningKey:
 
 
 def signing_key() -> SigningKey:
-    """The first configured key that can sign; raises Problem 403 when all are public keys of separate signers."""
-    for key in keys().values():
-        if key.signing is not None:
-            return key
-    raise Problem("forbidden", "This server issues no tokens: a separate signer does.")
+    """The first key that can sign."""
+    return next(key for key in keys().values() if key.signing is not None)
 
 
 def keys() -> dict[str, SigningKey]:
@@ -41,14 +37,11 @@ def keys() -> dict[str, SigningKey]:
 
 @lru_cache(maxsize=8)
 def parse_keys(specifications: tuple[str, ...], secret: str) -> dict[str, SigningKey]:
-    """Keys from "kid:algorithm:base64" items; without any, one HS256 key derived from SECRET_KEY.
+    """Keys from "kid:algorithm:base64" items; without any that signs, also an HS256 key derived from SECRET_KEY.
 
     Algorithms: HS256 (32 bytes or more), EdDSA (a 32-byte private seed), EdDSA-public (a 32-byte public key).
     Raises ValueError that names the faulty item and never its key.
     """
-    if not specifications:
-        derived = hmac.digest(secret.encode(), b"scoreboard action token key 1", hashlib.sha256)
-        return {"default": SigningKey("default", "HS256", derived, derived)}
     parsed: dict[str, SigningKey] = {}
     for number, item in enumerate(specifications, start=1):
         kid, _, rest = item.partition(":")
@@ -59,6 +52,11 @@ def parse_keys(specifications: tuple[str, ...], secret: str) -> dict[str, Signin
         if kid in parsed:
             raise ValueError(f"ACTION_TOKEN_KEYS: key id {kid!r} is used twice")
         parsed[kid] = parse_key(kid, algorithm, encoded)
+    if all(key.signing is None for key in parsed.values()):
+        if DERIVED in parsed:
+            raise ValueError(f"ACTION_TOKEN_KEYS: {DERIVED!r} is the id of the key that this server makes itself")
+        derived = hmac.digest(secret.encode(), b"scoreboard action token key 1", hashlib.sha256)
+        parsed[DERIVED] = SigningKey(DERIVED, "HS256", derived, derived)
     return parsed
 
 

@@ -15,10 +15,10 @@ from django.conf import settings
 from django.db import connection
 from rest_framework.exceptions import ValidationError
 
-from accounts.models import SignIn, User
-from actions import allowances, catalog, token_keys
-from actions.models import ActionToken, ActionType
+from actions import token_keys
+from actions.models import Grant
 from api.problems import Problem
+from api.throttles import allowance, used_up
 
 MAX_TOKEN_LENGTH = 2048  # characters; ours have about 350
 # Python's base64 decoder skips what it does not know: without this, one token would have many spellings.
@@ -26,17 +26,9 @@ COMPACT_JWS = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 MAX_CLAIM = 2**37  # as a time, the year 6325: later ones are no datetime, and no honest signer's
 CLAIMS = ("jti", "sub", "act", "pts", "iat", "exp", "aud")
 
-# The points are read here and now, never from a cache; those a back end asks for must lie inside the type's bounds.
 MINT = """
-INSERT INTO action_tokens (id, user_id, action_type, points, issued_at, not_before, expires_at, issued_by)
-SELECT %(id)s, u.id, a.slug, coalesce(%(points)s, a.points), now(), now() + make_interval(secs => a.min_seconds),
-       now() + make_interval(secs => a.token_lifetime), %(issued_by)s
-  FROM users u, action_types a
- WHERE u.id = %(user)s AND u.is_active AND a.slug = %(action_type)s AND a.enabled
-   AND (%(sign_in)s::uuid IS NULL
-        OR EXISTS (SELECT FROM sign_ins s WHERE s.id = %(sign_in)s AND s.user_id = u.id AND s.ended_at IS NULL))
-   AND coalesce(%(points)s, a.points) BETWEEN coalesce(a.min_points, a.points) AND coalesce(a.max_points, a.points)
-RETURNING points, issued_at, expires_at
+SELECT outcome, points, issued_at, expires_at, policy, amount, seconds, wait_seconds
+  FROM action_mint(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 
 
@@ -66,71 +58,69 @@ class Claims:
 
 
 def mint(
+    user_id: uuid.UUID, action_type: str, *, points: int | None = None, issued_by: uuid.UUID | None = None
+) -> Minted:
+    """Issues a token on the word of a trusted back end: its row, then its signature.
+
+    `points`, inside the type's bounds; None: the catalogue's. `issued_by`: the API key.
+    Raises Problem: 404 no such user or type, 403 not-yours-to-grant (a separate signer's type) or forbidden (staff);
+    ValidationError for points outside the bounds.
+    """
+    return issue(user_id, action_type, Grant.BACK_END, points=points, issued_by=issued_by)
+
+
+def mint_own(user_id: uuid.UUID, action_type: str, *, sign_in: uuid.UUID | None = None) -> Minted:
+    """Issues a token to a player who asks for it, within the limits of the type and of LIMIT_ACTIONS.
+
+    `sign_in`: of the JWT, which must go on.
+    Raises Problem: 401 unknown or disabled user or ended sign-in, 403 not-yours-to-grant or forbidden (staff), 404 no
+    such type, 429 a limit is used up.
+    """
+    return issue(user_id, action_type, Grant.PLAYER, sign_in=sign_in)
+
+
+def issue(
     user_id: uuid.UUID,
     action_type: str,
+    granted_by: Grant,
     *,
     points: int | None = None,
     issued_by: uuid.UUID | None = None,
     sign_in: uuid.UUID | None = None,
 ) -> Minted:
-    """Inserts the token's row, charges the player's allowance and signs the token.
-
-    In this order, because the statement knows whether the caller may mint at all: a JWT of a sign-in that has ended
-    must not use up its owner's allowance. A row whose token was never signed is worth nothing, and is taken away again.
-
-    `points` and `issued_by` (an API key) are a trusted back end's; players get the catalogue's points. `sign_in` is
-    a JWT's: it must go on.
-    Raises Problem: 401 unknown or disabled user (404 for a back end) or ended sign-in, 403 if only a separate signer
-    issues tokens, 404 no such type, 429 allowance used up; ValidationError for points outside the type's bounds.
-    """
-    token_keys.signing_key()
-    charged = catalog.find(action_type)
+    """The token, if action_mint (sql/mint.sql) has written its row."""
     action_id = uuid.uuid4()
-    asked: dict[str, Any] = {
-        "id": action_id,
-        "user": user_id,
-        "action_type": action_type,
-        "points": points,
-        "issued_by": issued_by,
-        "sign_in": sign_in,
-    }
+    most, seconds = allowance("actions") or (None, None)
+    limits = (most, seconds, settings.APPROVE_TYPE_POINTS)
     with connection.cursor() as cursor:
-        cursor.execute(MINT, asked)
-        row = cursor.fetchone()
-    if row is None:
-        raise refusal(user_id, action_type, points, issued_by, sign_in)
-    try:
-        allowances.charge_mint(user_id, charged)
-    except Problem:
-        ActionToken.objects.filter(pk=action_id).delete()
-        raise
-    points, issued_at, expires_at = row
+        cursor.execute(MINT, [action_id, user_id, action_type, points, granted_by, issued_by, sign_in, *limits])
+        outcome, minted_points, issued_at, expires_at, *limit = cursor.fetchone()
+    if outcome == "rate-limited":
+        raise used_up(*limit)
+    if outcome == "points-out-of-bounds":
+        raise ValidationError({"points": ["Outside the bounds of this action type."]})
+    if outcome != "minted":
+        kind, sentence = REFUSALS[outcome]
+        if kind == "not-authenticated" and granted_by == Grant.BACK_END:
+            raise Problem("not-found", "There is no such active user.")
+        raise Problem(kind, sentence)
     return Minted(
         action_id=action_id,
         action_type=action_type,
-        points=points,
-        action_token=sign(action_id, user_id, action_type, points, issued_at, expires_at),
+        points=minted_points,
+        action_token=sign(action_id, user_id, action_type, minted_points, issued_at, expires_at),
         issued_at=issued_at,
         expires_at=expires_at,
     )
 
 
-def refusal(
-    user_id: uuid.UUID, action_type: str, points: int | None, issued_by: uuid.UUID | None, sign_in: uuid.UUID | None
-) -> Problem | ValidationError:
-    """Why the mint statement found nothing to insert."""
-    user = User.objects.filter(pk=user_id, is_active=True).first()
-    if user is None:
-        if issued_by:
-            return Problem("not-found", "There is no such active user.")
-        return Problem("not-authenticated", "The user is disabled or gone.")
-    if sign_in is not None and not SignIn.objects.filter(pk=sign_in, user=user, ended_at=None).exists():
-        return Problem("not-authenticated", "The sign-in has ended; sign in again.")
-    if points is not None and ActionType.objects.filter(slug=action_type, enabled=True).exists():
-        return ValidationError({"points": ["Outside the bounds of this action type."]})
-    if not ActionType.objects.filter(slug=action_type, enabled=True).exists():
-        return Problem("not-found", "There is no such action type.")
-    return Problem("unavailable", "The catalogue is changing; try again.", headers={"Retry-After": "1"})
+REFUSALS = {
+    "not-authenticated": ("not-authenticated", "The user is disabled or gone."),
+    "sign-in-ended": ("not-authenticated", "The sign-in has ended; sign in again."),
+    "unknown-type": ("not-found", "There is no such action type."),
+    "not-yours-to-grant": ("not-yours-to-grant", "This action type is granted by others: `granted_by` says by whom."),
+    "staff": ("forbidden", "Moderators and admins earn no points."),
+}
 
 
 def sign(

@@ -76,7 +76,7 @@ class ActionTypesView(ApiView):
         responses={200: envelope(ActionTypeSerializer(many=True)), **problems(429, 503)},
     )
     def get(self, request: Request) -> Response:
-        return ok(ActionTypeSerializer(ActionType.objects.filter(enabled=True), many=True).data)
+        return ok(ActionTypeSerializer(ActionType.objects.working(), many=True).data)
 
 
 class MintView(PlayerView):
@@ -87,7 +87,10 @@ class MintView(PlayerView):
         operation_id="mint_action_token",
         auth=cast(Any, [*AUTH, {"apiKey": []}]),
         summary="Get a signed one-time token for an action",
-        description="Players send `action_type`; back ends with an API key also `user_id` and, if they like, `points`.",
+        description=(
+            "Players send `action_type`, one that is `granted_by` the player. Back ends with an API key also send "
+            "`user_id` and, if they like, `points`."
+        ),
         tags=["actions"],
         request=PolymorphicProxySerializer(
             "AnyMint", [MintSerializer, BackEndMintSerializer], resource_type_field_name=None
@@ -102,7 +105,7 @@ class MintView(PlayerView):
         caller = self.caller(request)
         # The session was looked at; of a JWT the statement has to see to it.
         sign_in = caller.sign_in if isinstance(caller, StatelessUser) else None
-        minted = tokens.mint(caller.id, body.validated_data["action_type"], sign_in=sign_in)
+        minted = tokens.mint_own(caller.id, body.validated_data["action_type"], sign_in=sign_in)
         return ok(asdict(minted), status=201)
 
     @staticmethod

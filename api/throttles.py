@@ -64,12 +64,17 @@ def charge(policy: str, *who: str) -> Charge | None:
     return Charge(policy, item, who) if item else None
 
 
+def allowance(policy: str) -> tuple[int, int] | None:
+    """(most, seconds) of a policy that the database counts; None when it is off."""
+    item = parse(settings.LIMITS[policy])
+    return (item.amount, item.get_expiry()) if item else None
+
+
 def hit(*charges: Charge | None) -> None:
     """Charges each allowance in turn; raises Problem rate-limited at the first that is used up."""
     for one in charges:
         if one and (reset := take(one)) is not None:
-            LIMITED.labels(one.policy).inc()
-            raise refusal(one, reset)
+            raise used_up(one.policy, one.item.amount, one.item.get_expiry(), reset - time.time())
 
 
 def take(one: Charge) -> float | None:
@@ -96,17 +101,17 @@ def take_from(limiter: MovingWindowRateLimiter, one: Charge) -> float | None:
     return None
 
 
-def refusal(one: Charge, reset: float) -> Problem:
-    """429 that says when to come back: draft-ietf-httpapi-ratelimit-headers and RFC 9110 section 10.2.3."""
-    wait = max(1, math.ceil(reset - time.time()))
-    window = one.item.get_expiry()
+def used_up(policy: str, most: int, seconds: int, wait_seconds: float) -> Problem:
+    """429 that says when to come back: draft-ietf-httpapi-ratelimit-headers and RFC 9110 section 10.2.3. Counted."""
+    LIMITED.labels(policy).inc()
+    wait = max(1, math.ceil(wait_seconds))
     return Problem(
         "rate-limited",
-        f"At most {one.item.amount} in {window} s ({one.policy}); try again in {wait} s.",
+        f"At most {most} in {seconds} s ({policy}); try again in {wait} s.",
         headers={
             "Retry-After": str(wait),
-            "RateLimit-Policy": f'"{one.policy}";q={one.item.amount};w={window}',
-            "RateLimit": f'"{one.policy}";r=0;t={wait}',
+            "RateLimit-Policy": f'"{policy}";q={most};w={seconds}',
+            "RateLimit": f'"{policy}";r=0;t={wait}',
         },
     )
 

@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from api.credentials import presented_key
 from api.query import Query, parse
 from api.throttles import charge_address
 
@@ -26,7 +27,7 @@ class ApiView(APIView):
     accepts_api_keys = False
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        if not (self.accepts_api_keys and "X-API-Key" in request.headers):
+        if not (self.accepts_api_keys and presented_key(request) is not None):
             charge_address(request._request, self.limits)
         super().initial(request, *args, **kwargs)
         self.asked = parse(self.query, dict(request.query_params.lists()))

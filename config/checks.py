@@ -8,7 +8,9 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
 from actions import token_keys
+from actions.models import MAX_POINTS
 from api import throttles
+from scoreboard.models import MAX_TOTAL
 
 
 @register()
@@ -39,12 +41,22 @@ def ranges(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
         "AUDIT_DAYS": (1, 3650),
         "HASHES_AT_ONCE": (1, 64),
         "HASHES_WAITING": (0, 1000),
+        "APPROVE_TYPE_POINTS": (0, MAX_POINTS),
+        "BONUS_DAILY": (0, MAX_TOTAL),
     }
     return [
         Error(f"{name} is {getattr(settings, name)}; expected {low} to {high}.", id="scoreboard.E005")
         for name, (low, high) in bounds.items()
         if not low <= getattr(settings, name) <= high
     ]
+
+
+@register()
+def sign_up(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
+    """A word that is neither would leave the door in a state that the operator did not mean."""
+    if settings.SIGN_UP in ("open", "closed"):
+        return []
+    return [Error(f"SIGN_UP is {settings.SIGN_UP!r}; expected open or closed.", id="scoreboard.E013")]
 
 
 @register()
@@ -81,6 +93,9 @@ def watching(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
         "tireless_hours": (0, 24),
         "outlier_players": (10, 1_000_000),
         "address_days": (1, settings.WATCH["address_retention_days"]),
+        "bonus_points": (0, MAX_TOTAL),
+        "bonus_share": (0.1, 1),
+        "bonus_days": (1, 365),
         "hours": (1, 168),
         "players_per_run": (1, 100_000),
     }
@@ -91,6 +106,7 @@ def watching(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
         "outlier_z": 2,
         "address_accounts": 3,
         "address_crowd": 3,
+        "bonus_times": 2,
     }
     wrong = [
         (name, f"{low} to {high}") for name, (low, high) in bounds.items() if not low <= settings.WATCH[name] <= high

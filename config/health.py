@@ -4,6 +4,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db import Error as DatabaseError
 from django.http import HttpRequest, JsonResponse
 
+from config import redis_memory
 from leaderboard import ranking
 
 
@@ -16,7 +17,11 @@ def readyz(request: HttpRequest) -> JsonResponse:
     parts = {"postgresql": postgresql(), "redis": redis()}
     if parts["postgresql"] != "ok":
         return JsonResponse({"status": "unavailable", **parts}, status=503, headers={"Retry-After": "2"})
-    return JsonResponse({"status": "ok" if parts["redis"] == "ok" else "degraded", **parts})
+    if parts["redis"] != "ok":
+        return JsonResponse({"status": "degraded", **parts})
+    # Ready all the same: what is evicted is rebuilt, and without this process the site would only be smaller.
+    advice = redis_memory.advice()
+    return JsonResponse({"status": "ok", **parts, **({"warnings": [advice]} if advice else {})})
 
 
 def postgresql() -> str:

@@ -1,6 +1,6 @@
 """``python -m config.server [--host HOST] [--port PORT] [--shared]``: the whole site under Uvicorn, one process.
 
-Pages, API and admin (`config.wsgi_adapter`) and the live side on one port, with connections the hub can write to
+Pages, API and admin (`api.wsgi_adapter`) and the live side on one port, with connections the hub can write to
 directly and an end on which every viewer is told to come back. `make run` starts one for each core on one shared port;
 in production, where nginx sends the pages to `web`, they are the `live` processes, each on a port of its own.
 """
@@ -20,8 +20,8 @@ import uvicorn
 from prometheus_client import multiprocess
 
 from config.asgi import application  # isort: split  # first: it sets Django up
-from config.http_protocol import SiteHttp
 from leaderboard.live import messages
+from leaderboard.live.http_protocol import SiteHttp
 from leaderboard.live.hub import hub
 from leaderboard.live.protocols import LiveWebSocket
 

@@ -89,6 +89,8 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "accounts.pages.navigation",
+                "actions.pages.navigation",
             ],
         },
     },
@@ -195,7 +197,7 @@ CELERY_TIMEZONE = "UTC"
 
 AUTH_USER_MODEL = "accounts.User"
 LOGIN_URL = "sign-in"
-LOGIN_REDIRECT_URL = "play"
+LOGIN_REDIRECT_URL = "board"
 LOGOUT_REDIRECT_URL = "board"
 AUTHENTICATION_BACKENDS = ["accounts.backends.PasswordBackend", "accounts.roles.RoleBackend"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -242,6 +244,9 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("EMAIL_FROM", "Live scoreboard <scor
 # Where the links in mails lead, such as https://scores.example.org. Unset: to the host that was asked.
 SITE_URL = env.str("SITE_URL", "")
 
+# Whether strangers may sign up here as players: "open" or "closed".
+SIGN_UP = env.str("SIGN_UP", "closed")
+
 # --- Actions ---------------------------------------------------------------------------------------
 
 # "kid:algorithm:base64 key" items; the first one signs, all verify. Empty: one key derived from SECRET_KEY.
@@ -251,6 +256,13 @@ ACTION_TOKEN_AUDIENCE = env.str("ACTION_TOKEN_AUDIENCE", "scoreboard:action")
 ACTION_GROUP_COMMIT = env.bool("ACTION_GROUP_COMMIT", True)
 # Seconds the `timestamp` of a redemption may differ from the server's clock.
 ACTION_TIMESTAMP_WINDOW = env.int("ACTION_TIMESTAMP_WINDOW", 300)
+
+# --- Authority: what one person decides alone, in points ----------------------------------------------
+
+# An action type that can give more than this works once a second person has approved it.
+APPROVE_TYPE_POINTS = env.int("APPROVE_TYPE_POINTS", 1000)
+# What one user gives in bonuses within 24 hours; a bonus beyond it waits for a second person.
+BONUS_DAILY = env.int("BONUS_DAILY", 10_000)
 
 # --- Limits: "<number>/<period>", or "off"; all that concern a request apply together ---------------
 
@@ -263,7 +275,9 @@ LIMITS = {
     "password-reset": env.str("LIMIT_PASSWORD_RESET", "10/hour"),  # asked for, per address, API and pages
     "mail": env.str("LIMIT_MAIL", "5/hour"),  # to one mailbox; beyond it none is sent
     "export": env.str("LIMIT_EXPORT", "10/hour"),  # of one's own data, per user
-    "actions": env.str("LIMIT_ACTIONS", "100/hour"),  # tokens per user and action type
+    "actions": env.str(
+        "LIMIT_ACTIONS", "100/hour"
+    ),  # tokens that a player asks for, of all types together; counted by PostgreSQL
 }
 
 # --- Watching: from where on play is flagged for review (docs/security.md); 0 turns a detector off -----
@@ -288,6 +302,10 @@ WATCH = {
     "address_crowd": env.int("WATCH_ADDRESS_CROWD", 30),  # of one address, however different
     "address_days": env.int("WATCH_ADDRESS_DAYS", 7),  # between their sign-ups
     "address_retention_days": env.int("WATCH_ADDRESS_RETENTION_DAYS", 30),  # then the address's hash is forgotten
+    "bonus_points": env.int("WATCH_BONUS_POINTS", 5000),  # to one player, or by one giver: less is not looked at
+    "bonus_share": env.float("WATCH_BONUS_SHARE", 0.5),  # of what a giver gives, to one player
+    "bonus_times": env.float("WATCH_BONUS_TIMES", 10.0),  # what the others give at the median
+    "bonus_days": env.int("WATCH_BONUS_DAYS", 30),  # looked back
     "hours": env.int("WATCH_HOURS", 24),  # looked back
     "players_per_run": env.int("WATCH_PLAYERS_PER_RUN", 2000),  # a minute
 }

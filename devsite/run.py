@@ -133,6 +133,7 @@ def environment(folder: Path, servers: Servers, *, demo: bool) -> dict[str, str]
     (folder / "static").mkdir(exist_ok=True)  # STATIC_ROOT: empty, files come from the apps, but it must be there
     defaults = {
         "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+        "SIGN_UP": "open",
         "LOG_FORMAT": "console",
         "LOG_LEVEL": "WARNING",  # the demo would log every point
         "PYTHONWARNINGS": "ignore:You're running the worker with superuser",

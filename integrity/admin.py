@@ -198,6 +198,6 @@ def shown(request: HttpRequest, flag: Flag) -> int:
 
 def fits(flag: Flag, measure: str) -> bool:
     """Whether the flag allows the measure."""
-    if measure == "revert" and flag.detector == Detector.ADDRESS:
-        return False  # about sign-ups: it rests on no entries
+    if measure == "revert" and flag.detector in (Detector.ADDRESS, Detector.BONUS_GIVER):
+        return False  # about accounts: it rests on no entries of the flag's own user
     return flag.state == Flag.State.OPEN or (flag.state == Flag.State.CONFIRMED and measure != "dismiss")

@@ -17,6 +17,8 @@ os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(50))
 # Those processes run the site as it is, not this module, which would make up yet another prefix.
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 
+os.environ.setdefault("SIGN_UP", "open")
+
 from config import settings as site  # noqa: E402
 from config.settings import *  # noqa: E402, F403
 

@@ -4,9 +4,9 @@ from django.db import migrations
 
 # A catalogue to start from; admins change it. Present means present: a later run does not restore what was edited.
 CATALOGUE = [
-    {"slug": "COMPLETE_TASK", "title": "Complete a task", "points": 10},
-    {"slug": "WIN_MATCH", "title": "Win a match", "points": 50},
-    {"slug": "DAILY_LOGIN", "title": "Come back today", "points": 5},
+    {"slug": "COMPLETE_TASK", "title": "Complete a task", "points": 10, "granted_by": "player", "min_seconds": 1},
+    {"slug": "WIN_MATCH", "title": "Win a match", "points": 50, "granted_by": "back_end"},
+    {"slug": "DAILY_LOGIN", "title": "Come back today", "points": 5, "granted_by": "player", "cooldown": 86_400},
 ]
 
 

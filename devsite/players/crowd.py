@@ -17,18 +17,27 @@ LEAVING = 20.0  # seconds for calls in flight to end
 
 
 def play(
-    url: str, people: Sequence[tuple[str, str]], password: str, rate: float, seconds: float, repeat: float, stop: Event
+    url: str,
+    people: Sequence[tuple[str, str]],
+    password: str,
+    key: str,
+    rate: float,
+    seconds: float,
+    repeat: float,
+    stop: Event,
 ) -> Tally:
     """What `people` (names and email addresses, one password) saw at the site `url`.
 
     Each plays as soon as signed in, until `seconds` after the last one is (0: without end), or until `stop`.
+    `key`: of a back end that mints what players may not grant themselves; "": there is none.
     `rate`: actions per second, all together; `repeat`: the share of tokens handed in twice on purpose.
     """
     waiting, tally = Tally(), Tally()
     catalogue = fetch_catalogue(url, seconds, stop, waiting)
+    catalogue = [one for one in catalogue if one["granted_by"] == "player" or (key and one["granted_by"] == "back_end")]
     if not catalogue:
         return waiting
-    sessions = [Session(url, name, email, password, stop, tally) for name, email in people]
+    sessions = [Session(url, name, email, password, key, stop, tally) for name, email in people]
     threads: list[Thread] = []
     started = time.monotonic()
     with ThreadPoolExecutor(SIGNING_IN) as pool:

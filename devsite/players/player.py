@@ -13,8 +13,9 @@ STREAK = 20.0  # mean seconds a player keeps one pace
 SPREAD = 1.0  # of the paces, as the sigma of a log-normal
 FASTEST = 4.0  # times the mean pace
 LEADERS, LEADERS_PACE = 3, 0.6  # who leads takes it easier, so that others catch up for as long as it runs
-OF_ONE_TYPE = ("actions", "cooldown")  # policies that leave the other types open
-REST = 60.0  # seconds a type is left alone after it has vanished from the catalogue
+OWN_GRANTS = "actions"  # the policy over all types that players grant themselves
+OF_ONE_TYPE = ("actions-", "cooldown-")  # policies that leave the other types open
+REST = 60.0  # seconds a type is left alone after it has vanished from the catalogue, or is granted by others now
 
 
 @dataclass
@@ -60,19 +61,22 @@ class Player:
         if action is None:
             return True
         slug = action["action_type"]
-        answer = self.session.act("mint", "/action/token", {"action_type": slug})
+        answer = self.session.mint(slug, action["granted_by"])
         if answer is None:
             return True
         if answer.status == 201:
-            if action["min_seconds"]:
+            if action["granted_by"] == "player" and action["min_seconds"]:
                 self.session.stop.wait(action["min_seconds"] + 0.1)
             self.redeem(answer.data)
             return True
         self.session.refused("mint", answer)
-        if answer.status == 404:
+        if answer.status in (403, 404):
             self.resting[slug] = time.monotonic() + REST
         elif answer.policy.startswith(OF_ONE_TYPE):
             self.resting[slug] = time.monotonic() + answer.retry_after
+        elif answer.policy == OWN_GRANTS:
+            own = [one["action_type"] for one in self.catalogue if one["granted_by"] == "player"]
+            self.resting |= dict.fromkeys(own, time.monotonic() + answer.retry_after)
         else:
             self.session.stop.wait(answer.retry_after)
         return answer.status != 401

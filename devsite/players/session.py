@@ -16,15 +16,17 @@ MARGIN = 30.0  # seconds an access token must still be good for, or it is renewe
 
 @dataclass
 class Session:
-    """One player at the site `url`. `stop`: begin nothing new."""
+    """One player at the site `url`. `key`: the back end's, which grants more. `stop`: begin nothing new."""
 
     url: str
     name: str
     email: str
     password: str
+    key: str
     stop: Event
     tally: Tally
     access: str = ""
+    user_id: str = ""
     refresh: str = ""
     renew_at: float = 0.0
 
@@ -51,7 +53,10 @@ class Session:
     def keep(self, answer: Answer | None) -> Answer | None:
         if answer is not None and answer.status == 200:
             self.access, self.refresh = answer.data["access"], answer.data["refresh"]
-            self.renew_at = time.monotonic() + lifetime(self.access) - MARGIN
+            said = claims(self.access)
+            self.user_id = said["sub"]
+            # Only the difference is used, so the two clocks need not agree.
+            self.renew_at = time.monotonic() + float(said["exp"] - said["iat"]) - MARGIN
         return answer
 
     def persist(self, path: str, body: dict[str, Any]) -> Answer | None:
@@ -66,6 +71,12 @@ class Session:
             else:
                 return answer
         return None
+
+    def mint(self, action_type: str, granted_by: str) -> Answer | None:
+        """A token for this player, who asks for it or whom the back end grants it."""
+        if granted_by == "player":
+            return self.act("mint", "/action/token", {"action_type": action_type})
+        return self.call("mint", "/action/token", {"action_type": action_type, "user_id": self.user_id}, self.key)
 
     def act(self, step: str, path: str, body: dict[str, Any]) -> Answer | None:
         """A call as this player; None without an answer."""
@@ -87,8 +98,8 @@ class Session:
             self.tally.failed(step, answer)
 
 
-def lifetime(access: str) -> float:
-    """Seconds from a JWT's issue to its expiry. Only the difference is used, so the two clocks need not agree."""
+def claims(access: str) -> dict[str, Any]:
+    """What a JWT says."""
     encoded = access.split(".")[1]
-    claims = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
-    return float(claims["exp"] - claims["iat"])
+    said: dict[str, Any] = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+    return said

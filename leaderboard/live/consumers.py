@@ -262,7 +262,7 @@ class LiveConsumer(BoardConsumer, AsyncWebsocketConsumer):  # type: ignore[misc]
             case "resume" if self.viewer is not None:
                 self.viewer.resume((said.get("epoch"), said.get("seq")))
             case "resume" | "ack" if self.viewer is None:
-                self.say(messages.error("not-authenticated", "Say first who you are."))
+                self.say(messages.error("invalid-request", "Say first who you are."))
             case "ack":
                 self.say(messages.error("invalid-request", "`seq` was not sent, or is acknowledged already."))
             case _:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 
+from leaderboard import catch_up
 from leaderboard.boards import Board
 from leaderboard.live import messages, metrics
 from leaderboard.live.messages import Packet
@@ -98,6 +99,7 @@ class OwnLines:
         if not user_ids:
             return
         try:
+            catch_up.demand(self.board)
             players, places = await self._ranking.places(self.board, user_ids)
         except (Unavailable, Lost):
             return

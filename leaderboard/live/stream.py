@@ -13,7 +13,7 @@ from structlog.contextvars import bind_contextvars
 from api.problems import CONTENT_TYPE, Problem, document, note
 from api.request_ids import accept_or_make
 from leaderboard.boards import Board
-from leaderboard.live import credentials, metrics
+from leaderboard.live import credentials, messages, metrics
 from leaderboard.live.capacity import client_address
 from leaderboard.live.consumers import BoardConsumer, ignored_token
 from leaderboard.live.credentials import NotAuthenticated, Unknown
@@ -35,6 +35,7 @@ class StreamConsumer(BoardConsumer, AsyncHttpConsumer):  # type: ignore[misc]
     """One viewer from request to disconnect."""
 
     kind = "sse"
+    unproved: str | None = None  # what is wrong with the token that came with the request to a public board
     first_message = {"type": "http.request"}  # a body, if one comes, is not waited for
 
     async def http_request(self, message: Message) -> None:
@@ -57,6 +58,8 @@ class StreamConsumer(BoardConsumer, AsyncHttpConsumer):  # type: ignore[misc]
         except Problem as problem:
             await self.explain(problem)
         await self.send_headers(status=200, headers=encoded({**self.headers, **opening()}))
+        if self.unproved is not None:
+            self.say(messages.error("not-authenticated", self.unproved))
         self.show(claim(request.headers.get("last-event-id")))
         self.scope = {}  # a viewer stays for hours
 
@@ -76,6 +79,7 @@ class StreamConsumer(BoardConsumer, AsyncHttpConsumer):  # type: ignore[misc]
                 raise challenge(str(error), "token") from error
             note(ignored_token(error), self.caller)
             metrics.REFUSALS.labels("ignored-token").inc()
+            self.unproved = str(error)
         except Unknown as error:
             said = "The session cannot be checked right now; try again."
             raise Problem("unavailable", said, headers={"Retry-After": RETRY_SECONDS}) from error

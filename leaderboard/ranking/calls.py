@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class Lost(Exception):
-    """Redis answers but the board is not there, or is still being built."""
+    """Redis answers, but the board or a part of it is gone, or it is still being built."""
 
 
 class Behind(Exception):

@@ -27,6 +27,10 @@ from scoreboard.ledger import Outcome
 
 SALT = "scoreboard.adjustment"
 PLAN_SECONDS = 3600  # how long a preview can be confirmed
+NOT_CHANGED = {
+    "score-out-of-range": "the total would leave its range",
+    "staff": "the total of a staff account never rises",
+}
 
 
 class AdjustScores(UserAdmin):
@@ -130,7 +134,7 @@ def seal(plan: Plan, actor_id: uuid.UUID) -> str:
         "actor": str(actor_id),
         "action": str(plan.action_id),
         "change": asdict(plan.change),
-        "lines": [[str(line.user_id), line.old, line.new] for line in plan.lines],
+        "lines": [[str(line.user_id), line.old, line.new, line.staff] for line in plan.lines],
     }
     return signing.dumps(value, salt=SALT, compress=True)
 
@@ -143,7 +147,7 @@ def unseal(sealed: str, actor_id: uuid.UUID) -> Plan | None:
         return None
     if value["actor"] != str(actor_id):
         return None
-    lines = [Line(uuid.UUID(user_id), old, new) for user_id, old, new in value["lines"]]
+    lines = [Line(uuid.UUID(user_id), *rest) for user_id, *rest in value["lines"]]
     return Plan(uuid.UUID(value["action"]), Change(**value["change"]), lines)
 
 
@@ -175,6 +179,7 @@ def tell(request: HttpRequest, players: dict[uuid.UUID, User], outcomes: list[Ou
     if any(outcome.outcome == "duplicate" for outcome in outcomes):
         messages.info(request, "This adjustment was recorded before; it was not recorded again.")
     for outcome in outcomes:
-        if outcome.outcome == "score-out-of-range":
-            note(Problem(outcome.outcome, "The total would leave its range.", subject=outcome.user_id))
-            messages.warning(request, f"{players[outcome.user_id]}: not changed, the total would leave its range.")
+        if why := NOT_CHANGED.get(outcome.outcome):
+            kind = "forbidden" if outcome.outcome == "staff" else outcome.outcome
+            note(Problem(kind, f"Not changed: {why}.", subject=outcome.user_id))
+            messages.warning(request, f"{players[outcome.user_id]}: not changed, {why}.")

@@ -6,13 +6,14 @@ SQL = Path(__file__).resolve().parent.parent / "sql"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("scoreboard", "0001_initial")]
+    dependencies = [("scoreboard", "0001_initial"), ("admin", "0003_logentry_add_action_flag_choices")]
 
     operations = [
         migrations.RunSQL(
             (SQL / "history.sql").read_text(),
             "DROP FUNCTION score_history_refuse, score_history_refuse_row, score_history_forget CASCADE",
         ),
+        migrations.RunSQL((SQL / "kept.sql").read_text(), "DROP FUNCTION refuse_removal CASCADE"),
         migrations.RunSQL((SQL / "shown_columns.sql").read_text(), "DROP FUNCTION users_raise_version CASCADE"),
         migrations.RunSQL(
             (SQL / "board_players.sql").read_text(),

@@ -12,7 +12,7 @@ END
 $$;
 
 CREATE TRIGGER score_history_append_only
-    BEFORE UPDATE OR DELETE ON score_history
+    BEFORE UPDATE OR DELETE OR TRUNCATE ON score_history
     FOR EACH STATEMENT EXECUTE FUNCTION score_history_refuse();
 
 CREATE FUNCTION score_history_refuse_row() RETURNS trigger LANGUAGE plpgsql AS $$

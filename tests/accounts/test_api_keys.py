@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 from pytest_django.fixtures import Settings
@@ -19,7 +20,7 @@ from actions.models import ActionToken, ActionType
 from tests.support.client import MINT, TOP, UPDATE, Api, assert_problem
 from tests.support.people import player
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_limits", "catalogue")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_limits")]
 
 Issued = tuple[ApiKey, str]
 
@@ -89,7 +90,7 @@ def test_for_whom_and_for_what_must_exist(api: Api, issued: Issued, alice: User)
 
 def test_a_player_without_a_key_cannot_name_points_or_another(api: Api, alice: User, bob: User) -> None:
     for more in ({"points": 50}, {"user_id": str(bob.pk)}, {"user_id": str(alice.pk)}):
-        answer = api.post(MINT, {"action_type": "WIN_MATCH", **more}, alice)
+        answer = api.post(MINT, {"action_type": "COMPLETE_TASK", **more}, alice)
         assert list(assert_problem(answer, "invalid-request")["errors"]) == list(more)
 
 
@@ -207,13 +208,19 @@ def test_a_keys_own_limit_names_itself(api: Api, alice: User) -> None:
     assert [mint(api, other, alice).status_code for _ in range(3)] == [201] * 3
 
 
-def test_the_players_own_allowance_counts_whoever_mints(
-    api: Api, issued: Issued, alice: User, settings: Settings
-) -> None:
-    settings.LIMITS = {**settings.LIMITS, "actions": "2/hour"}
-    assert mint(api, issued[1], alice).status_code == 201
-    assert api.post(MINT, {"action_type": "WIN_MATCH"}, alice).status_code == 201
-    assert mint(api, issued[1], alice)["RateLimit-Policy"] == '"actions";q=2;w=3600'
+@pytest.mark.parametrize("header", ["X-API-Key", "Authorization"])
+def test_a_key_is_presented_by_either_header(api: Api, issued: Issued, alice: User, header: str) -> None:
+    text = issued[1] if header == "X-API-Key" else f"bearer {issued[1]}"
+    body = {"user_id": str(alice.pk), "action_type": "WIN_MATCH"}
+    assert api.post(MINT, body, headers={header: text}).status_code == 201
+    assert_problem(api.post(MINT, body, headers={header: text + "x"}), "forbidden")
+
+
+def test_the_command_prints_a_key_alone_on_its_last_line(api: Api, alice: User, capsys: Any) -> None:
+    call_command("create_api_key", "game server", "--scopes", "mint")
+    assert mint(api, capsys.readouterr().out.splitlines()[-1], alice).status_code == 201
+    with pytest.raises(CommandError, match="rule"):
+        call_command("create_api_key", "game server", "--scopes", "mint,rule")
 
 
 def test_secrets_are_compared_in_constant_time(issued: Issued, monkeypatch: pytest.MonkeyPatch) -> None:

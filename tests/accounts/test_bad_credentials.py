@@ -18,7 +18,7 @@ from tests.support.client import MINT, UPDATE, Api, assert_problem
 from tests.support.forging import b64
 from tests.support.people import player
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_of_its_own", "unlimited", "catalogue", "quiet_log")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_of_its_own", "unlimited", "quiet_log")]
 
 Forge = Callable[[User, str], str]  # the player, the type of token the call wants → a token
 
@@ -125,7 +125,7 @@ BAD: dict[str, Forge] = {
 CALLS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "me": ("GET", "/api/v1/score/me", None),
     "history": ("GET", "/api/v1/score/{0}/history", None),
-    "mint": ("POST", MINT, {"action_type": "WIN_MATCH"}),
+    "mint": ("POST", MINT, {"action_type": "COMPLETE_TASK"}),
     "update": (
         "POST",
         UPDATE,

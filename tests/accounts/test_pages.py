@@ -19,7 +19,7 @@ def signed_in(client: Client) -> bool:
 
 def test_signing_up_signs_in_and_leads_to_play(client: Client) -> None:
     answer = client.post(UP, ZOE)
-    assert (answer.status_code, answer["Location"]) == (302, "/play")
+    assert (answer.status_code, answer["Location"]) == (302, "/")
     assert signed_in(client)
     assert User.objects.get().username == "Zoë"
 
@@ -86,7 +86,7 @@ def test_signing_in_and_out(client: Client) -> None:
     client.post(UP, ZOE)
     assert client.post(OUT)["Location"] == "/"
     assert not signed_in(client)
-    assert client.post(IN, {"username": "zoë", "password": PASSWORD})["Location"] == "/play"
+    assert client.post(IN, {"username": "zoë", "password": PASSWORD})["Location"] == "/"
     assert signed_in(client)
 
 
@@ -113,7 +113,7 @@ def test_the_way_back_stays_on_this_site(client: Client, path: str) -> None:
     client.post(UP, ZOE)
     client.post(OUT)
     form = ZOE | {"username": "Other", "email": "other@example.org"} if path == UP else ZOE
-    assert client.post(path, form | {"next": "https://elsewhere.example/"})["Location"] == "/play"
+    assert client.post(path, form | {"next": "https://elsewhere.example/"})["Location"] == "/"
     client.post(OUT)
     form = form | {"username": "Third", "email": "third@example.org"} if path == UP else form
     assert client.post(path, form | {"next": "/embed"})["Location"] == "/embed"
@@ -122,7 +122,7 @@ def test_the_way_back_stays_on_this_site(client: Client, path: str) -> None:
 @pytest.mark.parametrize("path", [UP, IN])
 def test_who_is_signed_in_already_is_sent_on(client: Client, path: str) -> None:
     client.force_login(player())
-    assert client.get(path)["Location"] == "/play"
+    assert client.get(path)["Location"] == "/"
 
 
 @pytest.mark.parametrize("path", [UP, IN, OUT])

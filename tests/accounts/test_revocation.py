@@ -95,7 +95,7 @@ class Held:
         return {"Authorization": f"Bearer {self.access}"}
 
     def calls(self) -> dict[str, Any]:
-        body = {"action_type": "WIN_MATCH"}
+        body = {"action_type": "COMPLETE_TASK"}
         return {
             "own score": self.api.get("/api/v1/score/me", headers=self.bearer),
             "mint": self.api.post(MINT, body, headers=self.bearer),
@@ -189,4 +189,4 @@ def test_signing_in_with_the_new_password_makes_good_ones(alice: User) -> None:
     change_password(alice)
     pair = Api().post(TOKEN, {"username": "alice", "password": "another pass phrase"}).json()["data"]
     headers = {"Authorization": f"Bearer {pair['access']}"}
-    assert Api().post(MINT, {"action_type": "WIN_MATCH"}, headers=headers).status_code == 201
+    assert Api().post(MINT, {"action_type": "COMPLETE_TASK"}, headers=headers).status_code == 201

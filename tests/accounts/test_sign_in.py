@@ -18,7 +18,7 @@ from tests.support.client import MINT, Api, assert_problem
 from tests.support.lives import everything_stored
 from tests.support.people import PASSWORD, player
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_of_its_own", "unlimited", "catalogue", "quiet_log")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_of_its_own", "unlimited", "quiet_log")]
 
 REGISTER = "/api/v1/auth/register"
 TOKEN = "/api/v1/auth/token"

@@ -13,7 +13,7 @@ from actions import tokens
 from actions.models import ActionToken, ActionType, QueuedWork
 from tests.support.admin_site import admin, signed_in, superuser
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
+pytestmark = [pytest.mark.django_db]
 
 TYPES = "/admin/actions/actiontype/"
 TOKENS = "/admin/actions/actiontoken/"
@@ -24,6 +24,7 @@ NEW = {
     "title": "Feed the cat",
     "points": "7",
     "enabled": "on",
+    "granted_by": "back_end",
     "token_lifetime": "60",
     "min_seconds": "5",
     "cooldown": "0",
@@ -75,6 +76,8 @@ def test_a_slug_is_for_ever(site: Client) -> None:
         ({"max_points": "6"}, "__all__"),
         ({"min_seconds": "99999999999"}, "min_seconds"),
         ({"cooldown": "99999999999"}, "cooldown"),
+        ({"granted_by": "player", "min_seconds": "0"}, "__all__"),
+        ({"granted_by": "anybody"}, "granted_by"),
     ],
 )
 def test_what_the_database_would_refuse_is_an_error_of_the_form(

@@ -89,7 +89,7 @@ def test_each_is_judged_alone_and_order_is_kept(api: Api, alice: User, bob: User
         (fresh(bob), 403),
         (unsigned, 403),
         (expired, 410),
-        (fresh(alice, "DAILY_LOGIN"), 425),
+        (update_body(tokens.mint_own(alice.pk, "DAILY_LOGIN")), 425),
         (fresh(alice, timestamp=0), 400),
         ({**fresh(alice), "action_type": "COMPLETE_TASK"}, 403),
         ({**fresh(alice), "action_id": str(uuid.uuid4())}, 403),

@@ -25,7 +25,7 @@ from accounts.models import User
 from actions import tokens
 from scoreboard.models import ScoreHistory
 from tests.support.client import MINT, UPDATE, Api, assert_problem
-from tests.support.people import bearer, players, update_body
+from tests.support.people import back_end, bearer, players, update_body
 from tests.system.deploy.nginx import Web
 from tests.system.live.server import PATIENCE, eventually
 
@@ -101,7 +101,8 @@ class Honest(threading.Thread):
 
     def __init__(self, site: Site, user: User) -> None:
         super().__init__(daemon=True)
-        self.site, self.headers = site, {**bearer(user), "Content-Type": "application/json"}
+        self.site, self.user, self.headers = site, user, {**bearer(user), "Content-Type": "application/json"}
+        self.back_end = {**self.headers, **back_end()}
         self.leaving = False
         self.rounds = self.paid = 0
         self.kids: set[str] = set()
@@ -120,7 +121,9 @@ class Honest(threading.Thread):
             self.wrong.append(error)
 
     def mint(self) -> dict[str, Any]:
-        data: dict[str, Any] = self.call(MINT, {"action_type": "WIN_MATCH"}, 201)
+        data: dict[str, Any] = self.call(
+            MINT, {"action_type": "WIN_MATCH", "user_id": str(self.user.pk)}, 201, self.back_end
+        )
         self.kids.add(kid(data["action_token"]))
         names = ("action_id", "action_type", "action_token")
         return {**{name: data[name] for name in names}, "timestamp": time.time()}
@@ -128,10 +131,10 @@ class Honest(threading.Thread):
     def redeem(self, body: dict[str, Any]) -> None:
         self.paid += self.call(UPDATE, body, 200)["score_delta"]
 
-    def call(self, path: str, body: dict[str, Any], expected: int) -> Any:
+    def call(self, path: str, body: dict[str, Any], expected: int, headers: dict[str, str] | None = None) -> Any:
         with self.site.any_of_them() as server:
             connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
-            connection.request("POST", path, json.dumps(body), self.headers)
+            connection.request("POST", path, json.dumps(body), headers or self.headers)
             answer = connection.getresponse()
             said = json.loads(answer.read())
             connection.close()

@@ -22,7 +22,7 @@ from tests.support.worker import ON_RABBITMQ
 
 __all__ = ["own_redis"]
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("catalogue", "unlimited", "hung_up")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("unlimited", "hung_up")]
 
 
 @pytest.fixture

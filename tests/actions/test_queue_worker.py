@@ -21,7 +21,7 @@ from tests.system.live.server import eventually
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.usefixtures("catalogue", "unlimited", "patient_broker"),
+    pytest.mark.usefixtures("unlimited", "patient_broker"),
 ]
 
 Start = Callable[..., Worker]

@@ -20,7 +20,7 @@ from leaderboard.boards import Board
 from scoreboard.models import MAX_TOTAL, ScoreHistory, UserScore
 from tests.support.agreement import assert_agreement
 from tests.support.client import UPDATE, Api, assert_problem
-from tests.support.people import give, outcome, submission, update_body
+from tests.support.people import give, grow_older, outcome, submission, update_body
 
 pytestmark = pytest.mark.usefixtures("board", "unlimited", "quiet_log")
 
@@ -33,15 +33,6 @@ def minted(board: Board, alice: User) -> Minted:
 def total(user: User) -> int:
     score = UserScore.objects.filter(user=user).first()
     return score.total if score else 0
-
-
-def age(minted: Minted, seconds: float) -> None:
-    """As if it had been minted so much earlier."""
-    past = timedelta(seconds=seconds)
-    row = ActionToken.objects.get(pk=minted.action_id)
-    ActionToken.objects.filter(pk=row.pk).update(
-        issued_at=row.issued_at - past, not_before=row.not_before - past, expires_at=row.expires_at - past
-    )
 
 
 def test_a_redeemed_token_pays_its_points_and_the_answer_has_the_rank(
@@ -78,7 +69,7 @@ def test_a_repeat_is_told_the_first_outcome_and_changes_nothing(
 @pytest.mark.parametrize("gone", ["expired", "purged"])
 def test_a_repeat_is_told_the_first_outcome_long_after(api: Api, alice: User, minted: Minted, gone: str) -> None:
     api.post(UPDATE, update_body(minted), alice)
-    age(minted, 25 * 3600)
+    grow_older(timedelta(seconds=25 * 3600))
     if gone == "purged":
         assert tasks.purge_tokens() == 1
     document = assert_problem(api.post(UPDATE, update_body(minted), alice), "already-redeemed")
@@ -87,10 +78,10 @@ def test_a_repeat_is_told_the_first_outcome_long_after(api: Api, alice: User, mi
 
 
 def test_an_expired_token_is_gone_and_the_purge_waits_a_day(api: Api, alice: User, minted: Minted) -> None:
-    age(minted, 301)
+    grow_older(timedelta(seconds=301))
     assert_problem(api.post(UPDATE, update_body(minted), alice), "token-expired")
     assert tasks.purge_tokens() == 0
-    age(minted, 24 * 3600)
+    grow_older(timedelta(seconds=24 * 3600))
     assert tasks.purge_tokens() == 1
     assert total(alice) == 0
 
@@ -105,7 +96,9 @@ def test_the_purge_takes_all_of_any_number_and_nothing_else(alice: User, minted:
     now = timezone.now()
     old = now - timedelta(days=2)
     ActionToken.objects.bulk_create(
-        ActionToken(user=alice, action_type="X", points=1, issued_at=old, not_before=old, expires_at=old)
+        ActionToken(
+            user=alice, action_type="X", points=1, issued_at=old, not_before=old, expires_at=old, purge_after=old
+        )
         for _ in range(25)
     )
     assert tasks.purge_tokens(chunk=10) == 25
@@ -113,13 +106,13 @@ def test_the_purge_takes_all_of_any_number_and_nothing_else(alice: User, minted:
 
 
 def test_too_early_says_when_and_the_token_stays_good(api: Api, alice: User) -> None:
-    ActionType.objects.filter(pk="WIN_MATCH").update(min_seconds=60)
-    minted = tokens.mint(alice.pk, "WIN_MATCH")
+    ActionType.objects.filter(pk="COMPLETE_TASK").update(min_seconds=60)
+    minted = tokens.mint_own(alice.pk, "COMPLETE_TASK")
     answer = api.post(UPDATE, update_body(minted), alice)
     assert_problem(answer, "too-early")
     assert 50 <= int(answer["Retry-After"]) <= 60
     assert total(alice) == 0
-    age(minted, 60)
+    grow_older(timedelta(seconds=60))
     assert api.post(UPDATE, update_body(minted), alice).status_code == 200
 
 
@@ -191,7 +184,7 @@ def test_each_of_many_is_judged_alone_in_its_place(board: Board, alice: User, bo
     good = [tokens.mint(alice.pk, "WIN_MATCH") for _ in range(3)]
     stranger = tokens.mint(bob.pk, "WIN_MATCH")
     late, ghost = tokens.mint(alice.pk, "WIN_MATCH"), tokens.mint(alice.pk, "WIN_MATCH")
-    age(late, 301)
+    grow_older(timedelta(seconds=301), pk=late.action_id)
     ActionToken.objects.filter(pk=ghost.action_id).delete()
     handed_in = [
         submission(good[0]),

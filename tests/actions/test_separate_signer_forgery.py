@@ -18,16 +18,17 @@ from scoreboard.models import ScoreHistory
 from tests.support.client import UPDATE, Api, assert_problem
 from tests.support.signer import Signer, handed_in
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_limits", "catalogue", "unlimited")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_limits", "unlimited")]
 
 ORDER = 2**252 + 27742317777372353535851937790883648493  # of the curve's group
 
 
 @pytest.fixture
-def signer(settings: Settings) -> Signer:
+def signer(db: None, settings: Settings) -> Signer:
     """Beside a key of the server's own."""
     signer = Signer()
     settings.ACTION_TOKEN_KEYS = ["own:HS256:" + base64.b64encode(b"0" * 32).decode(), signer.setting]
+    ActionType.objects.filter(slug="WIN_MATCH").update(granted_by="signer")
     return signer
 
 

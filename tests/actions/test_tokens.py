@@ -18,7 +18,7 @@ from tests.support import forging
 from tests.support.client import MINT, UPDATE, Api, assert_problem, assert_refused
 from tests.support.people import bearer, update_body
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_of_its_own", "unlimited", "catalogue", "quiet_log")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_of_its_own", "unlimited", "quiet_log")]
 
 
 @pytest.fixture
@@ -40,21 +40,22 @@ def key(kid: str, algorithm: str, material: bytes) -> str:
 
 
 def test_a_minted_token_says_what_its_row_says(api: Api, alice: User) -> None:
-    answer = api.post(MINT, {"action_type": "WIN_MATCH"}, alice)
+    answer = api.post(MINT, {"action_type": "COMPLETE_TASK"}, alice)
     assert answer.status_code == 201
     data = answer.json()["data"]
     row = ActionToken.objects.get(pk=data["action_id"])
-    assert (data["action_type"], data["points"]) == (row.action_type, row.points) == ("WIN_MATCH", 50)
+    assert (data["action_type"], data["points"]) == (row.action_type, row.points) == ("COMPLETE_TASK", 10)
     assert row.user_id == alice.pk
     assert datetime.fromisoformat(data["issued_at"]) == row.issued_at
     assert datetime.fromisoformat(data["expires_at"]) == row.expires_at == row.issued_at + timedelta(seconds=300)
+    assert row.not_before == row.issued_at + timedelta(seconds=1)
     claims = tokens.verify(data["action_token"])
-    assert (claims.action_id, claims.user_id, claims.points) == (row.pk, alice.pk, 50)
+    assert (claims.action_id, claims.user_id, claims.points) == (row.pk, alice.pk, 10)
 
 
 @pytest.mark.parametrize("field", ["points", "delta", "increment", "score", "user_id", "action_id", "expires_at"])
 def test_a_player_has_no_say_in_the_points_or_anything_else(api: Api, alice: User, field: str) -> None:
-    refusal = assert_problem(api.post(MINT, {"action_type": "WIN_MATCH", field: 1}, alice), "invalid-request")
+    refusal = assert_problem(api.post(MINT, {"action_type": "COMPLETE_TASK", field: 1}, alice), "invalid-request")
     assert list(refusal["errors"]) == [field]
     assert not ActionToken.objects.exists()
 
@@ -66,8 +67,8 @@ def test_there_is_no_token_for_what_is_not_in_the_catalogue(api: Api, alice: Use
 
 
 def test_there_is_no_token_for_a_type_that_is_switched_off(api: Api, alice: User) -> None:
-    ActionType.objects.filter(pk="WIN_MATCH").update(enabled=False)
-    assert_problem(api.post(MINT, {"action_type": "WIN_MATCH"}, alice), "not-found")
+    ActionType.objects.filter(pk="COMPLETE_TASK").update(enabled=False)
+    assert_problem(api.post(MINT, {"action_type": "COMPLETE_TASK"}, alice), "not-found")
 
 
 def test_there_is_no_token_for_a_disabled_or_deleted_player(api: Api, alice: User, bob: User) -> None:

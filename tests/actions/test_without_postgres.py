@@ -145,7 +145,7 @@ def test_sessions_that_an_administrator_ends_cost_one_503_each_at_most(
             )
         for _ in range(3):
             status, _answer = eventually(
-                lambda: settled(client.post(MINT, {"action_type": "WIN_MATCH"}, alice)), "it recovers"
+                lambda: settled(client.post(MINT, {"action_type": "COMPLETE_TASK"}, alice)), "it recovers"
             )
             assert status == 201
         eventually(lambda: settled(client.post(UPDATE, client.mint(alice), alice)), "it recovers")

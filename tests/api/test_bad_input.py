@@ -15,7 +15,7 @@ from tests.support.client import Api, assert_problem, assert_refused
 from tests.support.nonsense import CALLS, FIELDS, LITERALS, encoded, whole
 from tests.support.people import PASSWORD, bearer
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_of_its_own", "unlimited", "catalogue", "quiet_log")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_of_its_own", "unlimited", "quiet_log")]
 
 WRITTEN = """
 SELECT (SELECT count(*) FROM users), (SELECT max(date_joined) FROM users),

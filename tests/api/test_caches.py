@@ -35,7 +35,7 @@ def test_only_the_public_board_is_kept_by_shared_caches(api: Api, board: Board, 
     for answer in (
         api.get("/api/v1/score/me", alice),
         api.get(f"/api/v1/score/{alice.pk}/history", alice),
-        api.post(MINT, {"action_type": "WIN_MATCH"}, alice),
+        api.post(MINT, {"action_type": "COMPLETE_TASK"}, alice),
         api.post("/api/v1/auth/token", credentials),
         api.post("/api/v1/auth/token", {**credentials, "password": "wrong"}),
         api.get("/api/v1/score/me"),

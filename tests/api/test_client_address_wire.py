@@ -9,7 +9,7 @@ import pytest
 from tests.system.deploy.nginx import Web
 from tests.system.live.server import PATIENCE
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis_of_its_own", "catalogue")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis_of_its_own")]
 
 
 @pytest.fixture

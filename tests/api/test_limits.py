@@ -21,7 +21,7 @@ from config import checks
 from tests.support.client import MINT, TOP, UPDATE, Api, assert_problem
 from tests.system.live.server import eventually
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_limits", "catalogue")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_limits")]
 
 SIGN_IN, SIGN_UP = "/api/v1/auth/token", "/api/v1/auth/register"
 Limit = Callable[..., None]
@@ -53,11 +53,11 @@ CALLS: dict[str, tuple[str, int, Callable[[Api, User], Any]]] = {
     "ip: a board": ("ip", 200, lambda api, alice: api.get(TOP)),
     "ip: the catalogue": ("ip", 200, lambda api, alice: api.get("/api/v1/action/types")),
     "ip: the schema": ("ip", 200, lambda api, alice: api.get("/api/v1/schema")),
-    "ip: without credentials": ("ip", 401, lambda api, alice: api.post(MINT, {"action_type": "WIN_MATCH"})),
+    "ip: without credentials": ("ip", 401, lambda api, alice: api.post(MINT, {"action_type": "COMPLETE_TASK"})),
     "ip: with wrong ones": ("ip", 401, lambda api, alice: api.post(MINT, {}, headers={"Authorization": "Bearer x"})),
-    "ip: signed in": ("ip", 201, lambda api, alice: api.post(MINT, {"action_type": "WIN_MATCH"}, alice)),
+    "ip: signed in": ("ip", 201, lambda api, alice: api.post(MINT, {"action_type": "COMPLETE_TASK"}, alice)),
     "ip: not a method of it": ("ip", 405, lambda api, alice: api.post(TOP, {})),
-    "user: mint": ("user", 201, lambda api, alice: api.post(MINT, {"action_type": "WIN_MATCH"}, alice)),
+    "user: mint": ("user", 201, lambda api, alice: api.post(MINT, {"action_type": "COMPLETE_TASK"}, alice)),
     "user: update": ("user", 400, lambda api, alice: api.post(UPDATE, {}, alice)),
     "user: batch": ("user", 400, lambda api, alice: api.post("/api/v1/score/batch", {}, alice)),
     "user: own score": ("user", 200, lambda api, alice: api.get("/api/v1/score/me", alice)),
@@ -65,7 +65,7 @@ CALLS: dict[str, tuple[str, int, Callable[[Api, User], Any]]] = {
     "sign-in: wrong password": ("sign-in", 401, lambda api, alice: api.post(SIGN_IN, wrong(alice))),
     "sign-in: bad body": ("sign-in", 400, lambda api, alice: api.post(SIGN_IN, {})),
     "sign-up: bad body": ("sign-up", 400, lambda api, alice: api.post(SIGN_UP, {})),
-    "actions: mint": ("actions", 201, lambda api, alice: api.post(MINT, {"action_type": "WIN_MATCH"}, alice)),
+    "actions: mint": ("actions", 201, lambda api, alice: api.post(MINT, {"action_type": "COMPLETE_TASK"}, alice)),
 }
 
 
@@ -98,7 +98,7 @@ def test_switched_off_nothing_is_refused(api: Api, alice: User, limit: Limit, ca
 
 def test_all_policies_that_concern_a_request_apply_together(api: Api, alice: User, bob: User, limit: Limit) -> None:
     limit(ip="5/minute", user="3/minute", actions="2/hour")
-    mint = {"action_type": "WIN_MATCH"}
+    mint = {"action_type": "COMPLETE_TASK"}
     assert [api.post(MINT, mint, alice).status_code for _ in range(2)] == [201, 201]
     assert_limited(api.post(MINT, mint, alice), "actions", 2, 3600)
     assert_limited(api.post(MINT, mint, alice), "user", 3, 60)

@@ -13,13 +13,12 @@ from rest_framework.throttling import SimpleRateThrottle
 
 from accounts import api_keys
 from accounts.models import User
-from actions import catalog
-from actions.models import ActionToken, ActionType
+from actions.models import ActionToken
 from api import redis_client, throttles
 from tests.support.client import MINT, TOP, UPDATE, Api
 from tests.support.races import at_once
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("fresh_limits", "catalogue")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("fresh_limits")]
 
 THREADS = 64
 ALLOWED = 10
@@ -29,15 +28,8 @@ MINT_BODY = {"action_type": "WIN_MATCH"}
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sixty-four threads on two cores may take their time: to connect, and until the catalogue is read again."""
+    """Sixty-four threads on two cores may take their time to connect."""
     monkeypatch.setitem(connection.settings_dict["OPTIONS"], "connect_timeout", 60)
-    monkeypatch.setattr(catalog, "REFRESH_SECONDS", 3600)
-
-
-def edit(**changes: int) -> None:
-    """Changes WIN_MATCH, and has it read once, so that the threads need no connection for that."""
-    ActionType.objects.filter(slug="WIN_MATCH").update(enabled=True, **changes)
-    catalog.find("WIN_MATCH")
 
 
 @pytest.fixture
@@ -69,7 +61,6 @@ CALLS: dict[str, tuple[str, int, Callable[[Api, User], Any]]] = {
     "sign-in account": ("sign-in-account", 401, lambda api, alice: api.post(SIGN_IN, guess(alice))),
     "sign-in account by page": ("sign-in-account", 200, lambda api, alice: page(api, "/accounts/sign-in", alice)),
     "sign-in account by admin": ("sign-in-account", 200, lambda api, alice: page(api, "/admin/login/", alice)),
-    "actions": ("actions", 201, lambda api, alice: api.post(MINT, MINT_BODY, alice)),
 }
 
 
@@ -92,40 +83,18 @@ def quick_hashing(settings: Settings) -> None:
 def test_exactly_the_allowed_number_gets_through(only: Callable[..., None], alice: User, call: str) -> None:
     policy, status, ask = CALLS[call]
     only(**{policy.replace("-", "_"): f"{ALLOWED}/hour"})
-    edit()
     assert statuses(lambda api: ask(api, alice)) == {status: ALLOWED, 429: THREADS - ALLOWED}
-
-
-def minted(user: User) -> int:
-    return ActionToken.objects.filter(user=user).count()
-
-
-def test_a_types_own_hourly_number_holds(only: Callable[..., None], alice: User, bob: User) -> None:
-    only()
-    edit(max_per_hour=ALLOWED)
-    assert statuses(lambda api: api.post(MINT, MINT_BODY, alice)) == {201: ALLOWED, 429: THREADS - ALLOWED}
-    assert (minted(alice), minted(bob)) == (ALLOWED, 0)
-    assert Api().post(MINT, MINT_BODY, bob).status_code == 201
-
-
-def test_a_cooldown_lets_one_through(only: Callable[..., None], alice: User) -> None:
-    only()
-    edit(cooldown=3600)
-    assert statuses(lambda api: api.post(MINT, MINT_BODY, alice)) == {201: 1, 429: THREADS - 1}
-    assert minted(alice) == 1
-    assert Api().post(MINT, {"action_type": "DAILY_LOGIN"}, alice).status_code == 201
 
 
 def test_an_api_keys_own_limit_holds(only: Callable[..., None], alice: User) -> None:
     only()
-    edit()
     _, text = api_keys.issue("game server", ["mint"], limit=f"{ALLOWED}/hour")
     body = {"user_id": str(alice.pk), **MINT_BODY}
     assert statuses(lambda api: api.post(MINT, body, headers={"X-API-Key": text})) == {
         201: ALLOWED,
         429: THREADS - ALLOWED,
     }
-    assert minted(alice) == ALLOWED
+    assert ActionToken.objects.filter(user=alice).count() == ALLOWED
 
 
 def test_guesses_of_api_keys_are_limited(only: Callable[..., None]) -> None:

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 import uvicorn
 
-from config import http_protocol, wsgi_adapter
-from config.http_protocol import SiteHttp
-from config.wsgi_adapter import THREADS, WsgiAdapter
+from api import wsgi_adapter
+from api.wsgi_adapter import THREADS, WsgiAdapter
+from leaderboard.live import http_protocol
+from leaderboard.live.http_protocol import SiteHttp
 from tests.system.live.server import NOWHERE, PATIENCE, Server
 
 GET = b"GET /api/v1/nothing HTTP/1.1\r\nHost: localhost\r\n\r\n"

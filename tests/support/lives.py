@@ -13,7 +13,7 @@ from django.db import connection
 from django.test import Client
 
 from accounts import api_keys, attempts, second_factor, sign_in
-from accounts.models import SignUpAddress, User
+from accounts.models import AuditLog, SignUpAddress, User
 from actions import queue, tokens
 from api import redis_client
 from integrity.models import Flag, FlaggedEntry
@@ -45,6 +45,10 @@ def life(name: str = NAME) -> User:
     tokens.mint(zoe.pk, "WIN_MATCH")
     queue.accept(zoe.pk, [])
     LogEntry.objects.log_actions(mod.pk, [zoe], CHANGE, f"Talked to {NAME}", single_object=True)
+    for who, about in ((zoe, mod), (mod, zoe)):
+        AuditLog.objects.create(
+            pk=uuid.uuid4(), kind="forbidden", user=who, subject=about, first_at=now, last_at=now, count=1
+        )
     flag = open_flag(zoe, now)
     LogEntry.objects.log_actions(mod.pk, [flag], CHANGE, f"{NAME} was too fast", single_object=True)
     return zoe
@@ -108,6 +112,14 @@ def redis_values() -> list[str]:
 
 
 def value(stored: Any) -> str:
-    parts = [*stored.items()] if isinstance(stored, dict) else stored if isinstance(stored, list | set) else [stored]
+    parts = (
+        [*stored.items()]
+        if isinstance(stored, dict)
+        else sorted(stored)
+        if isinstance(stored, set)
+        else stored
+        if isinstance(stored, list)
+        else [stored]
+    )
     flat = [part for item in parts for part in (item if isinstance(item, tuple) else (item,))]
     return " ".join(part.decode("utf-8", "replace") for part in flat)

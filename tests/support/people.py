@@ -7,11 +7,14 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
+from django.db.models import F
 from django.utils import timezone
 from rest_framework_simplejwt.tokens import AccessToken
 
-from accounts.models import SignIn, User
+from accounts import api_keys
+from accounts.models import ApiKey, SignIn, User
 from actions import tokens
+from actions.models import ActionToken
 from actions.submission import Submission
 from scoreboard import ledger
 from scoreboard.ledger import Entry, Outcome
@@ -39,9 +42,11 @@ def players(count: int) -> list[User]:
     )
 
 
-def bearer(user: User) -> dict[str, str]:
-    """The header of a player who has signed in, whatever became of them since."""
+def bearer(user: User, lifetime: timedelta | None = None) -> dict[str, str]:
+    """The header of a player who has signed in, whatever became of them since. `lifetime`: not the usual one."""
     token, now = AccessToken(), timezone.now()
+    if lifetime is not None:
+        token.set_exp(lifetime=lifetime)
     token["sub"], token["sid"] = str(user.pk), str(uuid.uuid4())
     if User.objects.filter(pk=user.pk).exists():
         SignIn.objects.create(
@@ -53,6 +58,12 @@ def bearer(user: User) -> dict[str, str]:
             expires_at=now + DAY,
         )
     return {"Authorization": f"Bearer {token}"}
+
+
+def back_end() -> dict[str, str]:
+    """The header of a back end that mints."""
+    _, text = api_keys.issue("back end", [ApiKey.Scope.MINT], limit="off")
+    return {"Authorization": f"Bearer {text}"}
 
 
 def entry(user: User, delta: int = 0, *, target: int | None = None, action: uuid.UUID | None = None) -> Entry:
@@ -68,6 +79,12 @@ def give(user: User, delta: int = 0, *, target: int | None = None, announced: bo
     if announced:
         ledger.announce([outcome.standing])
     return outcome
+
+
+def grow_older(by: timedelta, **which: Any) -> None:
+    """Every token, or those that match, as if that much time had passed since it was minted."""
+    times = ("issued_at", "not_before", "expires_at", "purge_after")
+    ActionToken.objects.filter(**which).update(**{name: F(name) - by for name in times})
 
 
 def submission(minted: tokens.Minted, **changes: Any) -> Submission:

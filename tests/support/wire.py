@@ -8,7 +8,7 @@ from typing import Any
 
 from accounts.models import User
 from tests.support.client import MINT, UPDATE
-from tests.support.people import bearer
+from tests.support.people import back_end, bearer
 from tests.system.live.server import Server
 
 
@@ -16,6 +16,7 @@ class Client:
     def __init__(self, server: Server) -> None:
         self.connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
         self.headers: dict[str, str] = {}  # of the last answer
+        self.back_end: dict[str, str] = {}  # whose word tokens are minted on
 
     def __enter__(self) -> "Client":
         return self
@@ -53,7 +54,9 @@ class Client:
 
     def mint(self, user: User, action_type: str = "WIN_MATCH") -> dict[str, Any]:
         """The body that redeems a new token."""
-        status, answer = self.post(MINT, {"action_type": action_type}, user)
+        self.back_end = self.back_end or back_end()
+        asked = {"action_type": action_type, "user_id": str(user.pk)}
+        status, answer = self.ask("POST", MINT, None, asked, **self.back_end)
         assert status == 201, answer
         minted = {name: answer["data"][name] for name in ("action_id", "action_type", "action_token")}
         return {**minted, "timestamp": time.time()}

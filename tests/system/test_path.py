@@ -21,6 +21,7 @@ from leaderboard import boards
 from leaderboard.boards import Board
 from scoreboard.models import ScoreHistory
 from tests.support.agreement import assert_agreement, shown, sql_rows
+from tests.support.people import back_end
 from tests.support.unlimited import UNLIMITED
 from tests.system.deploy.nginx import Web
 from tests.system.live.clients import Socket, viewer
@@ -45,6 +46,7 @@ class Player:
         pair = self.ask("POST", "auth/token", 200, **self.account())
         self.access: str = pair["access"]
         self.credentials = {"Authorization": f"Bearer {self.access}"}
+        self.back_end = back_end()
 
     def account(self) -> dict[str, str]:
         return {"username": self.name, "password": PASSWORD}
@@ -64,7 +66,9 @@ class Player:
         return document.get("data", document)
 
     def mint(self, action_type: str) -> dict[str, Any]:
-        minted = self.ask("POST", "action/token", 201, action_type=action_type)
+        own, self.credentials = self.credentials, self.back_end
+        minted = self.ask("POST", "action/token", 201, action_type=action_type, user_id=self.id)
+        self.credentials = own
         return {name: minted[name] for name in ("action_id", "action_type", "action_token")}
 
     def act(self, action_type: str) -> Any:

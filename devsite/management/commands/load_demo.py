@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, transaction
 
 from accounts.models import User
-from devsite import address
+from devsite import address, demo_key
 from devsite.players import people
 from devsite.players.password import shared_password
 from scoreboard import ledger
@@ -28,8 +28,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Raises CommandError rather than put accounts with known passwords beside real ones."""
+        home = Path(settings.SCOREBOARD_HOME)
         avatars = people.avatars(address.origin(address.host(), address.port()))
         if kept(avatars):
+            demo_key.ensure(home)
             return
         if settings.HTTPS:
             raise CommandError("HTTPS is on, so this is no demo: accounts with known passwords are not added.")
@@ -46,6 +48,7 @@ class Command(BaseCommand):
             add_people(avatars)
             outcomes = ledger.record(entries())
             ledger.announce(outcome.standing for outcome in outcomes)
+        demo_key.ensure(home)
 
 
 def kept(avatars: dict[uuid.UUID, str]) -> bool:

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from pytest_django.fixtures import Settings
 
 from accounts.models import User
+from actions.models import ActionType, Grant
 from api import redis_client
 from leaderboard import boards, ranking, rebuild
 from tests.support.fixtures import forget_boards
@@ -57,8 +58,12 @@ def processes(django_db_setup: None) -> Iterator[Site]:
 
 
 @pytest.fixture
-def site(processes: Site, transactional_db: None, catalogue: None, settings: Settings) -> Site:
-    """The site with an empty database and a fresh board; what the test itself records is shown on it."""
+def site(processes: Site, transactional_db: None, settings: Settings) -> Site:
+    """The site with an empty database and a fresh board; what the test itself records is shown on it.
+
+    A match can be won at `/play`, at once.
+    """
+    ActionType.objects.filter(slug="WIN_MATCH").update(granted_by=Grant.PLAYER, cooldown=1)
     settings.REDIS_KEY_PREFIX = processes.redis_prefix
     forget_keys(processes.redis_prefix)
     forget_boards()

@@ -64,7 +64,7 @@ def test_the_whole_site_is_restarted_under_an_open_page(visitors: Visitors, site
     page = open_board(visitors.page())
     expect(score(page, "alice")).to_have_text("10")
     site.stop()
-    expect(status(page)).to_have_text(re.compile(r"^Reconnecting… · last updated \d+ s ago$"))
+    expect(status(page)).to_have_text(re.compile(r"^Reconnecting… · last updated \d+ sec\. ago$"))
     expect(score(page, "alice")).to_have_text("10")
     give(alice, 5)
     site.start()

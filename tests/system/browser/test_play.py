@@ -196,8 +196,6 @@ def test_too_many_says_when_to_try_again(page: Page) -> None:
 
 
 def test_an_action_that_takes_time_is_waited_for(page: Page) -> None:
-    ActionType.objects.filter(slug="COMPLETE_TASK").update(min_seconds=1)
-    page.reload()
     expect(page.get_by_role("button", name="Complete a task")).to_contain_text("takes 1 s")
     act(page)
     expect(score(page)).to_have_text("110")

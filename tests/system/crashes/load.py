@@ -18,8 +18,9 @@ class Load:
     def __init__(self, site: Site, players: int) -> None:
         self.site = site
         self.history = History()
-        self.players = [Player(site.web_socket, self.history) for _ in range(players)]
-        self.witness = Player(site.web_socket, self.history)
+        key = site.manage("create_api_key", "load", "--scopes", "mint", "--limit", "off").stdout.split()[-1]
+        self.players = [Player(site.web_socket, self.history, key) for _ in range(players)]
+        self.witness = Player(site.web_socket, self.history, key)
         self.stopping, self.hurry = threading.Event(), threading.Event()
         self.threads = [
             threading.Thread(target=Tab(player, site.web_socket, self.stopping, self.hurry).run)

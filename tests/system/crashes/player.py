@@ -23,7 +23,8 @@ GIVES_UP = 0.15  # of the tokens whose answer was lost: what became of them stay
 class Player:
     """Signed up. `remembered` are tokens that some tab has handed in, to be handed in again now and then."""
 
-    def __init__(self, socket: Path, history: History) -> None:
+    def __init__(self, socket: Path, history: History, key: str) -> None:
+        self.key = key  # of the back end on whose word tokens are minted
         self.name = ""
         self.history = history
         self.jwt = ""
@@ -131,7 +132,8 @@ class Tab:
             self.history.note(Seen(self.player.user_id, answer.invoked, answer.returned, answer.data["score"]))
 
     def mint(self) -> dict[str, Any] | None:
-        answer = self.ask("POST", "/action/token", {"action_type": self.chance.choice(TYPES)})
+        asked = {"action_type": self.chance.choice(TYPES), "user_id": self.player.user_id}
+        answer = self.client.ask("POST", "/action/token", asked, self.player.key)
         if answer.status != 201:
             return None
         token = answer.data

@@ -11,10 +11,11 @@ from urllib.parse import urlencode
 
 import pytest
 from django.db import connection
+from django.db.models import F
 
 from accounts import api_keys
 from accounts.models import User
-from actions.models import QueuedWork
+from actions.models import ActionToken, QueuedWork
 from leaderboard import boards, rebuild
 from leaderboard.boards import Board
 from tests.support.processes import python
@@ -25,7 +26,7 @@ from tests.system.live.server import eventually
 
 
 @pytest.fixture
-def board(transactional_db: None, own_redis: OwnRedis, redis_of_its_own: None, catalogue: None) -> Iterator[Board]:
+def board(transactional_db: None, own_redis: OwnRedis, redis_of_its_own: None) -> Iterator[Board]:
     board = boards.get("global")
     assert rebuild.rebuild(board)
     yield board
@@ -99,8 +100,9 @@ def by_page(site: Site) -> dict[str, str]:
 
 
 def minted(site: Site, **headers: str) -> dict[str, Any]:
-    status, answer = site.post("action/token", {"action_type": "WIN_MATCH"}, **headers)
+    status, answer = site.post("action/token", {"action_type": "COMPLETE_TASK"}, **headers)
     assert status == 201, answer
+    ActionToken.objects.update(not_before=F("issued_at"))
     data = answer["data"]
     site.secrets.add(data["action_token"])
     return {**{name: data[name] for name in ("action_id", "action_type", "action_token")}, "timestamp": time.time()}

@@ -18,7 +18,7 @@ from django.db import connections
 
 from accounts.models import User
 from leaderboard.boards import Board
-from tests.support.people import bearer
+from tests.support.people import back_end, bearer
 from tests.system.deploy.nginx import Door, Web, post, two_of_each
 from tests.system.live.clients import viewer
 from tests.system.live.server import PATIENCE, Server, eventually
@@ -35,7 +35,8 @@ def site(board: Board, tmp_path: Path) -> Iterator[Site]:
 def score(door: Server, user: User, action_type: str = "COMPLETE_TASK") -> dict[str, object]:
     """One action, minted and redeemed through nginx: the two calls may well meet different processes."""
     jwt = bearer(user)
-    minted = json.loads(post(door, "/api/v1/action/token", json.dumps({"action_type": action_type}).encode(), **jwt))
+    asked = json.dumps({"action_type": action_type, "user_id": str(user.pk)}).encode()
+    minted = json.loads(post(door, "/api/v1/action/token", asked, **back_end()))
     body = {name: minted["data"][name] for name in ("action_id", "action_type", "action_token")}
     answer = json.loads(
         post(door, "/api/v1/score/update", json.dumps({**body, "timestamp": time.time()}).encode(), **jwt)

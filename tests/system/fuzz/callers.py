@@ -20,12 +20,13 @@ LONG = timedelta(hours=3)  # a token must outlive the run
 
 @dataclass(frozen=True)
 class Caller:
-    """`tags`: the calls whose answer depends on its kind of credentials. `plays`: may mint and redeem for itself."""
+    """`tags`: the calls whose answer depends on its kind of credentials. `plays`: a player's id; `key` mints."""
 
     name: str
     tags: tuple[str, ...] = ()
     headers: dict[str, str] = field(default_factory=dict)
-    plays: bool = False
+    plays: str = ""
+    key: dict[str, str] = field(default_factory=dict)
     back_end: bool = False
 
 
@@ -40,7 +41,8 @@ def populate() -> list[str]:
     visibility.hide([user.pk for user in crowd[:2]])
     crowd[2].is_active = False
     visibility.save_profile(crowd[2], ["is_active"])
-    ActionType.objects.create(slug="ANY_POINTS", title="Any", points=1, min_points=1, max_points=1_000_000)
+    anything = {"points": 1, "min_points": 1, "max_points": 1_000_000, "approved_points": 1_000_000}
+    ActionType.objects.create(slug="ANY_POINTS", title="Any", **anything)
     return [str(user.pk) for user in crowd]
 
 
@@ -49,12 +51,13 @@ def callers() -> list[Caller]:
     moderator = User.objects.create_user("fuzz-moderator", "moderator@example.org", PASSWORD)
     moderator.user_permissions.add(*Permission.objects.filter(codename__in=["give_bonus", "view_any_history"]))
     _, key = api_keys.issue("fuzz", [ApiKey.Scope.MINT], limit="off")
+    by_key = {"X-API-Key": key}
     return [
         ANYONE,
-        Caller("player", ("actions", "board", "moderation"), bearer(player), plays=True),
-        Caller("moderator", ("moderation",), bearer(moderator), plays=True),
-        Caller("back end", ("actions",), {"X-API-Key": key}, back_end=True),
-        Caller("session", ("actions",), session(player), plays=True),
+        Caller("player", ("actions", "board", "moderation"), bearer(player), plays=str(player.pk), key=by_key),
+        Caller("moderator", ("moderation",), bearer(moderator)),
+        Caller("back end", ("actions",), by_key, back_end=True),
+        Caller("session", ("actions",), session(player), plays=str(player.pk), key=by_key),
     ]
 
 
@@ -80,6 +83,7 @@ def described(caller: Caller, url: str, user_ids: list[str]) -> str:
         "url": url,
         "headers": caller.headers,
         "plays": caller.plays,
+        "key": caller.key,
         "back_end": caller.back_end,
         "user_ids": user_ids,
         "username": "fuzz-player",

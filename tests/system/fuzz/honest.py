@@ -34,9 +34,9 @@ schemathesis.openapi.format(
 )
 
 
-def ask(path: str, body: dict[str, Any]) -> dict[str, Any] | None:
+def ask(path: str, body: dict[str, Any], credentials: dict[str, str] | None = None) -> dict[str, Any] | None:
     """`data` of a call by the present caller; None when it is refused, by a limit or for want of an account."""
-    headers = {**SITE["headers"], "Content-Type": "application/json"}
+    headers = {**(credentials or SITE["headers"]), "Content-Type": "application/json"}
     request = urllib.request.Request(SITE["url"] + path, json.dumps(body).encode(), headers)  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
@@ -50,7 +50,8 @@ def submission() -> dict[str, Any]:
     """One that scores; now and then one that has scored already. Callers who cannot mint hand in nonsense."""
     if spent and chance.random() < 0.3:
         return {**chance.choice(spent), "timestamp": time.time()}
-    minted = ask("/api/v1/action/token", {"action_type": "WIN_MATCH"}) if SITE["plays"] else None
+    asked = {"action_type": "WIN_MATCH", "user_id": SITE["plays"]}
+    minted = ask("/api/v1/action/token", asked, SITE["key"]) if SITE["plays"] else None
     if minted is None:
         return {"action_id": str(uuid.uuid4()), "action_type": "X", "action_token": "x.y.z", "timestamp": time.time()}
     made = {name: minted[name] for name in ("action_id", "action_type", "action_token")}
@@ -64,9 +65,9 @@ def some_user() -> str:
 
 def minting(body: dict[str, Any]) -> dict[str, Any]:
     """Players send one field, back ends three: which of the two the schema allows depends on who calls."""
-    kind = chance.choice(["WIN_MATCH", "COMPLETE_TASK", body["action_type"]])
     if not SITE["back_end"]:
-        return {"action_type": kind}
+        return {"action_type": chance.choice(["DAILY_LOGIN", "COMPLETE_TASK", body["action_type"]])}
+    kind = chance.choice(["WIN_MATCH", "COMPLETE_TASK", body["action_type"]])
     points = whole(body) if "points" in body else {}
     return {"action_type": "ANY_POINTS" if points else kind, "user_id": some_user(), **points}
 

@@ -14,7 +14,7 @@ from django.db import connections
 from pytest_django.fixtures import Settings
 
 from api import throttles
-from config.wsgi_adapter import WsgiAdapter
+from api.wsgi_adapter import WsgiAdapter
 from leaderboard import ranking, snapshots
 from leaderboard.boards import VISIBLE_TOP, Board
 from leaderboard.live import hub
