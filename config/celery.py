@@ -1,13 +1,15 @@
 """`worker` and `beat`: what heals, compares and purges, outside every request."""
 
 import os
+import sys
 from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
 from celery import Celery, Task
 from celery.schedules import crontab
-from celery.signals import setup_logging, worker_init
+from celery.signals import beat_init, setup_logging, worker_init
+from django.core.exceptions import ImproperlyConfigured
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from api.request_ids import REQUEST_ID
@@ -92,3 +94,15 @@ def keep_audit_log(**_: object) -> None:
 @setup_logging.connect
 def keep_django_logging(**_: object) -> None:
     """Celery configures logging itself unless this signal has a receiver; ours is already set up."""
+
+
+@worker_init.connect
+@beat_init.connect
+def refuse_what_cannot_work(**_: object) -> None:
+    """Celery runs Django's checks and goes on whatever they find."""
+    from config import checks  # after the apps are loaded
+
+    try:
+        checks.enforce()
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))

@@ -9,10 +9,12 @@ class Migration(migrations.Migration):
     dependencies = [("actions", "0001_initial"), ("scoreboard", "0002_functions")]
 
     operations = [
-        migrations.RunSQL((SQL / "types.sql").read_text(), "DROP FUNCTION action_type_works"),
-        migrations.RunSQL((SQL / "mint.sql").read_text(), "DROP FUNCTION action_mint; DROP TYPE mint_outcome;"),
+        migrations.RunSQL((SQL / "types.sql").read_text(encoding="utf-8"), "DROP FUNCTION action_type_works"),
         migrations.RunSQL(
-            (SQL / "redeem.sql").read_text(),
+            (SQL / "mint.sql").read_text(encoding="utf-8"), "DROP FUNCTION action_mint; DROP TYPE mint_outcome;"
+        ),
+        migrations.RunSQL(
+            (SQL / "redeem.sql").read_text(encoding="utf-8"),
             "DROP FUNCTION action_redeem; DROP TYPE redeem_outcome; DROP FUNCTION action_tokens_see;",
         ),
     ]

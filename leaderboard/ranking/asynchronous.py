@@ -29,6 +29,7 @@ class AsyncRanking:
             socket_connect_timeout=settings.REDIS_TIMEOUT,
             # Once more at once: a connection that a restart of Redis cut is only noticed by using it.
             retry=Retry(NoBackoff(), 1),
+            **settings.REDIS_TLS,
         )
         self._scripts: dict[str, Any] = {}
 

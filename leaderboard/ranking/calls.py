@@ -93,7 +93,7 @@ class Call(Generic[T]):
 @cache
 def lua(name: str) -> str:
     """A script's text, the prelude before it."""
-    return "\n".join((LUA / f"{part}.lua").read_text() for part in (PRELUDE, name))
+    return "\n".join((LUA / f"{part}.lua").read_text(encoding="utf-8") for part in (PRELUDE, name))
 
 
 def call(script: str, board: Board, arguments: Sequence[Any], meaning: Callable[[Any], T]) -> Call[T]:

@@ -10,14 +10,18 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(
-            (SQL / "history.sql").read_text(),
+            (SQL / "history.sql").read_text(encoding="utf-8"),
             "DROP FUNCTION score_history_refuse, score_history_refuse_row, score_history_forget CASCADE",
         ),
-        migrations.RunSQL((SQL / "kept.sql").read_text(), "DROP FUNCTION refuse_removal CASCADE"),
-        migrations.RunSQL((SQL / "shown_columns.sql").read_text(), "DROP FUNCTION users_raise_version CASCADE"),
+        migrations.RunSQL((SQL / "kept.sql").read_text(encoding="utf-8"), "DROP FUNCTION refuse_removal CASCADE"),
         migrations.RunSQL(
-            (SQL / "board_players.sql").read_text(),
+            (SQL / "shown_columns.sql").read_text(encoding="utf-8"), "DROP FUNCTION users_raise_version CASCADE"
+        ),
+        migrations.RunSQL(
+            (SQL / "board_players.sql").read_text(encoding="utf-8"),
             "DROP VIEW board_players; DROP VIEW player_standings; DROP FUNCTION player_visible",
         ),
-        migrations.RunSQL((SQL / "ledger.sql").read_text(), "DROP FUNCTION ledger_record; DROP TYPE ledger_outcome"),
+        migrations.RunSQL(
+            (SQL / "ledger.sql").read_text(encoding="utf-8"), "DROP FUNCTION ledger_record; DROP TYPE ledger_outcome"
+        ),
     ]

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 from django.db import connection, connections
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from api import redis_client
 from config import redis_memory
@@ -21,6 +22,24 @@ pytestmark = pytest.mark.django_db
 def test_with_both_servers_it_is_ready(board: Board) -> None:
     answer = Client().get("/readyz")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok", "postgresql": "ok", "redis": "ok"})
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_a_probe_asks_by_any_name_and_by_plain_http(board: Board, settings: Settings, path: str) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    client = Client(headers={"host": "10.1.2.3:8101"})
+    assert client.get(path).status_code == 200
+    assert client.get("/").status_code == 400, "the control"
+
+
+def test_a_postgresql_that_takes_no_writes_is_said_to_be_read_only(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {**connections.settings["default"]["OPTIONS"], "options": "-c default_transaction_read_only=on"}
+    monkeypatch.setitem(connections.settings, "default", {**connections.settings["default"], "OPTIONS": options})
+    answer = Client().get("/readyz")
+    said = {"status": "degraded", "postgresql": "read-only", "redis": "ok"}
+    assert (answer.status_code, answer.json()) == (200, said)
 
 
 def test_a_postgresql_that_hangs_is_none(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,8 @@ from django.db.models import Sum
 from django.test import Client
 from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
-from accounts.models import User
+from accounts import sign_in
+from accounts.models import SignIn, User
 from accounts.names import validate_username
 from devsite.players import people
 from devsite.players.password import shared_password
@@ -116,6 +117,25 @@ def test_a_second_load_is_one_query_and_changes_nothing(django_assert_num_querie
     assert ScoreHistory.objects.count() == history
     assert authenticate(username="admin", password="a secret of my own")
     assert not User.objects.filter(username=people.PLAYERS[0][0]).exists()
+
+
+def test_the_documented_passwords_are_good_while_the_demo_is_wanted(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("prepare", demo=True)
+    mod = User.objects.get(username="mod")
+    mod.set_password("a secret of my own")
+    mod.save()
+    access = sign_in.start(User.objects.get(username="alice"))
+    call_command("prepare")
+    assert "The documented passwords of admin, alice are off" in capsys.readouterr().out
+    assert [authenticate(username=name, password=f"{name}-demo") for name in ("admin", "mod", "alice")] == [None] * 3
+    assert authenticate(username="mod", password="a secret of my own")
+    assert not SignIn.objects.filter(user__username="alice", ended_at=None).exists(), access
+    call_command("prepare")
+    assert capsys.readouterr().out == ""
+    call_command("prepare", demo=True)
+    assert authenticate(username="admin", password="admin-demo")
+    assert authenticate(username="alice", password="alice-demo")
+    assert authenticate(username="mod", password="mod-demo") is None
 
 
 def test_people_who_joined_the_demo_since_do_not_stop_a_later_start() -> None:
