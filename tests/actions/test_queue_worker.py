@@ -9,11 +9,11 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import AuditLog, User
 from actions import queue
 from actions.models import QueuedWork
 from scoreboard.models import ScoreHistory, UserScore
-from tests.support.client import Api
+from tests.support.client import UPDATE, Api
 from tests.support.people import give
 from tests.support.queued import fresh, queued, status, total
 from tests.support.worker import ON_RABBITMQ, Worker, dead_letters, wait_until_blocked
@@ -60,6 +60,15 @@ def test_what_is_queued_is_paid(api: Api, alice: User, start: Start) -> None:
     assert total(alice) == 200
     entries = ScoreHistory.objects.order_by("id").values_list("request_id", flat=True)
     assert sorted(entries) == sorted(works[index].request_id for index in (0, 1, 1, 2))
+
+
+def test_what_a_worker_refuses_is_on_record(api: Api, alice: User, start: Start) -> None:
+    body = fresh(alice)
+    work = queued(api, alice, body)
+    assert api.post(UPDATE, body, alice).status_code == 200
+    start()
+    line = eventually(AuditLog.objects.filter(request_id=work.request_id).first, "the refusal is written")
+    assert (line.kind, line.user_id) == ("already-redeemed", alice.pk)
 
 
 def test_a_message_sent_five_times_pays_once(api: Api, alice: User, start: Start) -> None:

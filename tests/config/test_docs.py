@@ -70,7 +70,9 @@ def test_the_commands_of_a_document_exist() -> None:
     assert set(re.findall(r"(?:`|^|\s)make ([a-z][a-z-]*)(?=[`\s=]| [A-Z]+=)", commands(ALL), re.MULTILINE)) <= {
         *targets
     }
+    ours = {name: app for name, app in get_commands().items() if app in PACKAGES and app != "devsite"}
     assert set(re.findall(r"manage\.py ([a-z_]+)", ALL)) <= set(get_commands())
+    assert [name for name in ours if name not in commands(ALL)] == []
 
 
 def commands(text: str) -> str:

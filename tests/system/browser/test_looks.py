@@ -114,7 +114,7 @@ def test_every_word_can_be_in_another_language_and_from_right_to_left(visitors: 
     live.sockets[-1].close(code=4503)
     page.clock.fast_forward(180_000)
     expect(status(page)).to_have_text("لا يجوز عرض اللوحة هنا · آخر تحديث قبل ٣ دقائق")
-    expect(page.locator("live-leaderboard [part=sign-in]")).to_have_text(ARABIC["signIn"])
+    expect(page.locator("live-leaderboard [part=sign-in]")).to_have_text(str(ARABIC["signIn"]))
     assert not re.search("[A-Za-z]", page.evaluate(WORDS))
     photograph(page, "arabic-closed")
     assert findings(page) == []
