@@ -327,3 +327,10 @@ def test_a_hidden_player_is_adjusted_without_reappearing(site: Client, alice: Us
 def test_a_plan_names_each_player_once(alice: User) -> None:
     plan = adjustments.plan([alice.pk, alice.pk, uuid.UUID(fresh_id())], adjustments.Change("x", delta=1))
     assert [line.user_id for line in plan.lines] == [alice.pk]
+
+
+def test_everything_that_is_wrong_with_the_form_is_told_at_once(alice: User) -> None:
+    answer = preview(signed_in(admin()), [alice], reason="")
+    assert sorted(answer.context["form"].errors) == ["__all__", "reason"]
+    answer = preview(signed_in(admin("bea")), [alice], reason="", delta="0")
+    assert sorted(answer.context["form"].errors) == ["delta", "reason"]
