@@ -4,6 +4,8 @@
 """
 
 import uuid
+from collections.abc import Callable
+from typing import Any, cast
 
 from django.contrib.auth import update_session_auth_hash
 from django.core import signing
@@ -40,10 +42,10 @@ def prove(user: User, password: str, field: str, request: HttpRequest) -> None:
 def change(user: User, old: str, new: str, request: HttpRequest, keep: uuid.UUID | None = None) -> None:
     """Sets a new password; the session of the request, or the sign-in `keep`, goes on.
 
-    Raises ValidationError: `old` is wrong, `new` not allowed; Problem rate-limited.
+    Raises ValidationError: `old` is wrong, `new` not allowed, or both; Problem rate-limited.
     """
-    prove(user, old, "old", request)
-    if not replaced(user, allowed(user, new), keep):
+    judged(lambda: prove(user, old, "old", request), lambda: allowed(user, new))
+    if not replaced(user, new, keep):
         raise serializers.ValidationError({"old": ["The password was changed just now."]})
     if keep is None:
         update_session_auth_hash(request, user)
@@ -55,17 +57,35 @@ def reset(token: str, new: str) -> User:
     Good once, for the token knows the password that it replaces; of two uses at one moment one succeeds.
     """
     user = mailed_to(token, RESET, RESET_SECONDS)
-    if user is None or not replaced(user, allowed(user, new)):
+    judged(lambda: good(user), lambda: allowed(user or User(), new))
+    if user is None or not replaced(user, new):
         raise bad_token(user)
     confirmed(user)  # who has the token reads the mail
     return user
 
 
-def allowed(user: User, new: str) -> str:
+def good(user: User | None) -> None:
+    if user is None:
+        raise bad_token(user)
+
+
+def allowed(user: User, new: str) -> None:
     try:
-        return allowed_password(new, user)
+        allowed_password(new, user)
     except serializers.ValidationError as error:
         raise serializers.ValidationError({"new": error.detail}) from error
+
+
+def judged(*judges: Callable[[], None]) -> None:
+    """Raises one ValidationError with what all of them have against it, so that all that is wrong is told at once."""
+    refusals: dict[str, Any] = {}
+    for judge in judges:
+        try:
+            judge()
+        except serializers.ValidationError as error:
+            refusals |= cast(dict[str, Any], error.detail)
+    if refusals:
+        raise serializers.ValidationError(refusals)
 
 
 def replaced(user: User, new: str, keep: uuid.UUID | None = None) -> bool:

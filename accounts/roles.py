@@ -48,3 +48,8 @@ class RoleBackend(BaseBackend):
     def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
         """Whether the admin index lists this app."""
         return any(name.startswith(f"{app_label}.") for name in self.get_user_permissions(user_obj))
+
+
+def may_enter(user: Any) -> bool:
+    """Who may enter the admin site: admins and moderators. Each sees there what the permissions allow."""
+    return isinstance(user, User) and user.is_active and (user.is_staff or user.role == User.Role.MODERATOR)

@@ -23,6 +23,10 @@ else:
     ModelAdmin = admin.ModelAdmin
 
 
+# Columns that link to a person's page, and what those see there who may not open it.
+NAMES = {"player": "user__username", "by": "actor__username"}
+
+
 class ReadOnlyAdmin(ModelAdmin):
     """Nothing can be added, changed or deleted, not by a superuser and not by a crafted request."""
 
@@ -32,6 +36,12 @@ class ReadOnlyAdmin(ModelAdmin):
 
     class Media:
         css = {"all": ["accounts/records.css"]}
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        columns = list(super().get_list_display(request))
+        if request.user.has_perm("accounts.view_user"):
+            return columns
+        return [NAMES.get(str(column), column) for column in columns]
 
     def has_add_permission(self, request: HttpRequest, *_: Any) -> bool:
         return False

@@ -1,6 +1,7 @@
 """The element in another site's colours and another language."""
 
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -66,7 +67,7 @@ def test_colours_that_can_be_read_are_left_alone(visitors: Visitors) -> None:
     assert page.evaluate(read) == wanted
 
 
-ARABIC = {
+ARABIC: dict[str, Any] = {
     "rank": "المركز",
     "player": "اللاعب",
     "score": "النقاط",
