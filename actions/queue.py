@@ -38,13 +38,30 @@ SELECT action_tokens_see(%s::uuid[], %s::uuid[], %s::text[], %s::bigint[], %s::t
 RESEND_AFTER = timedelta(seconds=60)  # longer than three quick retries take
 KEPT = timedelta(days=7)  # how long a finished row answers at its status URL
 RESEND_AT_ONCE = 500
+# What one user may have in the table. Entries that are refused cost their sender nothing, and a token that is spent
+# already can be handed in for ever.
+WAITING = 500  # rows
+ANSWERS = 1000  # rows; the oldest finished ones are forgotten first
+REFUSAL_BYTES = 256  # of what a refusal says beyond its kind
+FORGET = """
+DELETE FROM queued_work
+ WHERE user_id = %(user)s AND state = 'done'
+   AND accepted_at < (SELECT accepted_at FROM queued_work WHERE user_id = %(user)s
+                       ORDER BY accepted_at DESC OFFSET %(kept)s - 1 LIMIT 1)
+"""
 
 
 def accept(user_id: uuid.UUID, submissions: Sequence[Submission]) -> QueuedWork:
     """Writes the promise and hands it to the broker. The promise holds even if the broker is away.
 
-    The submissions are admitted or refused. Raises OperationalError when PostgreSQL is away; then nothing was accepted.
+    The submissions are admitted or refused. Raises OperationalError when PostgreSQL is away, Problem rate-limited when
+    too much of the user's is waiting already; then nothing was accepted.
     """
+    waiting = QueuedWork.objects.filter(user_id=user_id, state=QueuedWork.State.QUEUED)
+    if len(waiting.values_list("pk")[:WAITING]) == WAITING:
+        seconds = str(int(RESEND_AFTER.total_seconds()))
+        sentence = f"{WAITING} requests of yours are waiting already; try again in {seconds} s."
+        raise Problem("rate-limited", sentence, headers={"Retry-After": seconds})
     with transaction.atomic():
         see([one.claims for one in submissions if one.claims and one.claims.separate and not one.refusal])
         work = QueuedWork.objects.create(
@@ -74,6 +91,8 @@ def stored(one: Submission) -> dict[str, Any]:
     if one.refusal or one.claims is None:
         problem = batch.problem_of(one)
         refusal = {"kind": problem.kind, "detail": problem.sentence, "extra": problem.extra}
+        if len(json.dumps(refusal, default=str)) > REFUSAL_BYTES:
+            refusal |= {"detail": "Hand it in without respond-async to hear what is wrong with it.", "extra": {}}
         return {"action_id": one.name, "refusal": refusal}
     claims = {**asdict(one.claims), "action_id": str(one.claims.action_id)}
     del claims["user_id"]
@@ -121,12 +140,15 @@ def process(work_id: uuid.UUID) -> None:
     redemption.announce(submissions)
     if any(one.rank for one in submissions):
         finish(work, submissions)
+    with connection.cursor() as cursor:
+        cursor.execute(FORGET, {"user": work.user_id, "kept": ANSWERS})
 
 
 def finish(work: QueuedWork, submissions: Sequence[Submission]) -> None:
-    """Stores the results."""
+    """Stores the results, in the place of what they were made from."""
     results = [batch.result(one) for one in submissions]
     QueuedWork.objects.filter(pk=work.pk).update(
+        submissions=[],
         results=json.loads(JSONRenderer().render(results)),  # the same text as in an answer given at once
         state=QueuedWork.State.DONE,
         finished_at=timezone.now(),

@@ -50,6 +50,7 @@ class AdminSignInForm(AdminAuthenticationForm):
     def confirm_login_allowed(self, user: Any) -> None:
         """Django's own lets staff in, and no moderator."""
         if not may_enter(user):
+            note(Problem("forbidden", "Only staff may enter the admin site.", reason="permission", subject=user.pk))
             raise self.get_invalid_login_error()
 
     def clean(self) -> dict[str, Any]:
@@ -64,13 +65,6 @@ class AdminSignInForm(AdminAuthenticationForm):
         if settings.ADMIN_OTP and self.user_cache is not None:
             self.prove(self.user_cache)
         return cleaned
-
-    def confirm_login_allowed(self, user: Any) -> None:
-        try:
-            super().confirm_login_allowed(user)
-        except forms.ValidationError:
-            note(Problem("forbidden", "Only admins may enter the admin site.", reason="permission", subject=user.pk))
-            raise
 
     def prove(self, user: User) -> None:
         """The same answer for a wrong code as for a wrong password: a guesser must not learn which was right."""

@@ -260,6 +260,7 @@ class Migration(migrations.Migration):
                         condition=models.Q(("state", "queued")), fields=["sent_at"], name="queued_work_waiting"
                     ),
                     models.Index(fields=["finished_at"], name="queued_work_finished"),
+                    models.Index(fields=["user", "accepted_at"], name="queued_work_of_user"),
                 ],
             },
         ),

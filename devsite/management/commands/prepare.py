@@ -19,7 +19,7 @@ from devsite.players import documented
 class Command(BaseCommand):
     help = (
         "Migrates the database; refuses one that an earlier version made. With --demo, adds the demo to an empty one; "
-        "without, closes the demo's accounts."
+        "without, switches the demo's documented passwords off."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
