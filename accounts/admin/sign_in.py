@@ -85,7 +85,7 @@ def login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> 
     offer to sign in.
     """
     if request.method == "GET" and request.user.is_authenticated and not request.user.is_staff:
-        note(Problem("forbidden", "Only admins may enter the admin site.", reason="permission"))
+        note(Problem("forbidden", "Only staff may enter the admin site.", reason="permission"))
     response = django_login(request, extra_context)
     refusal: Problem | None = getattr(request, "refusal", None)
     if refusal:
