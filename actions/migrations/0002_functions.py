@@ -9,6 +9,10 @@ class Migration(migrations.Migration):
     dependencies = [("actions", "0001_initial"), ("scoreboard", "0002_functions")]
 
     operations = [
+        migrations.RunSQL(
+            (SQL / "storage.sql").read_text(encoding="utf-8"),
+            "ALTER TABLE action_tokens RESET (fillfactor, autovacuum_vacuum_threshold, autovacuum_vacuum_scale_factor)",
+        ),
         migrations.RunSQL((SQL / "types.sql").read_text(encoding="utf-8"), "DROP FUNCTION action_type_works"),
         migrations.RunSQL(
             (SQL / "mint.sql").read_text(encoding="utf-8"), "DROP FUNCTION action_mint; DROP TYPE mint_outcome;"

@@ -10,6 +10,11 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(
+            (SQL / "storage.sql").read_text(encoding="utf-8"),
+            "ALTER TABLE user_scores RESET (fillfactor, autovacuum_vacuum_threshold, autovacuum_vacuum_scale_factor,"
+            " autovacuum_analyze_threshold, autovacuum_analyze_scale_factor)",
+        ),
+        migrations.RunSQL(
             (SQL / "history.sql").read_text(encoding="utf-8"),
             "DROP FUNCTION score_history_refuse, score_history_refuse_row, score_history_forget CASCADE",
         ),
