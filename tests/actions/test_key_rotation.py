@@ -27,8 +27,8 @@ from actions import tokens
 from scoreboard.models import ScoreHistory
 from tests.support.client import MINT, UPDATE, Api, assert_problem
 from tests.support.people import back_end, bearer, players, update_body
+from tests.support.processes import PATIENCE, eventually
 from tests.system.deploy.nginx import Web
-from tests.system.live.server import PATIENCE, eventually
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("board", "unlimited")]
 

@@ -15,9 +15,9 @@ from actions.models import QueuedWork
 from scoreboard.models import ScoreHistory, UserScore
 from tests.support.client import UPDATE, Api
 from tests.support.people import give
+from tests.support.processes import eventually
 from tests.support.queued import fresh, queued, status, total
 from tests.support.worker import ON_RABBITMQ, Worker, dead_letters, wait_until_blocked
-from tests.system.live.server import eventually
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

@@ -19,10 +19,11 @@ from tests.support.agreement import assert_agreement, shown, sql_rows
 from tests.support.client import MINT, TOP, UPDATE
 from tests.support.cut_wire import CutWire, cut_wire
 from tests.support.people import PASSWORD, give
+from tests.support.processes import eventually
 from tests.support.unlimited import UNLIMITED
 from tests.support.wire import Client
 from tests.system.deploy.nginx import Web
-from tests.system.live.server import Server, eventually
+from tests.system.live.server import Server
 
 
 @pytest.fixture

@@ -17,12 +17,13 @@ from scoreboard.models import ScoreHistory
 from tests.support.agreement import assert_agreement, shown, sql_rows
 from tests.support.client import TOP
 from tests.support.people import give, players, submission
+from tests.support.processes import eventually
 from tests.support.redis_of_our_own import OwnRedis
 from tests.support.unlimited import UNLIMITED
 from tests.support.wire import Client
 from tests.system.deploy.nginx import Web
 from tests.system.live.conftest import assert_no_defect
-from tests.system.live.server import Server, eventually
+from tests.system.live.server import Server
 
 pytestmark = pytest.mark.usefixtures("unlimited")
 

@@ -12,7 +12,7 @@ import pytest
 from devsite import address, home, run
 from devsite.players import people
 from devsite.process import Refusal
-from tests.system.live.server import ROOT
+from tests.support.processes import ROOT
 
 # Read by the site or by `make run`, and of no use in .env.
 INTERNAL = {"PATH", "PYTHONWARNINGS", "DJANGO_SETTINGS_MODULE"}

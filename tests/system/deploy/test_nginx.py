@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from leaderboard.boards import Board
-from tests.support.processes import running
+from tests.support.processes import PATIENCE, eventually, running
 from tests.support.procfile import procfile
 from tests.support.programs import needed
 from tests.support.tls import certificate
 from tests.system.deploy.nginx import CONFIGURATION, ROLES, Web
-from tests.system.live.server import PATIENCE, eventually, free_port
+from tests.system.live.server import free_port
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -18,11 +18,10 @@ from accounts.models import User
 from actions.models import ActionToken, QueuedWork
 from leaderboard import boards, rebuild
 from leaderboard.boards import Board
-from tests.support.processes import python
+from tests.support.processes import eventually, python
 from tests.support.redis_of_our_own import OwnRedis
 from tests.system.deploy.talkative_site import PASSWORD, WRONG, Site
 from tests.system.live.clients import viewer
-from tests.system.live.server import eventually
 
 
 @pytest.fixture

@@ -15,11 +15,12 @@ from leaderboard.boards import Board
 from tests.support.agreement import shown, sql_rows
 from tests.support.client import TOP
 from tests.support.people import give, players
+from tests.support.processes import eventually
 from tests.support.redis_of_our_own import OwnRedis
 from tests.support.spoiling import deleted, halved
 from tests.system.live.clients import Watching, viewer, watcher
 from tests.system.live.conftest import Start
-from tests.system.live.server import NOWHERE, Server, eventually
+from tests.system.live.server import NOWHERE, Server
 
 
 @pytest.fixture

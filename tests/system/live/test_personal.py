@@ -8,8 +8,9 @@ from channels.layers import get_channel_layer
 from pytest_django.fixtures import Settings
 
 from leaderboard import boards, notifications, ranking
+from tests.support.processes import eventually
 from tests.system.live.clients import viewer, watcher
-from tests.system.live.server import Server, eventually
+from tests.system.live.server import Server
 from tests.system.live.test_identity import bearer, token
 from tests.system.live.writing import standing, user_id, write
 

@@ -7,10 +7,11 @@ import pytest
 
 from accounts.addresses import digest
 from accounts.models import AuditLog
+from tests.support.processes import eventually
 from tests.system.deploy.nginx import Web
 from tests.system.live.clients import answer, viewer, watcher
 from tests.system.live.conftest import Start
-from tests.system.live.server import Server, eventually
+from tests.system.live.server import Server
 
 NONSENSE = {"Authorization": "Bearer nonsense"}
 

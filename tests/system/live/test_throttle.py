@@ -10,9 +10,10 @@ import pytest
 
 from api import redis_client
 from leaderboard import boards, snapshots
+from tests.support.processes import eventually
 from tests.system.live.clients import Message, Socket, viewer, watcher
 from tests.system.live.conftest import Start
-from tests.system.live.server import NOWHERE, Server, eventually
+from tests.system.live.server import NOWHERE, Server
 from tests.system.live.writing import announcement, packed, page, user_id, write
 
 

@@ -20,7 +20,7 @@ from leaderboard.boards import VISIBLE_TOP, Board
 from leaderboard.live import hub
 from leaderboard.live.address_limit import AddressLimit
 from leaderboard.live.top import Top
-from tests.system.live.server import PATIENCE
+from tests.support.processes import PATIENCE
 from tests.system.live.writing import write
 
 ADDRESS = "192.0.2.7"
