@@ -64,7 +64,7 @@ def calls(alice: User, body: dict[str, Any]) -> list[tuple[str, str, User | None
         ("POST", "/api/v1/auth/token/refresh", None, refresh),
         ("POST", "/api/v1/auth/token/verify", None, {"token": refresh["refresh"]}),
         ("POST", "/api/v1/auth/logout", None, refresh),
-        ("POST", MINT, alice, {"action_type": "WIN_MATCH"}),
+        ("POST", MINT, alice, {"action_type": "COMPLETE_TASK"}),
         ("POST", UPDATE, alice, body),
         ("POST", "/api/v1/score/batch", alice, {"actions": [body]}),
         ("POST", "/api/v1/score/bonus", alice, {"user_id": str(nobody), "points": 1, "reason": "x"}),
