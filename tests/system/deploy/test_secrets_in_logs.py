@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import pytest
 from django.db import connection
 from django.db.models import F
+from websockets.exceptions import ConnectionClosed
 
 from accounts import api_keys
 from accounts.models import User
@@ -152,7 +153,9 @@ def test_no_secret_is_in_anything_that_is_printed(site: Site, own_redis: OwnRedi
     token = bearer["Authorization"].partition(" ")[2]
     with viewer(site.live, protocols=("bearer", token)) as watching:
         watching.until("you")
-    with viewer(site.live, f"?token={token}", headers={"Authorization": f"Bearer {token}x"}) as watching:
+    with viewer(site.live, headers={"Authorization": f"Bearer {token}x"}) as watching:
+        watching.until("leaderboard_update")
+    with viewer(site.live, f"?token={token}") as watching, pytest.raises(ConnectionClosed, match="invalid-request"):
         watching.until("leaderboard_update")
     ids = crashes(site, bearer, cookie)
     own_redis.kill()  # what the clients of Redis then say of where they cannot connect
