@@ -154,6 +154,7 @@ def two_rounds_later(everyone: list[Honest]) -> None:
     eventually(all_there, "everyone has gone on for two rounds")
 
 
+@pytest.mark.long
 def test_under_load_processes_are_replaced_one_by_one_and_not_one_honest_token_is_refused(tmp_path: Path) -> None:
     started: list[Web] = []
 

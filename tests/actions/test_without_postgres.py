@@ -32,7 +32,7 @@ def wire() -> Iterator[CutWire]:
         yield wire
 
 
-@pytest.fixture(params=["group commit", "each its own statement"])
+@pytest.fixture(params=["group commit", pytest.param("each its own statement", marks=pytest.mark.long)])
 def web(request: pytest.FixtureRequest, board: Board, wire: CutWire, tmp_path: Path) -> Iterator[Server]:
     grouped = "1" if request.param == "group commit" else "0"
     web = Web(tmp_path / "web.log", DATABASE_URL=wire.url, ACTION_GROUP_COMMIT=grouped, **UNLIMITED)

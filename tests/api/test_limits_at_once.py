@@ -64,6 +64,9 @@ CALLS: dict[str, tuple[str, int, Callable[[Api, User], Any]]] = {
 }
 
 
+SOME = ("ip", "sign-in account", "sign-in page")
+
+
 def guess(user: User) -> dict[str, str]:
     return {"username": user.username, "password": "not the one"}
 
@@ -79,7 +82,9 @@ def quick_hashing(settings: Settings) -> None:
 
 
 @pytest.mark.usefixtures("quick_hashing")
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    "call", [name if name in SOME else pytest.param(name, marks=pytest.mark.long) for name in CALLS]
+)
 def test_exactly_the_allowed_number_gets_through(only: Callable[..., None], alice: User, call: str) -> None:
     policy, status, ask = CALLS[call]
     only(**{policy.replace("-", "_"): f"{ALLOWED}/hour"})

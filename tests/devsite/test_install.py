@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from devsite import install
 from tests.support.processes import ROOT
 
@@ -30,6 +32,7 @@ def test_what_is_installed_is_not_installed_again(tmp_path: Path) -> None:
     assert (environment / "pyvenv.cfg").stat().st_mtime_ns == made
 
 
+@pytest.mark.long
 def test_what_failed_is_said_and_tried_again(tmp_path: Path) -> None:
     environment, requirements = tmp_path / "venv", tmp_path / "requirements.txt"
     requirements.write_text(f"no-such-thing==1.0 --hash=sha256:{'0' * 64}\n")
@@ -39,6 +42,7 @@ def test_what_failed_is_said_and_tried_again(tmp_path: Path) -> None:
         assert f"Installing {requirements} failed" in failed.stderr
 
 
+@pytest.mark.long
 def test_other_requirements_or_another_python_are_installed(tmp_path: Path) -> None:
     environment, requirements = tmp_path / "venv", tmp_path / "requirements.txt"
     requirements.write_text("# nothing\n")

@@ -278,7 +278,13 @@ def test_ctrl_c_ends_everything_and_data_survive(site: Site, start: Start) -> No
     again.stop()
 
 
-@pytest.mark.parametrize("name", ["config.server", "celery", "postgres", "valkey-server"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "config.server",
+        *(pytest.param(name, marks=pytest.mark.long) for name in ("celery", "postgres", "valkey-server")),
+    ],
+)
 def test_a_process_that_ends_by_itself_ends_everything(start: Start, clone: Path, name: str) -> None:
     site = start(clone, DEMO="0")
     everybody = site.everybody()

@@ -292,6 +292,7 @@ def test_any_interleaving_ends_in_agreement(board: Board) -> None:
     explore(Interleavings, 40)
 
 
+@pytest.mark.long
 def test_whatever_is_written_into_redis_by_hand_a_reconcile_undoes(board: Board) -> None:
     Vandals.board, Vandals.users = board, players(PEOPLE)
     explore(Vandals, 30)

@@ -111,6 +111,7 @@ def test_ten_times_as_many_wrong_players_take_no_more_memory(board: Board, monke
     assert_agreement(board)
 
 
+@pytest.mark.long
 def test_the_control_whoever_gathers_all_suspects_first_takes_more(
     board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -149,6 +149,7 @@ def test_what_a_player_earns_over_http_a_viewer_elsewhere_sees(
         assert row == (User.objects.get(username="alice").pk, 50, 50)
 
 
+@pytest.mark.long
 def test_many_players_in_any_order_and_everyone_is_told_the_same(
     board: Board, servers: tuple[Server, Server], join: Callable[[str], Player]
 ) -> None:

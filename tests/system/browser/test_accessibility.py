@@ -29,6 +29,7 @@ PAGES = [
 ]
 SIGNED_IN = ["/play", "/accounts/me", "/accounts/me/password", "/accounts/me/delete"]
 SIZES = {"phone": PHONE, "desktop": DESKTOP}
+SOME = [("phone", True), ("desktop", False)]
 CROWD = [
     ("Nadia", 241_870),
     ("さくら", 228_400),
@@ -69,8 +70,14 @@ def crowd(site: object, alice: User) -> User:
     return alice
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    ("size", "dark"),
+    [
+        pytest.param(size, dark, marks=[] if (size, dark) in SOME else pytest.mark.long)
+        for size in SIZES
+        for dark in (False, True)
+    ],
+)
 def test_no_page_has_serious_findings_or_overflows(visitors: Visitors, crowd: User, size: str, dark: bool) -> None:
     visitor = visitors.page(visitors.profile(size=SIZES[size], dark=dark, still=True))
     player = visitors.page(visitors.profile(crowd, size=SIZES[size], dark=dark, still=True))

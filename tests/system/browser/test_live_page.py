@@ -3,6 +3,7 @@
 import re
 import signal
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from accounts.models import User
@@ -59,6 +60,7 @@ def test_live_is_killed_under_an_open_page(visitors: Visitors, site: Site, alice
     expect(score(page, "alice")).to_have_text("30")
 
 
+@pytest.mark.long
 def test_the_whole_site_is_restarted_under_an_open_page(visitors: Visitors, site: Site, alice: User) -> None:
     give(alice, 10)
     page = open_board(visitors.page())

@@ -1,5 +1,7 @@
 """Clocks set forward and back by an hour while everything runs, of the site's machine and of PostgreSQL's."""
 
+import pytest
+
 from tests.system.crashes.clocks import set_postgres_clock, set_site_clock
 from tests.system.crashes.load import Load
 from tests.system.crashes.proof import prove
@@ -8,6 +10,7 @@ from tests.system.crashes.site import Site
 HOUR = 3600
 
 
+@pytest.mark.long
 def test_the_clock_of_the_site_may_be_set(site: Site, running: Load) -> None:
     """What Redis lacks after a crash, the sweep has to bring; it is by the clock that `beat` sends it."""
     for ahead in (HOUR, 0, -HOUR):

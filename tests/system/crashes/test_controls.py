@@ -4,6 +4,8 @@ import re
 import time
 from typing import Any
 
+import pytest
+
 from tests.support.processes import eventually
 from tests.system.crashes import evidence
 from tests.system.crashes.load import load
@@ -35,6 +37,7 @@ def test_without_what_spends_a_token_the_judge_finds_double_pay(spoiled_site: Si
     assert any("was answered 200 more than once" in one for one in found)
 
 
+@pytest.mark.long
 def test_with_commits_that_do_not_wait_for_the_disk_the_judge_finds_lost_pay(spoiled_site: Site) -> None:
     with spoiled_site.database() as session:
         for name, value in (("synchronous_commit", "off"), ("wal_writer_delay", "10s"), ("fsync", "off")):
@@ -51,6 +54,7 @@ def test_with_commits_that_do_not_wait_for_the_disk_the_judge_finds_lost_pay(spo
     assert any("and is not in the ledger" in one for one in found)
 
 
+@pytest.mark.long
 def test_without_the_sweep_the_judge_finds_what_redis_lacks(spoiled_site: Site) -> None:
     with load(spoiled_site) as running:
         spoiled_site.kill("beat")  # before its first sweep
@@ -75,6 +79,7 @@ def test_without_the_sweep_the_judge_finds_what_redis_lacks(spoiled_site: Site) 
         assert broken(running) == []
 
 
+@pytest.mark.long
 def test_with_a_board_that_claims_to_know_better_the_judge_finds_a_read_that_went_back(spoiled_site: Site) -> None:
     """A reader is told what the board has if that is as new as the ledger: here it only says so."""
     with load(spoiled_site) as running:

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import psutil
 import psycopg
+import pytest
 
 from devsite.postgres import DATABASE, USER
 from tests.support.processes import eventually
@@ -31,6 +32,7 @@ def test_postgresql_may_be_killed(site: Site, running: Load) -> None:
     prove(running)
 
 
+@pytest.mark.long
 def test_one_session_of_postgresql_may_be_killed_which_ends_all(site: Site, running: Load) -> None:
     """PostgreSQL cannot know what a killed process did to the memory they share, and starts over."""
     # By what it calls itself, as a namespace of its own may hide what number PostgreSQL knows it by.
@@ -63,6 +65,7 @@ def test_postgresql_may_hang(site: Site, running: Load) -> None:
     prove(running)
 
 
+@pytest.mark.long
 def test_postgresql_may_have_no_connection_left(site: Site, running: Load) -> None:
     taken: list[psycopg.Connection[tuple[object, ...]]] = []
     try:
@@ -86,6 +89,7 @@ def all_taken(site: Site, taken: "list[psycopg.Connection[tuple[object, ...]]]")
     return ended == (0,)
 
 
+@pytest.mark.long
 def test_a_row_that_somebody_holds_costs_nobody_else(site: Site, running: Load) -> None:
     held = running.players[0].user_id
     eventually(lambda: running.history.highest(held) > 0, "the player has a row")

@@ -5,6 +5,7 @@ import signal
 from typing import Any
 
 import psutil
+import pytest
 
 from tests.support.processes import eventually
 from tests.system.crashes.load import Load
@@ -32,6 +33,7 @@ def test_redis_may_be_emptied(site: Site, running: Load) -> None:
     prove(running)
 
 
+@pytest.mark.long
 def test_redis_may_hang(site: Site, running: Load) -> None:
     site.redis_process.send_signal(signal.SIGSTOP)
     running.score_once()
@@ -42,6 +44,7 @@ def test_redis_may_hang(site: Site, running: Load) -> None:
     prove(running)
 
 
+@pytest.mark.long
 def test_the_disk_under_redis_may_be_full(site: Site, running: Load) -> None:
     """No file of its may grow: the log of commands, without which it takes none that writes."""
     process = psutil.Process(site.redis_process.pid)

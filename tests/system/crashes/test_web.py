@@ -26,6 +26,7 @@ def test_web_may_be_killed_at_any_moment(site: Site, running: Load) -> None:
     prove(running)
 
 
+@pytest.mark.long
 def test_web_may_hang(site: Site, running: Load) -> None:
     stopped = site.processes("web")
     for process in stopped:

@@ -70,6 +70,7 @@ def burst(port: int) -> Counter[int]:
         return Counter(int(one.recv(4096).split(b" ", 2)[1]) for one in sockets)
 
 
+@pytest.mark.long
 def test_many_workers_of_nginx_do_not_take_the_slots_of_web(board: Board, tmp_path: Path) -> None:
     """More requests at once than slots, twice: what the first left open must not be in the way of the second."""
     with ExitStack() as stack:

@@ -34,7 +34,7 @@ def board(transactional_db: None, own_redis: OwnRedis, redis_of_its_own: None) -
         own_redis.start()
 
 
-@pytest.fixture(params=["json", "console"])
+@pytest.fixture(params=["json", pytest.param("console", marks=pytest.mark.long)])
 def site(board: Board, own_redis: OwnRedis, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
     site = Site(tmp_path, own_redis, request.param)
     yield site

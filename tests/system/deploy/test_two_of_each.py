@@ -58,6 +58,7 @@ def test_viewers_of_both_live_processes_get_the_same_seqs(site: Site, alice: Use
             assert updates[0] == updates[1]
 
 
+@pytest.mark.long
 def test_viewers_through_the_door_are_spread_over_both_and_see_the_same(site: Site, alice: User) -> None:
     door, _, lives = site
     with viewer(door) as a, viewer(door) as b, viewer(door) as c, viewer(door) as d:
@@ -70,6 +71,7 @@ def test_viewers_through_the_door_are_spread_over_both_and_see_the_same(site: Si
         assert all(update == updates[0] for update in updates)
 
 
+@pytest.mark.long
 def test_a_client_bounced_between_the_two_never_goes_back_in_time(site: Site, alice: User) -> None:
     door, _, lives = site
     stop = threading.Event()
@@ -104,6 +106,7 @@ def test_a_client_bounced_between_the_two_never_goes_back_in_time(site: Site, al
         writer.join()
 
 
+@pytest.mark.long
 def test_each_web_process_answers_with_the_same_board(site: Site, alice: User, bob: User) -> None:
     door, webs, _ = site
     score(door, alice)
@@ -149,6 +152,7 @@ def test_the_stream_passes_unbuffered(site: Site, alice: User) -> None:
         assert any(b'"score":10' in line for line in lines)
 
 
+@pytest.mark.long
 def test_what_a_client_says_about_its_address_is_dropped(site: Site) -> None:
     door, _, _ = site
     statuses = []
@@ -161,6 +165,7 @@ def test_what_a_client_says_about_its_address_is_dropped(site: Site) -> None:
     assert statuses == [401] * 10 + [429] * 2
 
 
+@pytest.mark.long
 def test_metrics_are_for_the_inside_and_not_for_the_world(site: Site) -> None:
     door, _, _ = site
 
@@ -182,6 +187,7 @@ def refused(request: urllib.request.Request) -> tuple[int, dict[str, str], dict[
     return answer.code, headers, json.loads(answer.read())
 
 
+@pytest.mark.long
 def test_what_nginx_answers_by_itself_is_a_problem_document_too(site: Site, alice: User) -> None:
     door, webs, _ = site
     large = urllib.request.Request(  # noqa: S310
@@ -199,6 +205,7 @@ def test_what_nginx_answers_by_itself_is_a_problem_document_too(site: Site, alic
     assert re.fullmatch("[0-9a-f]{32}", str(document["request_id"]))
 
 
+@pytest.mark.long
 def test_a_shared_cache_is_told_that_some_cannot_unpack(site: Site, alice: User) -> None:
     door, _, _ = site
     score(door, alice)

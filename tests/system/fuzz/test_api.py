@@ -77,6 +77,7 @@ def test_no_call_answers_what_the_schema_does_not_say_or_gives_points_away(
 
 
 @pytest.mark.timeout(3600)
+@pytest.mark.long
 def test_under_the_default_limits_refusals_are_as_the_schema_says(start: Start, board: Board, tmp_path: Path) -> None:
     url = start().http("")
     caller = Caller("limited", ("accounts",))
@@ -85,6 +86,7 @@ def test_under_the_default_limits_refusals_are_as_the_schema_says(start: Start, 
     assert_nothing_was_won(board)
 
 
+@pytest.mark.long
 def test_control_a_site_with_every_fault_is_caught(tmp_path: Path) -> None:
     stranger = Caller("stranger", ("moderation",))
     with broken_site() as url:

@@ -218,6 +218,7 @@ class TestOrigins:
             assert alice.response.headers["access-control-allow-origin"] == "https://friend.example"
             assert alice.response.headers["vary"] == "Origin"
 
+    @pytest.mark.long
     def test_a_name_that_is_not_ours_is_not_the_site_itself(self, start: Start) -> None:
         """DNS rebinding: the page's origin equals the Host header, because its name was made to point here."""
         listed = start(LEADERBOARD_ORIGINS="", DATABASE_URL=NOWHERE)
@@ -263,6 +264,7 @@ class TestSessions:
             assert stream.opening()[0]["user_id"] == str(alice.pk)
 
     @pytest.mark.parametrize("change", ["forged", "signed out", "disabled"])
+    @pytest.mark.long
     def test_a_session_that_is_nobodys_is_refused_there(
         self, start: Start, alice: User, cookie: str, change: str
     ) -> None:
@@ -279,6 +281,7 @@ class TestSessions:
             assert page.ending()[1] == 4501
         assert answer(server, Cookie=cookie)[0].status == 401
 
+    @pytest.mark.long
     def test_without_postgresql_a_session_is_nobodys_fault(self, start: Start, cookie: str) -> None:
         public = start(DATABASE_URL=NOWHERE)
         with viewer(public, origin=f"http://127.0.0.1:{public.port}", headers={"Cookie": cookie}) as page:

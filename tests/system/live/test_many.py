@@ -78,6 +78,7 @@ def test_a_push_costs_redis_the_same_for_one_viewer_and_for_many(own_redis: OwnR
     assert costs[MANY] < costs[1] + REPEATED_READS
 
 
+@pytest.mark.long
 def test_the_own_lines_of_all_signed_in_viewers_are_one_read(own_redis: OwnRedis, start: Start) -> None:
     server = start(DATABASE_URL=NOWHERE)
     crowd = Crowd(100)
@@ -126,6 +127,7 @@ class Baseline:
         return int(self.process.memory_info().rss)
 
 
+@pytest.mark.long
 def test_an_hour_of_churn_leaves_nothing_behind(own_redis: OwnRedis, start: Start) -> None:
     """Thousands of visits: orderly, aborted, signed in and not, over both transports, while the board changes."""
     server = start(DATABASE_URL=NOWHERE, LEADERBOARD_PUSH_INTERVAL_MS="50")

@@ -32,6 +32,7 @@ def test_both_transports_work(other: Server) -> None:
     eventually(lambda: other.viewers() == 0, "both are forgotten")
 
 
+@pytest.mark.long
 def test_refusals_are_explained(other: Server) -> None:
     with viewer(other, "?limit=0") as alice:
         messages, close_code = alice.ending()

@@ -168,6 +168,7 @@ def test_a_server_started_without_redis(own_redis: OwnRedis, board: Board, start
         assert alice.next()["type"] == "current"
 
 
+@pytest.mark.long
 def test_two_servers_agree_after_a_restart_of_redis(own_redis: OwnRedis, start: Start) -> None:
     servers = [start(LEADERBOARD_PUSH_INTERVAL_MS="100") for _ in range(2)]
     with viewer(servers[0]) as alice, viewer(servers[1]) as bob:

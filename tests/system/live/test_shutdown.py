@@ -125,6 +125,7 @@ def assert_never_back(seen: list[tuple[str, int]]) -> None:
     assert seen[-1][1] == highest[seen[-1][0]]
 
 
+@pytest.mark.long
 def test_a_client_bounced_between_two_servers_never_goes_back_in_time(start: Start, load: Writer) -> None:
     servers: list[Server] = [start(DATABASE_URL=NOWHERE, LEADERBOARD_PUSH_INTERVAL_MS="100") for _ in range(2)]
     epoch, seq = "", 0

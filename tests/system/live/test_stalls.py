@@ -150,6 +150,7 @@ def sequence(reader: Stalled, newest: int) -> list[int]:
     return seqs
 
 
+@pytest.mark.long
 def test_one_that_says_goodbye_but_reads_nothing_does_not_keep_its_connection(busy: Callable[..., Server]) -> None:
     """Its goodbye ends the view; closing in order would wait for it to read, which it never does."""
     server = busy(LEADERBOARD_EVICT_SECONDS="60")
@@ -162,6 +163,7 @@ def test_one_that_says_goodbye_but_reads_nothing_does_not_keep_its_connection(bu
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.long
 def test_a_slow_reader_is_not_a_stalled_one(busy: Callable[..., Server], transport: str) -> None:
     """It reads less than comes, but never nothing: it is behind, not gone."""
     server = busy(LEADERBOARD_EVICT_SECONDS="8")
