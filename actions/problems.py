@@ -13,6 +13,7 @@ problems.declare(
         "token-expired": (410, "The action token has expired"),
         "too-early": (425, "Redeemed too early"),
         "not-yours-to-grant": (403, "This action type is not yours to grant"),
+        "id-reused": (409, "The id was used for another award"),
     }
 )
 
@@ -26,6 +27,22 @@ class AlreadyRedeemedSerializer(ProblemSerializer):
             "new_score": serializers.IntegerField(),
             "score_delta": serializers.IntegerField(),
             "redeemed_at": serializers.DateTimeField(),
+        },
+        required=False,
+    )
+
+
+class IdReusedSerializer(ProblemSerializer):
+    """409: with `id-reused`, `original` is what the award under this id did."""
+
+    original = inline_serializer(
+        "OriginalAward",
+        {
+            "user_id": serializers.UUIDField(),
+            "action_type": serializers.CharField(),
+            "score_delta": serializers.IntegerField(),
+            "new_score": serializers.IntegerField(),
+            "awarded_at": serializers.DateTimeField(),
         },
         required=False,
     )

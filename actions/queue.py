@@ -70,7 +70,7 @@ def stored(one: Submission) -> dict[str, Any]:
     The token itself is not kept: its key may be rotated out while the work waits.
     """
     if one.refusal or one.claims is None:
-        problem = batch.problem_of(one)
+        problem = batch.problem_of(one.refusal)
         refusal = {"kind": problem.kind, "detail": problem.sentence, "extra": problem.extra}
         return {"action_id": one.name, "refusal": refusal}
     claims = {**asdict(one.claims), "action_id": str(one.claims.action_id)}

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
+from accounts import attributes
 from actions import token_keys
 from api import throttles
 
@@ -52,6 +53,16 @@ def sign_up(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
     if settings.SIGN_UP in ("open", "closed"):
         return []
     return [Error(f"SIGN_UP is {settings.SIGN_UP!r}; expected open or closed.", id="scoreboard.E013")]
+
+
+@register()
+def player_attributes(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
+    """What cannot be read declares nothing."""
+    try:
+        attributes.declared()
+    except ValueError as error:
+        return [Error(f"PLAYER_ATTRIBUTES: {error}", id="scoreboard.E014")]
+    return []
 
 
 @register()
@@ -114,6 +125,6 @@ def enforce() -> None:
 
     Servers load the application without `manage.py`, so Django itself would not run the checks for them.
     """
-    errors = [*secrets(None), *ranges(None), *queue(None), *limits(None), *watching(None)]
+    errors = [*secrets(None), *ranges(None), *player_attributes(None), *queue(None), *limits(None), *watching(None)]
     if errors:
         raise ImproperlyConfigured("; ".join(str(error.msg) for error in errors))

@@ -171,7 +171,7 @@ class FlagAdmin(ReadOnlyAdmin):
         for flag in self.in_reach(request, selected)[:MAX_FLAGS]:
             try:
                 done = decisions.decide(flag.pk, measure, cast(User, request.user), note, shown=shown(request, flag))
-                messages.success(request, f"{done} ({flag.user.username})")
+                messages.success(request, f"{done} ({flag.user})")
             except decisions.NotPossible as error:
                 messages.warning(request, str(error))
 

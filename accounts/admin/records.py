@@ -36,7 +36,7 @@ class ReadOnlyAdmin(ModelAdmin):
 
 
 def user_link(user: User) -> str:
-    return format_html('<a href="{}">{}</a>', reverse("admin:accounts_user_change", args=[user.pk]), user.username)
+    return format_html('<a href="{}">{}</a>', reverse("admin:accounts_user_change", args=[user.pk]), user.shown_name)
 
 
 def actor(request: HttpRequest) -> User:

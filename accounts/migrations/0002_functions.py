@@ -10,4 +10,8 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL((SQL / "users.sql").read_text(), "DROP FUNCTION users_refuse_revival CASCADE"),
+        migrations.RunSQL(
+            (SQL / "players.sql").read_text(),
+            "DROP FUNCTION players_describe, players_described, players_make, player_name",
+        ),
     ]

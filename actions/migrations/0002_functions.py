@@ -14,4 +14,8 @@ class Migration(migrations.Migration):
             (SQL / "redeem.sql").read_text(),
             "DROP FUNCTION action_redeem; DROP TYPE redeem_outcome; DROP FUNCTION action_tokens_see;",
         ),
+        migrations.RunSQL(
+            (SQL / "awards.sql").read_text(),
+            "DROP FUNCTION award_record, award_judge; DROP TYPE award_outcome, award_judgement;",
+        ),
     ]
