@@ -7,12 +7,25 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m devsite.servers exec -- $(BIN)/python -m pytest
 # Test files at a time. More than cores: most tests wait for servers.
 JOBS ?= 4
+SPREAD := -n $(JOBS) --dist loadfile --no-loadscope-reorder
+# Without the many cases of a kind of which one runs: those are marked `long`.
+QUICK := -m "not long"
+# SQL's functions, Lua's scripts and the broker: what may differ between servers.
+SERVICES := tests/scoreboard tests/leaderboard tests/actions/test_redemption.py tests/actions/test_redeeming_once.py \
+	tests/actions/test_allowances.py tests/actions/test_batch.py tests/actions/test_queue_promise.py \
+	tests/actions/test_queue_worker.py tests/actions/test_queue_broker.py tests/integrity/test_patrol.py tests/system/test_path.py
+# What starts servers of its own in any case, or none.
+OWN_SERVERS := devsite config types mutations system/browser system/deploy system/fuzz system/crashes api/test_denial.py \
+	api/test_caches.py api/test_cross_site.py accounts/test_page_attacks.py actions/test_without_redis.py \
+	system/live/test_many.py system/live/test_redis.py system/live/test_shutdown.py system/live/test_stalls.py \
+	system/live/test_database.py actions/test_without_postgres.py leaderboard/test_reconcile_memory.py \
+	api/test_bad_input.py api/test_bad_queries.py
 # Checks read the settings, and settings without a secret are refused; this one signs nothing.
 CHECK := DEBUG=true PYTHONWARNINGS='ignore:Got an error checking a consistent:RuntimeWarning' $(BIN)/python manage.py
 PRODUCTION = SECRET_KEY=$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(50))') HTTPS=true $(BIN)/python manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run manage test faults fuzz mutations check lock bench bench-live bench-reconcile pictures clean install install-dev python
+.PHONY: help run manage test test-services test-long faults fuzz mutations check lock bench bench-live bench-reconcile pictures clean install install-dev python
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 23
@@ -23,9 +36,17 @@ run: install ## the whole site on http://127.0.0.1:8000 until Ctrl-C (PORT=… S
 manage: install ## a Django command beside `make run`: make manage COMMAND="reconcile_leaderboard --check"
 	@$(BIN)/python -m devsite.manage $(COMMAND)
 
-test: install-dev ## the whole suite on servers of its own, or on DATABASE_URL and REDIS_URL (ARGS="-k ties")
-	@$(PYTEST) $(or $(ARGS),-n $(JOBS) --dist loadfile --no-loadscope-reorder --ignore=tests/system/crashes $(LESS))
-	@$(if $(ARGS)$(LESS),,$(PYTEST) tests/system/crashes)
+test: install-dev ## the suite on servers of its own, one case of each kind (ARGS="-k ties" for others)
+	@$(PYTEST) $(or $(ARGS),$(QUICK) $(SPREAD) --ignore=tests/system/crashes)
+	@$(if $(ARGS),,$(PYTEST) $(QUICK) tests/system/crashes)
+
+test-services: install-dev ## what reads and writes them, on the machine's own PostgreSQL, Redis and RabbitMQ, if it has them
+	@.ci/services $(PYTEST) $(QUICK) $(SPREAD) $(SERVICES)
+
+test-long: install-dev ## every case of every test, on servers of its own and on the machine's
+	@$(PYTEST) $(SPREAD) --ignore=tests/system/crashes
+	@$(PYTEST) tests/system/crashes
+	@.ci/services $(PYTEST) $(SPREAD) $(patsubst %,--ignore=tests/%,$(OWN_SERVERS))
 
 faults: install-dev ## everything that may break, at length: web killed FAULT_KILLS (200) times; figures in FAULT_REPORT
 	@FAULT_KILLS=$${FAULT_KILLS:-200} FAULT_SECONDS=$${FAULT_SECONDS:-10} $(PYTEST) tests/system/crashes $(ARGS)

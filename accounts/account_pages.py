@@ -22,11 +22,24 @@ class NoForm(forms.Form):
     """A button."""
 
 
-class PasswordForm(RefusingForm):
-    old = PasswordField(label="Present password")
+class NewPasswordForm(RefusingForm):
     new = PasswordField(
         label="New password", autocomplete="new-password", help_text="At least 8 characters, not a common one."
     )
+
+    def clean(self) -> dict[str, Any]:
+        """A form that lacks another field is not handed on: then the new password is judged here."""
+        if self.errors and (new := self.cleaned_data.get("new")):
+            try:
+                passwords.allowed(User(), new)
+            except ValidationError as error:
+                self.refuse(error.detail)
+        return self.cleaned_data
+
+
+class PasswordForm(NewPasswordForm):
+    old = PasswordField(label="Present password")
+    field_order = ("old", "new")
 
 
 class ResetForm(RefusingForm):
@@ -37,10 +50,8 @@ class TokenForm(RefusingForm):
     token = forms.CharField(max_length=MAX_MAILED, widget=forms.HiddenInput)
 
 
-class ResetConfirmForm(TokenForm):
-    new = PasswordField(
-        label="New password", autocomplete="new-password", help_text="At least 8 characters, not a common one."
-    )
+class ResetConfirmForm(TokenForm, NewPasswordForm):
+    """The token of a mail, and the new password."""
 
 
 class EraseForm(RefusingForm):

@@ -2,7 +2,6 @@
 
 from typing import Any, cast
 
-from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -19,7 +18,7 @@ from accounts.serializers import (
     parsed,
 )
 from accounts.views import AnonymousView
-from api.openapi import envelope, problems
+from api.openapi import ApiSchema, envelope, problems
 from api.responses import ok
 from api.views import ApiView
 
@@ -117,7 +116,7 @@ class ExportView(ApiView):
         return ok(privacy.own_export(caller(request)), headers={"Cache-Control": "private, no-store"})
 
 
-class DeleteWithBody(AutoSchema):
+class DeleteWithBody(ApiSchema):
     """drf-spectacular describes no body of a DELETE; this one has the password."""
 
     def _get_request_body(self, direction: str = "request") -> Any:

@@ -27,7 +27,12 @@ def address_digest(request: HttpRequest) -> str | None:
         public = ipaddress.ip_address(address.partition("/")[0]).is_global
     except ValueError:
         return None
-    return salted_hmac("accounts.addresses", address, algorithm="sha256").hexdigest() if public else None
+    return digest(address) if public else None
+
+
+def digest(address: str) -> str:
+    """The hash under which an address is stored."""
+    return salted_hmac("accounts.addresses", address, algorithm="sha256").hexdigest()
 
 
 def remember(user_id: uuid.UUID, digest: str | None) -> None:

@@ -22,6 +22,7 @@ from redis.exceptions import RedisError
 from accounts.models import User
 from accounts.names import skeleton
 from api.client_address import UNKNOWN
+from api.problems import Problem
 from api.redis_client import breaker, connection
 from api.throttles import charge, hit
 
@@ -33,16 +34,21 @@ KEPT_SECONDS = 30 * 86_400
 KEPT_ADDRESSES = 10  # of one account, the latest; each is one more allowance
 
 
-def charge_attempt(username: str, address: str) -> None:
-    """Charges one attempt to sign in under this name, whether or not there is such an account.
+def charge_attempt(username: str, address: str) -> uuid.UUID | None:
+    """Charges one attempt to sign in under this name, whether or not there is such an account; returns the account.
 
-    Raises Problem rate-limited. Before any password is hashed.
+    Raises Problem rate-limited, which names it too. Before any password is hashed.
     """
     # Under a hash: what is typed there may well be a password. Of what the name looks like, so that whichever spelling
     # finds the account, or none, has the same allowance.
     account = digest(skeleton(username))
     found = User.objects.named(username).values_list("pk", flat=True).first()
-    hit(charge(POLICY, account, digest(address) if is_known(str(found), address) else ELSEWHERE))
+    try:
+        hit(charge(POLICY, account, digest(address) if is_known(str(found), address) else ELSEWHERE))
+    except Problem as refusal:
+        refusal.subject = found
+        raise
+    return found
 
 
 def is_known(account: str, address: str) -> bool:

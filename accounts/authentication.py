@@ -15,14 +15,16 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
-from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidToken
+from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.models import TokenUser
 from rest_framework_simplejwt.tokens import Token
 
 from accounts import api_keys
 from accounts.models import ApiKey, User
+from api.client_address import client_address
 from api.credentials import presented_key
-from api.problems import Problem
+from api.problems import Problem, note
+from api.refusals import Caller
 from api.throttles import Charge, charge_address, hit, parse
 
 # What simplejwt raises for claims of the wrong kind under a good signature: a signer with the key may sign anything.
@@ -74,7 +76,8 @@ class AccountJWTAuthentication(OurTokens, JWTAuthentication):
     def get_user(self, validated_token: Token) -> Any:
         user = going_on(validated_token).first()
         if user is None:
-            raise AuthenticationFailed("The sign-in has ended, or the user is disabled or gone.")
+            said = "The sign-in has ended, or the user is disabled or gone."
+            raise Problem("not-authenticated", said, reason="sign-in-ended", subject=user_id(validated_token))
         return user
 
 
@@ -148,7 +151,11 @@ class ApiKeyAuthentication(BaseAuthentication):
         key = api_keys.find(text)
         if key is None:
             charge_address(request._request, ("sign-in",))
-            raise Problem("forbidden", "The API key is unknown, expired or revoked.")
+            raise Problem("forbidden", "The API key is unknown, expired or revoked.", reason="api-key")
         back_end = BackEnd(key)
-        back_end.charge(1)
+        try:
+            back_end.charge(1)
+        except Problem as refusal:
+            note(refusal, Caller(api_key=key.pk, address=client_address(request._request)))
+            raise
         return back_end, key

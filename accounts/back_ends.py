@@ -51,6 +51,10 @@ class BackEndView(ApiView):
     def caller(request: Request) -> BackEnd:
         return cast(BackEnd, request.user)
 
+    def provider(self, request: Request) -> str:
+        """Whose players the call is about."""
+        return self.caller(request).key.provider
+
 
 def provider_of(request: Request) -> str:
     """Whose players `ext:42` means: those of the provider that the caller's key names, without a key the default one.

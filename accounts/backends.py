@@ -8,6 +8,9 @@ from django.http import HttpRequest
 from accounts import attempts
 from accounts.models import User
 from api.client_address import UNKNOWN, client_address
+from api.problems import Problem, note
+
+NO_SUCH_ACCOUNT = "No active account has these credentials."
 
 
 class PasswordBackend(ModelBackend):
@@ -16,13 +19,14 @@ class PasswordBackend(ModelBackend):
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **_: Any
     ) -> User | None:
-        """Raises Problem rate-limited when the account's allowance is used up."""
+        """Raises Problem rate-limited when the account's allowance is used up. Notes what it refuses."""
         if username is None or password is None:
             return None
         address = client_address(request) if request is not None else UNKNOWN
-        attempts.charge_attempt(username, address)
+        account = attempts.charge_attempt(username, address)
         user = super().authenticate(request, username=username, password=password)
         if not isinstance(user, User):
+            note(Problem("not-authenticated", NO_SUCH_ACCOUNT, reason="password", subject=account))
             return None
         attempts.remember(user.pk, address)
         return user

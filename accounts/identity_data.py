@@ -12,19 +12,22 @@ from typing import Any
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts import attempts, players, visibility
-from accounts.models import LOCAL, ApiKey, BannedPlayer, SignUpAddress, User
+from accounts.models import LOCAL, ApiKey, AuditLog, BannedPlayer, SignUpAddress, User
 
 IDENTITY = (
     *("id", "provider", "external_id", "username", "display_name", "email", "avatar_url", "region", "attributes"),
     *("role", "is_active", "is_hidden", "opted_out", "is_staff", "is_superuser"),
     *("date_joined", "last_login", "email_confirmed_at", "erased_at"),
 )
+
+
+REFUSAL = ("kind", "reason", "detail", "action_type", "request_id", "address", "first_at", "last_at", "count")
 
 
 class StillSuperuser(Exception):
@@ -84,6 +87,14 @@ def export(user: User) -> dict[str, Any]:
         "api_keys": list(
             ApiKey.objects.filter(created_by=user).values("id", "name", "prefix", "created_at", "revoked_at")
         ),
+        "refusals": list(AuditLog.objects.filter(user=user).order_by("first_at", "id").values(*REFUSAL)),
+        # Of attempts by others: where those came from is about them.
+        "refusals_about": list(
+            AuditLog.objects.filter(subject=user)
+            .exclude(user=user)
+            .order_by("first_at", "id")
+            .values("kind", "reason", "first_at", "last_at", "count")
+        ),
         "admin_log": {
             "about": log_entries(log_about(user.pk)),
             # Without whom it was about: that is another person's data.
@@ -104,7 +115,19 @@ def erase(user_id: uuid.UUID) -> None:
         user.sign_ins.all().delete()
         user.sessions.all().delete()
         log_about(user_id).update(object_repr=user.username, change_message="")
+        forget_refusals(user_id)
     attempts.forget(user_id)
+
+
+def forget_refusals(user_id: uuid.UUID) -> None:
+    """Deletes what the person was refused, and takes the person out of what others were.
+
+    Locked in the order in which batches write, so that this waits for them and never in a circle.
+    """
+    concerned = AuditLog.objects.filter(Q(user_id=user_id) | Q(subject_id=user_id)).order_by("pk")
+    ids = list(concerned.select_for_update().values_list("pk", flat=True))
+    AuditLog.objects.filter(pk__in=ids, user_id=user_id).delete()
+    AuditLog.objects.filter(pk__in=ids).update(subject=None)
 
 
 def log_about(user_id: uuid.UUID) -> QuerySet[LogEntry]:

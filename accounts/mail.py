@@ -21,6 +21,7 @@ from kombu.exceptions import OperationalError
 from accounts import passwords
 from accounts.models import User
 from api.problems import Problem
+from api.request_ids import REQUEST_ID, current_request_id
 from api.throttles import charge, hit
 
 log = structlog.get_logger(__name__)
@@ -49,7 +50,8 @@ def ask_for_reset(email: str, request: HttpRequest) -> None:
 
 def hand_over(task: str, *args: str) -> None:
     """To the worker. Raises kombu's OperationalError when the broker does not take it."""
-    current_app.send_task(task, args, expires=EXPIRES_SECONDS, retry=False)
+    headers = {REQUEST_ID: current_request_id()}
+    current_app.send_task(task, args, expires=EXPIRES_SECONDS, retry=False, headers=headers)
 
 
 def site(request: HttpRequest | None) -> str:

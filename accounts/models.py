@@ -1,4 +1,4 @@
-"""Identity: users, their sign-ins and sessions, the API keys of back ends, where accounts were signed up from.
+"""Identity: users, sign-ins and sessions, API keys of back ends, where accounts were signed up from, refusals.
 
 The trigger that keeps an erased user erased is in sql/, installed by the migrations.
 """
@@ -196,6 +196,11 @@ class User(AbstractUser):
         """Whether boards may show this player; `player_visible` in SQL."""
         return self.is_active and not self.is_hidden and not self.opted_out
 
+    @property
+    def earns_nothing(self) -> bool:
+        """Staff: moderators, admins, superusers (whose role is admin). The ledger raises no total of theirs."""
+        return self.role != self.Role.PLAYER
+
     @classmethod
     def normalize_username(cls, username: str) -> str:
         """As it is: `validate_username` demands NFC. Django's NFKC would make another name of it than was asked for."""
@@ -378,3 +383,37 @@ class ApiKey(models.Model):
     @property
     def usable(self) -> bool:
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > timezone.now())
+
+
+class AuditLog(models.Model):
+    """What was refused: one line for the repeats of one caller and reason within a minute. Written by `audit` alone.
+
+    Without foreign keys in the database: a batch must not fail for a token that names a user who is gone. `subject` is
+    the user whom it concerned, `request_id` and `detail` are those of the first refusal.
+    """
+
+    DETAIL = 200
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    kind = models.CharField(max_length=40, help_text="The problem's slug.")
+    reason = models.CharField(max_length=40, help_text="Why more exactly; the label of scoreboard_auth_failures_total.")
+    user = models.ForeignKey(User, models.DO_NOTHING, null=True, db_constraint=False, related_name="+")
+    api_key = models.ForeignKey(
+        ApiKey, models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="+"
+    )
+    address = models.CharField(max_length=64, help_text="A keyed hash.")
+    subject = models.ForeignKey(User, models.DO_NOTHING, null=True, db_constraint=False, related_name="+")
+    action_type = models.CharField(max_length=50)
+    request_id = models.CharField(max_length=64)
+    detail = models.CharField(max_length=DETAIL)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField(db_index=True)
+    count = models.BigIntegerField()
+
+    class Meta:
+        db_table = "audit_log"
+        verbose_name = "refusal"
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"{self.kind} at {self.first_at:%Y-%m-%d %H:%M}"

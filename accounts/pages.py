@@ -22,7 +22,7 @@ from accounts import sign_up
 from accounts.models import User
 from accounts.names import MAX_LENGTH
 from accounts.serializers import MAX_PASSWORD, RegisterSerializer
-from api.problems import Problem, by_field
+from api.problems import Problem, by_field, note
 from api.throttles import charge_address
 
 log = structlog.get_logger(__name__)
@@ -136,6 +136,7 @@ class LimitedForm(FormView):  # type: ignore[type-arg]  # not subscriptable at r
 
     def refused(self, refusal: Problem) -> HttpResponse:
         """The form again, not judged: judging it would hash the password, which is what the limit is to spare."""
+        note(refusal)
         kept = {name: self.request.POST.get(name, "") for name in ("username", "email", "token")}
         kwargs = self.get_form_kwargs() | {"initial": kept, "data": None, "files": None}
         why = "Too many attempts." if refusal.kind == "rate-limited" else "The site is busy."

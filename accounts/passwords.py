@@ -4,6 +4,8 @@
 """
 
 import uuid
+from collections.abc import Callable
+from typing import Any, cast
 
 from django.contrib.auth import update_session_auth_hash
 from django.core import signing
@@ -17,6 +19,7 @@ from accounts import attempts
 from accounts.models import SignIn, User
 from accounts.serializers import allowed_password
 from api.client_address import client_address
+from api.problems import Problem, note
 
 RESET_SECONDS = 3600
 CONFIRM_SECONDS = 7 * 86_400
@@ -32,16 +35,17 @@ def prove(user: User, password: str, field: str, request: HttpRequest) -> None:
     """
     attempts.charge_attempt(user.username, client_address(request))
     if not user.check_password(password):
+        note(Problem("not-authenticated", "This is not the user's password.", reason="password", subject=user.pk))
         raise serializers.ValidationError({field: ["This is not your password."]})
 
 
 def change(user: User, old: str, new: str, request: HttpRequest, keep: uuid.UUID | None = None) -> None:
     """Sets a new password; the session of the request, or the sign-in `keep`, goes on.
 
-    Raises ValidationError: `old` is wrong, `new` not allowed; Problem rate-limited.
+    Raises ValidationError: `old` is wrong, `new` not allowed, or both; Problem rate-limited.
     """
-    prove(user, old, "old", request)
-    if not replaced(user, allowed(user, new), keep):
+    judged(lambda: prove(user, old, "old", request), lambda: allowed(user, new))
+    if not replaced(user, new, keep):
         raise serializers.ValidationError({"old": ["The password was changed just now."]})
     if keep is None:
         update_session_auth_hash(request, user)
@@ -53,17 +57,35 @@ def reset(token: str, new: str) -> User:
     Good once, for the token knows the password that it replaces; of two uses at one moment one succeeds.
     """
     user = mailed_to(token, RESET, RESET_SECONDS)
-    if user is None or not replaced(user, allowed(user, new)):
-        raise serializers.ValidationError({"token": [BAD_TOKEN]})
+    judged(lambda: good(user), lambda: allowed(user or User(), new))
+    if user is None or not replaced(user, new):
+        raise bad_token(user)
     confirmed(user)  # who has the token reads the mail
     return user
 
 
-def allowed(user: User, new: str) -> str:
+def good(user: User | None) -> None:
+    if user is None:
+        raise bad_token(user)
+
+
+def allowed(user: User, new: str) -> None:
     try:
-        return allowed_password(new, user)
+        allowed_password(new, user)
     except serializers.ValidationError as error:
         raise serializers.ValidationError({"new": error.detail}) from error
+
+
+def judged(*judges: Callable[[], None]) -> None:
+    """Raises one ValidationError with what all of them have against it, so that all that is wrong is told at once."""
+    refusals: dict[str, Any] = {}
+    for judge in judges:
+        try:
+            judge()
+        except serializers.ValidationError as error:
+            refusals |= cast(dict[str, Any], error.detail)
+    if refusals:
+        raise serializers.ValidationError(refusals)
 
 
 def replaced(user: User, new: str, keep: uuid.UUID | None = None) -> bool:
@@ -114,8 +136,14 @@ def confirm_email(token: str, user: User | None = None) -> None:
     """Keeps that the mail was read. Raises ValidationError for a token that is not good, or not `user`'s if given."""
     found = mailed_to(token, CONFIRM, CONFIRM_SECONDS)
     if found is None or (user is not None and found.pk != user.pk):
-        raise serializers.ValidationError({"token": [BAD_TOKEN]})
+        raise bad_token(found)
     confirmed(found)
+
+
+def bad_token(user: User | None) -> serializers.ValidationError:
+    """The refusal, noted. `user`: for whom the token was made, if that is known."""
+    note(Problem("not-authenticated", BAD_TOKEN, reason="mailed-token", subject=user.pk if user else None))
+    return serializers.ValidationError({"token": [BAD_TOKEN]})
 
 
 def confirmed(user: User) -> None:

@@ -11,8 +11,9 @@ from accounts import players, privacy
 from accounts.back_ends import KEY, BackEndView
 from accounts.models import ApiKey
 from accounts.player_fields import DescriptionSerializer, OpaqueId
-from api.fields import QueryInteger, StrictBoolean, StrictSerializer
+from api.fields import QueryInteger, StrictBoolean
 from api.openapi import envelope, problems
+from api.query import Query
 from api.responses import ok
 
 MAX_PAGE = 1000
@@ -42,20 +43,20 @@ class PlayerDocumentSerializer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
 
 
-class PlayersQuery(StrictSerializer):
+class PlayersQuery(Query):
     after = OpaqueId(required=False, max_length=players.MAX_ID, help_text="The last id of the page before.")
     limit = QueryInteger(default=100, min_value=1, max_value=MAX_PAGE)
 
 
 class PlayersView(BackEndView):
     scope = ApiKey.Scope.PLAYERS
+    query = PlayersQuery
 
     @extend_schema(
         operation_id="players",
         auth=KEY,
         summary="The players of the key's provider, in the order of their ids",
         tags=["players"],
-        parameters=[PlayersQuery],
         responses={
             200: envelope(
                 PlayerDocumentSerializer(many=True),
@@ -65,13 +66,8 @@ class PlayersView(BackEndView):
         },
     )
     def get(self, request: Request) -> Response:
-        repeated = [name for name in request.query_params if len(request.query_params.getlist(name)) > 1]
-        if repeated:
-            raise serializers.ValidationError({name[:64]: ["Given more than once."] for name in repeated})
-        query = PlayersQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        limit = query.validated_data["limit"]
-        found = players.page(self.caller(request).key.provider, query.validated_data.get("after", ""), limit)
+        limit = self.asked["limit"]
+        found = players.page(self.provider(request), self.asked.get("after", ""), limit)
         data = PlayerDocumentSerializer([players.shown(user) for user in found], many=True).data
         last = found[-1].external_id if len(found) == limit else None
         return Response({"success": True, "data": data, "next": last})
@@ -123,6 +119,3 @@ class PlayerView(BackEndView):
     def delete(self, request: Request, player: str) -> Response:
         privacy.erase_now(players.get(self.provider(request), player).pk)
         return Response(status=204)
-
-    def provider(self, request: Request) -> str:
-        return self.caller(request).key.provider

@@ -17,6 +17,7 @@ ADMIN = MODERATOR | {
     "accounts.change_user",
     "scoreboard.view_userscore",
     "scoreboard.view_scorehistory",
+    "scoreboard.view_bonus",
     "actions.view_actiontype",
     "actions.add_actiontype",
     "actions.change_actiontype",
@@ -27,6 +28,7 @@ ADMIN = MODERATOR | {
     "integrity.ban_player",
     "actions.change_queuedwork",
     "admin.view_logentry",
+    "accounts.view_auditlog",
 }
 PERMISSIONS: dict[str, frozenset[str]] = {
     User.Role.PLAYER: frozenset(),
@@ -46,3 +48,8 @@ class RoleBackend(BaseBackend):
     def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
         """Whether the admin index lists this app."""
         return any(name.startswith(f"{app_label}.") for name in self.get_user_permissions(user_obj))
+
+
+def may_enter(user: Any) -> bool:
+    """Who may enter the admin site: admins and moderators. Each sees there what the permissions allow."""
+    return isinstance(user, User) and user.is_active and (user.is_staff or user.role == User.Role.MODERATOR)

@@ -18,6 +18,7 @@ from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token, UntypedToken
 
 from accounts.authentication import MALFORMED, checked, going_on, sign_in_id, user_id
+from accounts.backends import NO_SUCH_ACCOUNT
 from accounts.models import SignIn, User
 from api.problems import Problem
 from api.throttles import charge, hit
@@ -34,7 +35,9 @@ def sign_in(username: str, password: str, request: HttpRequest | None = None) ->
     """
     user = authenticate(request, username=username, password=password)
     if not isinstance(user, User):
-        raise Problem("not-authenticated", "No active account has these credentials.")
+        refusal = Problem("not-authenticated", NO_SUCH_ACCOUNT)
+        refusal.noted = True  # by the backend, for every way to sign in
+        raise refusal
     return start(user)
 
 
@@ -49,7 +52,7 @@ def start(user: User) -> dict[str, str]:
     with transaction.atomic():
         same = User.objects.select_for_update(no_key=True).filter(pk=user.pk, is_active=True, password=user.password)
         if not same.values_list("pk", flat=True):
-            raise Problem("not-authenticated", "No active account has these credentials.")
+            raise Problem("not-authenticated", NO_SUCH_ACCOUNT, reason="password", subject=user.pk)
         SignIn.objects.create(
             pk=sign_in_id(refresh),
             user_id=user.pk,
@@ -86,8 +89,10 @@ def refusal(spent: Token) -> Problem:
     ended = SignIn.objects.filter(pk=sign_in_id(spent), user_id=user_id(spent), ended_at=None)
     if ended.exclude(jti=spent["jti"]).update(ended_at=timezone.now()):
         log.warning("refresh_token_reused", user_id=spent["sub"], sign_in=spent["sid"])
-        return Problem("not-authenticated", "The refresh token was used before: this sign-in has ended. Sign in again.")
-    return Problem("not-authenticated", "The sign-in has ended, or the user is disabled or gone.")
+        said = "The refresh token was used before: this sign-in has ended. Sign in again."
+        return Problem("not-authenticated", said, reason="refresh-token-reused", subject=user_id(spent))
+    said = "The sign-in has ended, or the user is disabled or gone."
+    return Problem("not-authenticated", said, reason="sign-in-ended", subject=user_id(spent))
 
 
 def sign_out(raw: str) -> None:
@@ -105,7 +110,8 @@ def verify(raw: str) -> None:
         if not going_on(checked(token), **good).exists():
             raise TokenError("its sign-in has ended")
     except (TokenError, *MALFORMED) as error:
-        raise Problem("not-authenticated", "The token is bad, expired or spent, or its sign-in has ended.") from error
+        said = "The token is bad, expired or spent, or its sign-in has ended."
+        raise Problem("not-authenticated", said, reason="token") from error
 
 
 def refresh_token(raw: str) -> Token:
@@ -113,7 +119,7 @@ def refresh_token(raw: str) -> Token:
     try:
         return checked(RefreshToken(raw))  # type: ignore[arg-type]
     except (TokenError, *MALFORMED) as error:
-        raise Problem("not-authenticated", "The refresh token is bad or expired.") from error
+        raise Problem("not-authenticated", "The refresh token is bad or expired.", reason="token") from error
 
 
 def pair(refresh: RefreshToken) -> dict[str, str]:

@@ -4,7 +4,7 @@ import structlog
 from celery import shared_task
 from django.utils import timezone
 
-from accounts import addresses, mail, privacy, sign_in
+from accounts import addresses, audit, mail, privacy, sign_in
 from accounts.models import Session
 
 log = structlog.get_logger(__name__)
@@ -32,6 +32,12 @@ def purge_sessions(chunk: int) -> int:
 def purge_sign_up_addresses() -> None:
     """Nightly: sign-up addresses are kept no longer than promised."""
     log.info("sign_up_addresses_purged", count=addresses.purge())
+
+
+@shared_task(name="accounts.tasks.purge_audit_log")
+def purge_audit_log() -> None:
+    """Hourly: refusals are kept for AUDIT_DAYS."""
+    log.info("audit_log_purged", count=audit.purge())
 
 
 @shared_task(name="accounts.tasks.finish_erasures")

@@ -33,7 +33,9 @@ def examine(user_id: uuid.UUID, one: Submission) -> None:
     except Problem as refusal:
         return one.refuse(refusal)
     if claims.user_id != user_id:
-        return one.refuse(tokens.invalid("it was issued to another user"))
+        foreign = tokens.invalid("it was issued to another user")
+        foreign.subject = claims.user_id
+        return one.refuse(foreign)
     if (claims.action_id, claims.action_type) != (one.action_id, one.action_type):
         return one.refuse(tokens.invalid("it was issued for another action"))
     one.claims = claims

@@ -19,7 +19,7 @@ from accounts.players import Description
 from actions import awards, batch
 from actions.awards import MAX_AWARDS, Entry
 from actions.models import MAX_POINTS
-from actions.problems import IdReusedSerializer
+from actions.problems import AwardIdReusedSerializer
 from api.fields import Moment, StrictInteger, StrictText
 from api.openapi import envelope, problems
 from api.parsers import AwardsJSONParser, Lines, NDJSONParser, refuse_unstorable
@@ -125,7 +125,7 @@ class AwardsView(BackEndView):
         responses={
             200: envelope(AwardedSerializer()),
             201: envelope(AwardedSerializer()),
-            **problems(400, 401, 403, 404, 409, 413, 415, 429, 503, conflict=IdReusedSerializer),
+            **problems(400, 401, 403, 404, 409, 413, 415, 429, 503, conflict=AwardIdReusedSerializer),
         },
     )
     def post(self, request: Request) -> Response:

@@ -10,6 +10,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 from rest_framework.exceptions import ValidationError
 
@@ -17,7 +18,7 @@ from accounts import players
 from accounts.models import ApiKey, User
 from accounts.players import Description, Reference
 from actions.models import Award
-from api.problems import Problem
+from api.problems import Problem, note
 from api.request_ids import current_request_id
 from scoreboard import ledger
 from scoreboard.metrics import SCORE_INCREMENT_FAILURES, SCORE_INCREMENTS
@@ -31,7 +32,7 @@ SELECT o.outcome, o.user_id, o.action_type, o.delta, o.new_total, o.created_at, 
   FROM award_record(%s, %s::text[], %s, %s,
                     %s::text[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::uuid[], %s::text[],
                     %s::text[], %s::bigint[], %s::timestamptz[],
-                    %s::text[], %s::text[], %s::text[], %s::jsonb[]) o
+                    %s::text[], %s::text[], %s::text[], %s::jsonb[], %s) o
  ORDER BY o.ord
 """  # noqa: S608
 
@@ -41,9 +42,19 @@ REFUSALS = {
     "not-yours-to-grant": ("not-yours-to-grant", "This action type is granted by a separate signer alone."),
     "unknown-user": ("not-found", "There is no such player."),
     "player-disabled": ("player-disabled", "The player is disabled or banned here."),
-    "staff": ("forbidden", "Staff earn no points."),
     "score-out-of-range": ("score-out-of-range", "The total would leave 0 to 9007199254740991."),
 }
+
+
+def refusal_of(outcome: str, user_id: uuid.UUID | None) -> Problem:
+    """What a caller is told of an outcome that counts for nothing; `user_id`: the player's."""
+    if outcome == "staff":
+        refusal = ledger.staff_earn_nothing()
+    else:
+        # An outcome that only the ledger knows refuses, too.
+        refusal = Problem(*REFUSALS.get(outcome, ("forbidden", f"The ledger refused it: {outcome}.")))
+    refusal.subject = user_id
+    return refusal
 
 
 @dataclass(slots=True, eq=False)
@@ -73,6 +84,8 @@ class Entry:
     def refuse(self, refusal: Problem | ValidationError) -> None:
         self.refusal = refusal
         SCORE_INCREMENT_FAILURES.labels(getattr(refusal, "kind", "invalid-request")).inc()
+        if isinstance(refusal, Problem):
+            note(refusal, action_type=self.action_type)
 
     def columns(self, provider: str) -> tuple[Any, ...]:
         """As award_record takes it."""
@@ -113,12 +126,11 @@ class Entry:
                 "awarded_at": created_at,
             }
             sentence = "This id was used for another award; `original` is what it did."
-            self.refuse(Problem("id-reused", sentence, extra={"original": original}))
+            self.refuse(Problem("id-reused", sentence, extra={"original": original}, subject=user_id))
         elif outcome == "points-out-of-bounds":
             self.refuse(ValidationError({"points": ["Outside the bounds of this action type."]}))
         else:
-            # An outcome that only the ledger knows refuses this entry, too.
-            self.refuse(Problem(*REFUSALS.get(outcome, ("forbidden", f"The ledger refused it: {outcome}."))))
+            self.refuse(refusal_of(outcome, user_id))
 
     @property
     def answer(self) -> dict[str, Any]:
@@ -143,8 +155,9 @@ def record(key: ApiKey, entries: Sequence[Entry]) -> None:
     if not admitted:
         return
     columns = [list(column) for column in zip(*(entry.columns(key.provider) for entry in admitted), strict=True)]
+    bound = settings.APPROVE_TYPE_POINTS
     with connection.cursor() as cursor:
-        cursor.execute(RECORD, [key.provider, key.action_types, key.pk, current_request_id(), *columns])
+        cursor.execute(RECORD, [key.provider, key.action_types, key.pk, current_request_id(), *columns, bound])
         for entry, row in zip(admitted, cursor.fetchall(), strict=True):
             entry.judged(row)
     placements = ledger.announce(entry.standing for entry in admitted)
@@ -189,7 +202,7 @@ def reverse(key: ApiKey, award_id: str) -> Reversed:
     )
     [outcome] = ledger.record([entry])
     if outcome.new_total is None or outcome.delta is None or outcome.created_at is None:
-        raise Problem(*REFUSALS.get(outcome.outcome, ("forbidden", f"The ledger refused it: {outcome.outcome}.")))
+        raise refusal_of(outcome.outcome, award.user_id)
     placement = ledger.announce([outcome.standing]).get(award.user_id)
     owner = User.objects.filter(pk=award.user_id, provider=key.provider).values_list("external_id", flat=True).first()
     return Reversed(

@@ -103,6 +103,8 @@ class Batcher(Generic[T]):
         items = [item for one in group for item in one.items]
         COMMIT_GROUP.observe(len(items))
         try:
+            close_old_connections()
+            connection.close_if_health_check_failed()
             if connection.connection is None:
                 with connection.cursor() as cursor:
                     cursor.execute(f"SET lock_timeout = {LOCK_TIMEOUT_MS}")

@@ -14,6 +14,7 @@ from kombu.exceptions import OperationalError
 
 from actions import dead_letters
 from api.redis_client import Breaker
+from api.request_ids import REQUEST_ID
 
 PATIENCE_SECONDS = 0.5  # for the connection, and for the confirmation
 LEFT_ALONE_SECONDS = 5.0
@@ -42,8 +43,8 @@ class Line(threading.local):
 line = Line()
 
 
-def hand_over(task: str, *arguments: str) -> None:
-    """Publishes a call of the task with this name.
+def hand_over(task: str, *arguments: str, request_id: str) -> None:
+    """Publishes a call of the task with this name, for the request with this id.
 
     Raises BrokerAway, within about two seconds, if the broker does not take it.
     """
@@ -53,10 +54,10 @@ def hand_over(task: str, *arguments: str) -> None:
         if line.connection is not None:
             with suppress(*FAILURES):
                 # Kept from an earlier message: a broker restarted since then has closed it.
-                return publish(task, arguments, line.connection)
+                return publish(task, arguments, request_id, line.connection)
             line.hang_up()
         line.connection = connect()
-        publish(task, arguments, line.connection)
+        publish(task, arguments, request_id, line.connection)
     except FAILURES as error:
         breaker.trip()
         line.hang_up()
@@ -75,8 +76,9 @@ def connect() -> Connection:
     return current_app.connection_for_write(connect_timeout=PATIENCE_SECONDS, heartbeat=0, transport_options=options)
 
 
-def publish(task: str, arguments: tuple[str, ...], connection: Connection) -> None:
+def publish(task: str, arguments: tuple[str, ...], request_id: str, connection: Connection) -> None:
     options: dict[str, Any] = {
+        "headers": {REQUEST_ID: request_id},
         "connection": connection,
         "declare": dead_letters.needed(connection),
         "retry": False,

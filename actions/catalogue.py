@@ -5,11 +5,6 @@ from django.db.models import QuerySet
 from actions.models import ActionType, Grant
 
 
-def offered() -> QuerySet[ActionType]:
-    """The types that work."""
-    return ActionType.objects.filter(enabled=True)
-
-
 def playable() -> QuerySet[ActionType]:
-    """Those that a player may grant, the smallest first."""
-    return offered().filter(granted_by=Grant.PLAYER).order_by("points", "slug")
+    """The working types that a player may grant, the smallest first."""
+    return ActionType.objects.working().filter(granted_by=Grant.PLAYER).order_by("points", "slug")

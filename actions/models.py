@@ -1,15 +1,25 @@
 """What can be done for points, and the one-time tokens that prove it was done."""
 
 import uuid
+from datetime import timedelta
+from typing import TYPE_CHECKING, ClassVar
 
+from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q, QuerySet, Value
+from django.db.models.functions import Now
 
 from accounts.models import User
 
+if TYPE_CHECKING:
+    ManagerBase = models.Manager["ActionType"]
+else:
+    ManagerBase = models.Manager
+
 MAX_POINTS = 1_000_000
 MAX_LIFETIME = 24 * 3600
+LONGEST_KEPT = timedelta(days=2)  # a token that counts against no limit: a day after it has expired
 
 
 class Grant(models.TextChoices):
@@ -18,6 +28,29 @@ class Grant(models.TextChoices):
     BACK_END = "back_end", "A back end"
     SIGNER = "signer", "A separate signer"
     PLAYER = "player", "The player"
+
+
+class ActionTypes(ManagerBase):
+    def working(self) -> "QuerySet[ActionType]":
+        """The types that are listed, minted and awarded: switched on, and approved if they can give much.
+
+        By `action_type_works` (sql/types.sql), which redemption asks, too.
+        """
+        return self.filter(works())
+
+    def waiting(self) -> "QuerySet[ActionType]":
+        """The types that are switched on and wait for a second person."""
+        return self.filter(enabled=True).exclude(works())
+
+
+def works() -> Func:
+    """Of the row of a query over `action_types` itself, not of one that joins it or has it in a subquery."""
+    return Func(
+        Value(settings.APPROVE_TYPE_POINTS),
+        function="action_type_works",
+        template='%(function)s("action_types", %(expressions)s)',
+        output_field=models.BooleanField(),
+    )
 
 
 class ActionType(models.Model):
@@ -66,6 +99,20 @@ class ActionType(models.Model):
         null=True, blank=True, help_text="The most a trusted back end or signer may award; empty: exactly `points`."
     )
     enabled = models.BooleanField(default=True)
+    approved_points = models.PositiveIntegerField(
+        default=0, editable=False, help_text="The most points of this type that a second person has approved."
+    )
+    proposed_by = models.ForeignKey(
+        User,
+        models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="+",
+        db_index=False,
+        help_text="Who last set what it can give.",
+    )
+
+    objects: ClassVar[ActionTypes] = ActionTypes()
 
     class Meta:
         db_table = "action_types"
@@ -97,6 +144,11 @@ class ActionType(models.Model):
     def __str__(self) -> str:
         return self.slug
 
+    @property
+    def most(self) -> int:
+        """The most points that one action of this type gives."""
+        return max(self.points, self.max_points or 0)
+
 
 class ActionToken(models.Model):
     """What is spent: a signature alone never scores. Deleted once it has expired and counts against no limit any more.
@@ -114,9 +166,11 @@ class ActionToken(models.Model):
     not_before = models.DateTimeField(help_text="Sooner than this no honest player is done.")
     expires_at = models.DateTimeField()
     redeemed_at = models.DateTimeField(null=True)
-    granted_by = models.CharField(max_length=8, choices=Grant, help_text="Whose word it was issued on.")
+    granted_by = models.CharField(
+        max_length=8, choices=Grant, db_default=Grant.BACK_END, help_text="Whose word it was issued on."
+    )
     issued_by = models.UUIDField(null=True, help_text="The API key that asked for it.")
-    purge_after = models.DateTimeField()
+    purge_after = models.DateTimeField(db_default=Now() + LONGEST_KEPT)
 
     class Meta:
         db_table = "action_tokens"
@@ -187,6 +241,7 @@ class QueuedWork(models.Model):
         indexes = [
             models.Index(fields=["sent_at"], condition=Q(state="queued"), name="queued_work_waiting"),
             models.Index(fields=["finished_at"], name="queued_work_finished"),
+            models.Index(fields=["user", "accepted_at"], name="queued_work_of_user"),
         ]
 
     def __str__(self) -> str:

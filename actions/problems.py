@@ -13,7 +13,6 @@ problems.declare(
         "token-expired": (410, "The action token has expired"),
         "too-early": (425, "Redeemed too early"),
         "not-yours-to-grant": (403, "This action type is not yours to grant"),
-        "id-reused": (409, "The id was used for another award"),
     }
 )
 
@@ -32,7 +31,7 @@ class AlreadyRedeemedSerializer(ProblemSerializer):
     )
 
 
-class IdReusedSerializer(ProblemSerializer):
+class AwardIdReusedSerializer(ProblemSerializer):
     """409: with `id-reused`, `original` is what the award under this id did."""
 
     original = inline_serializer(

@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 
 from actions.admission import admit
@@ -18,7 +19,7 @@ from scoreboard.standing import NESTED_COLUMNS
 REDEEM = f"""
 SELECT o.outcome, o.delta, o.new_total, o.created_at, o.wait_seconds, {NESTED_COLUMNS}
   FROM action_redeem(%s::uuid[], %s::uuid[], %s::text[], %s::bigint[],
-                     %s::timestamptz[], %s::timestamptz[], %s, %s::text[]) o
+                     %s::timestamptz[], %s::timestamptz[], %s, %s::text[], %s) o
  ORDER BY o.ord
 """  # noqa: S608
 
@@ -75,7 +76,8 @@ def spend(admitted: Sequence[Submission], *, as_of: datetime | None = None) -> N
         issued = expires = None
     request_ids = [one.request_id for one in admitted]
     with connection.cursor() as cursor:
-        cursor.execute(REDEEM, [token, user, action_type, points, issued, expires, as_of, request_ids])
+        bound = settings.APPROVE_TYPE_POINTS
+        cursor.execute(REDEEM, [token, user, action_type, points, issued, expires, as_of, request_ids, bound])
         for one, row in zip(admitted, cursor.fetchall(), strict=True):
             one.judged(row)
 

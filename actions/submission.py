@@ -9,8 +9,10 @@ from typing import Any
 from rest_framework.exceptions import ValidationError
 
 from actions import tokens
-from api.problems import Problem
+from api.problems import Problem, note
+from api.refusals import Caller, current_caller
 from api.request_ids import current_request_id
+from scoreboard import ledger
 from scoreboard.metrics import SCORE_INCREMENT_FAILURES, SCORE_INCREMENTS
 from scoreboard.standing import Standing, standing_or_none
 
@@ -29,6 +31,7 @@ class Submission:
     timestamp: float = 0.0
     name: str | None = None  # what the client calls it, in its own words
     request_id: str = field(default_factory=current_request_id)
+    caller: Caller = field(default_factory=current_caller)
     refusal: Problem | ValidationError | None = None
     claims: tokens.Claims | None = None
     new_score: int | None = None
@@ -39,6 +42,8 @@ class Submission:
     def refuse(self, refusal: Problem | ValidationError) -> None:
         self.refusal = refusal
         SCORE_INCREMENT_FAILURES.labels(getattr(refusal, "kind", "invalid-request")).inc()
+        if isinstance(refusal, Problem):
+            note(refusal, self.caller, action_type=self.action_type, request_id=self.request_id)
 
     def judged(self, row: Sequence[Any]) -> None:
         """Takes what PostgreSQL decided: a row of `redemption.REDEEM`."""
@@ -53,6 +58,8 @@ class Submission:
             seconds = max(1, -int(-(wait_seconds or 1) // 1))
             sentence = f"This action takes longer; redeem in {seconds} s."
             self.refuse(Problem(outcome, sentence, headers={"Retry-After": str(seconds)}))
+        elif outcome == "staff":
+            self.refuse(ledger.staff_earn_nothing())
         elif outcome in REFUSALS:
             self.refuse(Problem(outcome, REFUSALS[outcome]))
         elif outcome == "unknown" and self.claims and self.claims.expires_at <= datetime.now(UTC).timestamp():

@@ -28,7 +28,7 @@ CLAIMS = ("jti", "sub", "act", "pts", "iat", "exp", "aud")
 
 MINT = """
 SELECT outcome, points, issued_at, expires_at, policy, amount, seconds, wait_seconds
-  FROM action_mint(%s, %s, %s, %s, %s, %s, %s, %s, %s)
+  FROM action_mint(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 
 
@@ -92,8 +92,9 @@ def issue(
     """The token, if action_mint (sql/mint.sql) has written its row."""
     action_id = uuid.uuid4()
     most, seconds = allowance("actions") or (None, None)
+    limits = (most, seconds, settings.APPROVE_TYPE_POINTS)
     with connection.cursor() as cursor:
-        cursor.execute(MINT, [action_id, user_id, action_type, points, granted_by, issued_by, sign_in, most, seconds])
+        cursor.execute(MINT, [action_id, user_id, action_type, points, granted_by, issued_by, sign_in, *limits])
         outcome, minted_points, issued_at, expires_at, *limit = cursor.fetchone()
     if outcome == "rate-limited":
         raise used_up(*limit)
@@ -120,7 +121,7 @@ REFUSALS = {
     "sign-in-ended": ("not-authenticated", "The sign-in has ended; sign in again."),
     "unknown-type": ("not-found", "There is no such action type."),
     "not-yours-to-grant": ("not-yours-to-grant", "This action type is granted by others: `granted_by` says by whom."),
-    "staff": ("forbidden", "Staff earn no points."),
+    "staff": ("forbidden", "Moderators and admins earn no points."),
 }
 
 

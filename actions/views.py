@@ -24,9 +24,10 @@ from accounts.authentication import (
 )
 from accounts.back_ends import demand, demand_type
 from accounts.models import ApiKey, User
-from actions import batch, catalogue, queue, redemption, tokens
+from actions import batch, queue, redemption, tokens
 from actions.admission import admit
 from actions.metrics import UPDATE_LATENCY
+from actions.models import ActionType
 from actions.problems import AlreadyRedeemedSerializer
 from actions.serializers import (
     ActionTypeSerializer,
@@ -78,7 +79,7 @@ class ActionTypesView(ApiView):
         responses={200: envelope(ActionTypeSerializer(many=True)), **problems(429, 503)},
     )
     def get(self, request: Request) -> Response:
-        return ok(ActionTypeSerializer(catalogue.offered(), many=True).data)
+        return ok(ActionTypeSerializer(ActionType.objects.working(), many=True).data)
 
 
 class MintView(PlayerView):

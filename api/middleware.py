@@ -7,7 +7,9 @@ import structlog
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 
-from api.problems import UNAVAILABLE_RETRY_SECONDS, Problem, error_page, is_call, unavailable_response
+from api import refusals
+from api.error_pages import error_page, is_call
+from api.problems import UNAVAILABLE_RETRY_SECONDS, Problem, unavailable_response
 from api.request_ids import accept_or_make
 
 log = structlog.get_logger("api.request")
@@ -26,7 +28,8 @@ class RequestIdMiddleware:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         started = time.perf_counter()
-        response = self.get_response(request)
+        with refusals.serving(request):
+            response = self.get_response(request)
         response["X-Request-ID"] = request_id
         response["Server"] = "scoreboard"  # a server that finds no name there puts its own
         # Reads of the board are the bulk of all traffic and say nothing: they are logged at debug only.

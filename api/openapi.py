@@ -1,9 +1,21 @@
 """Pieces every app needs to describe its calls in OpenAPI."""
 
-from typing import Any
+from typing import Any, cast
 
+from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiResponse, inline_serializer
 from rest_framework import serializers
+
+from api.query import declared
+from api.views import ApiView
+
+
+class ApiSchema(AutoSchema):
+    """With the parameters that the view declares, which are the ones it parses."""
+
+    def get_override_parameters(self) -> list[Any]:
+        query = cast(ApiView, self.view).query
+        return [query] if declared(query) else []
 
 
 class ProblemSerializer(serializers.Serializer[Any]):

@@ -62,9 +62,9 @@ def header(name: str) -> dict[str, str]:
 
 
 def described(status: int) -> str:
-    """The titles of the problems with this status; HTTP's own word for any other."""
-    titles = [title for of_kind, title in KINDS.values() if of_kind == status]
-    return "; or: ".join(titles) if titles else HTTPStatus(status).phrase
+    """The slugs and titles of the problems with this status; HTTP's own word for any other."""
+    titles = [f"`{kind}`: {title}" for kind, (of_kind, title) in KINDS.items() if of_kind == status]
+    return "; or ".join(titles) if titles else HTTPStatus(status).phrase
 
 
 def problem_name(status: int, response: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import uuid
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -9,13 +10,14 @@ from typing import Any
 import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse
-from django.template.loader import render_to_string
+from django.http import Http404, HttpResponse
 from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
+from api import refusals
 from api.metrics import AUTH_FAILURES
+from api.refusals import Caller, Refusal
 from api.request_ids import current_request_id
 
 log = structlog.get_logger(__name__)
@@ -40,6 +42,19 @@ KINDS: dict[str, tuple[int, str]] = {
 }
 
 
+# Who asked, or what was asked for, is what was wrong.
+REFUSALS = frozenset(
+    {
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.GONE,
+        HTTPStatus.TOO_EARLY,
+        HTTPStatus.TOO_MANY_REQUESTS,
+    }
+)
+
+
 def declare(kinds: Mapping[str, tuple[int, str]]) -> None:
     """Adds an app's kinds, when it is loaded: slug → (status, title)."""
     KINDS.update(kinds)
@@ -49,7 +64,8 @@ class Problem(exceptions.APIException):
     """A failure with a contract slug.
 
     `kind` is a key of KINDS; `detail` a sentence for a person; `extra` further members of the document
-    (such as `original`); `headers` further response headers (such as Retry-After).
+    (such as `original`); `headers` further response headers (such as Retry-After). For the operator: `reason`, why
+    more exactly than `kind` says, and `subject`, the user whom it concerns.
     """
 
     def __init__(
@@ -59,9 +75,14 @@ class Problem(exceptions.APIException):
         *,
         extra: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        reason: str = "",
+        subject: uuid.UUID | None = None,
     ) -> None:
         super().__init__(detail)
         self.kind = kind
+        self.reason = reason or kind
+        self.subject = subject
+        self.noted = False
         self.status_code = KINDS[kind][0]
         self.sentence = detail
         self.extra = dict(extra or {})
@@ -125,7 +146,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Htt
         headers=problem.headers,
         content_type=CONTENT_TYPE,
     )
-    count_refusal(problem.kind, problem.status_code)
+    note(problem)
     # Also where the view itself answers in YAML: the schema.
     context["request"].accepted_renderer, context["request"].accepted_media_type = JSONRenderer(), CONTENT_TYPE
     if problem.status_code == HTTPStatus.UNAUTHORIZED:
@@ -133,9 +154,29 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Htt
     return response
 
 
-def count_refusal(kind: str, status: int) -> None:
-    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        AUTH_FAILURES.labels(kind).inc()
+def note(
+    problem: Problem, caller: Caller | None = None, *, action_type: str = "", request_id: str | None = None
+) -> None:
+    """Counts and records a refusal, once however many places it passes. A mistake (400, 404, 405, 413) is none.
+
+    Without `caller` and `request_id` it is the request that this thread serves.
+    """
+    if problem.noted or problem.status_code not in REFUSALS:
+        return
+    problem.noted = True
+    if problem.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        AUTH_FAILURES.labels(problem.reason).inc()
+    refusals.record(
+        Refusal(
+            problem.kind,
+            problem.reason,
+            problem.sentence,
+            refusals.current_caller() if caller is None else caller,
+            problem.subject,
+            action_type,
+            current_request_id() if request_id is None else request_id,
+        )
+    )
 
 
 def as_problem(exc: Exception) -> Problem | None:
@@ -144,13 +185,16 @@ def as_problem(exc: Exception) -> Problem | None:
         case Problem():
             return exc
         case exceptions.ValidationError():
-            return Problem("invalid-request", "See `errors`.", extra={"errors": by_field(exc.detail)})
+            return invalid_request(exc)
         case exceptions.ParseError():
             return Problem("invalid-request", str(exc.detail))
-        case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
-            return Problem("not-authenticated", sentence(exc.detail))
+        case exceptions.NotAuthenticated():
+            return Problem("not-authenticated", sentence(exc.detail), reason="no-credentials")
+        case exceptions.AuthenticationFailed():
+            return Problem("not-authenticated", sentence(exc.detail), reason="token")
         case exceptions.PermissionDenied() | PermissionDenied():
-            return Problem("forbidden", str(exc) or "You do not have permission to do this.")
+            said = str(exc) or "You do not have permission to do this."
+            return Problem("forbidden", said, reason="csrf" if said.startswith("CSRF Failed") else "permission")
         case exceptions.NotFound() | Http404():
             return Problem("not-found", str(exc) or "There is nothing here.")
         case exceptions.MethodNotAllowed():
@@ -170,6 +214,10 @@ def as_problem(exc: Exception) -> Problem | None:
             return Problem("invalid-request", MALFORMED)
         case _:
             return None
+
+
+def invalid_request(error: exceptions.ValidationError) -> Problem:
+    return Problem("invalid-request", "See `errors`.", extra={"errors": by_field(error.detail)})
 
 
 def sentence(detail: Any) -> str:
@@ -196,35 +244,3 @@ def by_field(detail: Any) -> dict[str, list[str]]:
 
     walk(detail, "")
     return flat
-
-
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """handler400: what Django itself refuses, such as a Host header that is not ours."""
-    return problem_response("invalid-request", MALFORMED) if is_call(request) else error_page(400)
-
-
-def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """handler403, of pages: calls have `exception_handler`."""
-    count_refusal("forbidden", 403)
-    return error_page(403)
-
-
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """handler404: a problem under /api/, a page elsewhere."""
-    return problem_response("not-found", "There is no such resource.") if is_call(request) else error_page(404)
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    """handler500: the traceback is in the log under the request id, never in the answer."""
-    if is_call(request):
-        return problem_response("internal-error", "The failure is logged under this request_id.")
-    return error_page(500)
-
-
-def is_call(request: HttpRequest) -> bool:
-    return request.path.startswith("/api/")
-
-
-def error_page(status: int, headers: Mapping[str, str] | None = None) -> HttpResponse:
-    """Rendered without the request: reading its session or its form, as Django's own pages do, could fail once more."""
-    return HttpResponse(render_to_string(f"{status}.html"), status=status, headers=dict(headers or {}))

@@ -1,4 +1,4 @@
-"""The request id: one value that ties a response, its log lines and the rows it wrote together."""
+"""The request id: one value that ties a response, its log lines, its rows and its work in the queue together."""
 
 import re
 import uuid
@@ -6,6 +6,7 @@ import uuid
 import structlog
 
 # What a proxy or client may hand in: enough for UUIDs and trace ids, nothing that could forge a log line.
+REQUEST_ID = "request_id"  # its name in log lines, and in the headers of a message to the worker
 SANE = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -18,4 +19,4 @@ def accept_or_make(value: str | None) -> str:
 
 def current_request_id() -> str:
     """The id of the request this thread or task is serving; "" outside one."""
-    return str(structlog.contextvars.get_contextvars().get("request_id", ""))
+    return str(structlog.contextvars.get_contextvars().get(REQUEST_ID, ""))

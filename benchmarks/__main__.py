@@ -1,4 +1,4 @@
-"""`make bench`: REST as it is deployed, without group commit, and under ASGI, on servers of its own.
+"""`make bench`: REST as it is deployed, without group commit, and as `make run` serves it, on servers of its own.
 
 Figures drift with the machine; the ratios are what counts.
 """
@@ -18,7 +18,7 @@ def main() -> int:
         (["manage.py", "migrate", "--verbosity", "0"], {}),
         (["-m", "benchmarks.rest"], {}),
         (["-m", "benchmarks.rest"], {"ACTION_GROUP_COMMIT": "0"}),
-        (["-m", "benchmarks.rest", "--server", "uvicorn-asgi"], {}),
+        (["-m", "benchmarks.rest", "--server", "site"], {}),
     ]
     return max(subprocess.call([sys.executable, *step], env={**environment, **more}) for step, more in steps)
 

@@ -85,7 +85,8 @@ class Board:
         self.ids = [uuid.uuid4() for _ in range(100)]
         self.version = 0
         keys = boards.keys(self.board)
-        self.redis.hset(keys.meta, mapping={"epoch": "bench", "seq": "1", "updated": "1.000"})
+        counters = {"epoch": "bench", "seq": "1", "updated": "1.000", "known": "0", "shown": "0"}
+        self.redis.hset(keys.meta, mapping=counters)
         for number in range(100):
             self.score(number, 1000 + number)
 

@@ -1,10 +1,11 @@
-"""REST under load: cached board reads, mint, redeem, batches, against the same SQL without HTTP in the same run.
+"""REST under load: reads of the visible top, mint, redeem and batches, beside what others do on the same cores.
 
-    python -m benchmarks.rest [--server granian-wsgi] [--requests 3000] [--connections 32] [--rounds 3]
+    python -m benchmarks.rest [--server web] [--requests 3000] [--connections 32] [--rounds 3]
 
-Prints requests per second, p50, p99, CPU time of the server, and the ratio to the floor: the redeem statement
-called from 8 threads over 8 connections, with nothing around it. Needs DATABASE_URL and REDIS_URL (`make bench` sets
-them up); it writes players and scores into that database.
+Prints requests a second, p50, p99, the servers' CPU for each, and the ratio to a floor measured in the same round: for
+reads a constant answer by the same server (both by wrk), for writes pgbench's own transaction of two tables over eight
+connections. Needs DATABASE_URL, REDIS_URL (`make bench` sets them up) and wrk; it writes players and scores into that
+database.
 """
 
 import argparse
@@ -13,7 +14,6 @@ import os
 import statistics
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 import uuid
@@ -32,192 +32,173 @@ import psutil
 
 django.setup()
 
-from django.db import connection
-
-from accounts import sign_in
-from accounts.models import User
-from actions import redemption, tokens
-from benchmarks import client
+from accounts import api_keys, sign_in
+from accounts.models import ApiKey, User
+from actions import tokens
+from benchmarks import client, floors
 from benchmarks.client import Load, render
 
-PORT = 8377
+PORT, CONSTANT_PORT = 8377, 8378
 HOST = "127.0.0.1"
 PLAYERS = 200
 BATCH = 50
+SQL_CONNECTIONS = 8
 
-SERVER: list[psutil.Process] = []  # the running one
-
+GRANIAN = "granian --interface wsgi {0} --workers 2 --blocking-threads 16 --no-ws --log-level warning --host 127.0.0.1"
+UVICORN = "uvicorn benchmarks.constant:asgi --workers 2 --log-level warning --host 127.0.0.1"
+# Name → the site's processes, and those of the same server that answer constantly.
 SERVERS = {
-    "granian-wsgi": ["granian", "--interface", "wsgi", "config.wsgi:application", "--workers", "2",
-                     "--no-ws", "--log-level", "warning"],
-    "uvicorn-asgi": ["uvicorn", "benchmarks.asgi_site:application", "--workers", "2", "--log-level", "warning"],
+    "web": ([f"{GRANIAN.format('config.wsgi:application')} --port {PORT}"],
+            [f"{GRANIAN.format('benchmarks.constant:wsgi')} --port {CONSTANT_PORT}"]),
+    "site": ([f"python -m config.server --host {HOST} --port {PORT} --shared"] * 2,
+             [f"{UVICORN} --port {CONSTANT_PORT}"]),
 }  # fmt: skip
+
+Players = list[tuple[str, str]]  # user id, Authorization header
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--server", choices=SERVERS, default="granian-wsgi")
+    options.add_argument("--server", choices=SERVERS, default="web")
     options.add_argument("--connections", type=int, default=32)
     options.add_argument("--requests", type=int, default=3000, help="of each kind and round")
     options.add_argument("--rounds", type=int, default=3)
-    options.add_argument("--threads", type=int, default=16, help="blocking threads of each granian worker")
     chosen = options.parse_args()
-    players = make_players()
-    with server(chosen.server, chosen.threads):
-        rows: dict[str, list[Load]] = {}
-        floors = []
-        for _ in range(chosen.rounds):
-            floors.append(sql_floor(players, chosen.requests, chosen.connections))
-            for name, load in measure(players, chosen.requests, chosen.connections):
-                rows.setdefault(name, []).append(load)
-    report(chosen, rows, statistics.median(floors))
+    players, key = make_players()
+    site, constant = SERVERS[chosen.server]
+    reads: list[tuple[float, float]] = []
+    writes: dict[str, list[tuple[Load, float]]] = {}
+    for _ in range(chosen.rounds):
+        with processes(constant, CONSTANT_PORT, "/"):
+            floor = floors.wrk(f"http://{HOST}:{CONSTANT_PORT}/", chosen.connections)
+        transactions = floors.pgbench(SQL_CONNECTIONS)
+        with processes(site, PORT, "/readyz") as servers:
+            reads.append((floors.wrk(f"http://{HOST}:{PORT}/api/v1/scoreboard/top", chosen.connections), floor))
+            for name, load in measure(servers, players, key, chosen.requests, chosen.connections):
+                writes.setdefault(name, []).append((load, transactions))
+    report(chosen, reads, writes)
 
 
-def make_players() -> dict[str, str]:
-    """Players of this run: user id → Authorization header."""
+def make_players() -> tuple[Players, str]:
+    """Players of this run, each with a score, and the Authorization header of the back end that mints for them."""
     made = User.objects.bulk_create(
         User(username=f"bench-{uuid.uuid4().hex[:12]}", email=f"{uuid.uuid4().hex}@bench.invalid")
         for _ in range(PLAYERS)
     )
-    return {str(user.pk): f"Bearer {sign_in.start(user)['access']}" for user in made}
+    _, text = api_keys.issue("benchmark", [ApiKey.Scope.MINT], limit="off")
+    return [(str(user.pk), f"Bearer {sign_in.start(user)['access']}") for user in made], f"Bearer {text}"
 
 
 @contextmanager
-def server(name: str, threads: int) -> Iterator[None]:
-    command, *arguments = SERVERS[name]
-    if command == "granian":
-        arguments += ["--blocking-threads", str(threads)]
-    program = os.path.join(os.path.dirname(sys.executable), command)
-    # Under ASGI each request has a thread, and so a connection, of its own; kept open, they use up PostgreSQL's.
-    kept = {"DATABASE_CONN_MAX_AGE": "0"} if command == "uvicorn" else {}
-    child = subprocess.Popen([program, *arguments, "--host", HOST, "--port", str(PORT)], env={**os.environ, **kept})
-    SERVER.append(psutil.Process(child.pid))
+def processes(commands: list[str], port: int, path: str) -> Iterator[list[psutil.Process]]:
+    """These processes, once they answer at `path`."""
+    folder = os.path.dirname(sys.executable)
+    children = []
+    for command in commands:
+        name, *arguments = command.split()
+        children.append(subprocess.Popen([os.path.join(folder, name), *arguments]))
     try:
         deadline = time.monotonic() + 30
         while True:
             try:
-                urllib.request.urlopen(f"http://{HOST}:{PORT}/readyz", timeout=2).read()
+                urllib.request.urlopen(f"http://{HOST}:{port}{path}", timeout=2).read()
                 break
             except OSError:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
-        yield
+        yield [psutil.Process(child.pid) for child in children]
     finally:
-        SERVER.clear()
-        child.terminate()
-        child.wait(20)
+        for child in children:
+            child.terminate()
+        for child in children:
+            child.wait(20)
 
 
-def server_cpu() -> float:
-    """CPU seconds the server and its workers have used."""
-    family = [SERVER[0], *SERVER[0].children(recursive=True)]
+def cpu(servers: list[psutil.Process]) -> float:
+    """CPU seconds that these and their workers have used."""
+    family = [one for server in servers for one in (server, *server.children(recursive=True))]
     return sum(sum(process.cpu_times()[:2]) for process in family)
 
 
-def run(requests: list[bytes], connections: int, *, keep_bodies: bool = False) -> Load:
-    """client.run, with the server's CPU time noted."""
-    before = server_cpu()
-    load = client.run(HOST, PORT, requests, connections, keep_bodies=keep_bodies)
-    load.cpu = server_cpu() - before
-    return load
+def measure(
+    servers: list[psutil.Process], players: Players, key: str, requests: int, connections: int
+) -> Iterator[tuple[str, Load]]:
+    def run(rendered: list[bytes], *, keep_bodies: bool = False) -> Load:
+        before = cpu(servers)
+        load = client.run(HOST, PORT, rendered, connections, keep_bodies=keep_bodies)
+        load.cpu = cpu(servers) - before
+        return load
 
-
-def measure(players: dict[str, str], requests: int, connections: int) -> Iterator[tuple[str, Load]]:
-    yield "GET top 10 (cached)", run([render("GET", "/api/v1/scoreboard/top")] * requests, connections)
-    asked = json.dumps({"action_type": "COMPLETE_TASK"}).encode()
-    headers = list(players.values())
-    mints = [render("POST", "/api/v1/action/token", asked, Authorization=headers[i % PLAYERS]) for i in range(requests)]
-    minted = run(mints, connections, keep_bodies=True)
-    yield "POST mint", minted
+    asked = [json.dumps({"action_type": "COMPLETE_TASK", "user_id": user_id}).encode() for user_id, _ in players]
+    mints = [render("POST", "/api/v1/action/token", asked[i % PLAYERS], Authorization=key) for i in range(requests)]
+    minted = run(mints, keep_bodies=True)
+    yield "mint", minted
+    headers = dict(players)
     redeems = [submission(body) for body in minted.bodies]
     yield (
-        "POST redeem",
+        "redeem",
         run(
             [
-                render("POST", "/api/v1/score/update", json.dumps(s).encode(), Authorization=players[u])
-                for u, s in redeems
-            ],
-            connections,
+                render("POST", "/api/v1/score/update", json.dumps(body).encode(), Authorization=headers[user_id])
+                for user_id, body in redeems
+            ]
         ),
     )
-    yield f"actions in batches of {BATCH}", batches(players, requests, connections)
+    load = run([batch(*players[number % PLAYERS]) for number in range(requests // BATCH)])
+    load.seconds /= BATCH  # counted in actions; its latencies are a batch's
+    load.cpu /= BATCH
+    yield f"in batches of {BATCH}", load
 
 
 def submission(body: bytes) -> tuple[str, dict[str, object]]:
+    """The user's id and what redeems the token of this answer."""
     data = json.loads(body)["data"]
     user_id = tokens.verify(data["action_token"]).user_id
     kept = {name: data[name] for name in ("action_id", "action_type", "action_token")}
     return str(user_id), {**kept, "timestamp": time.time()}
 
 
-def batches(players: dict[str, str], actions: int, connections: int) -> Load:
-    """`actions` redemptions in batches; the Load is counted in actions, its latencies are a batch's."""
-    requests = []
-    for user_id, header in list(players.items())[: actions // BATCH]:
-        minted = [tokens.mint(uuid.UUID(user_id), "COMPLETE_TASK") for _ in range(BATCH)]
-        items = [
-            {
-                "action_id": str(m.action_id),
-                "action_type": m.action_type,
-                "action_token": m.action_token,
-                "timestamp": time.time(),
-            }
-            for m in minted
-        ]
-        requests.append(
-            render("POST", "/api/v1/score/batch", json.dumps({"actions": items}).encode(), Authorization=header)
-        )
-    load = run(requests, connections)
-    load.seconds /= BATCH
-    load.cpu /= BATCH
-    return load
+def batch(user_id: str, header: str) -> bytes:
+    minted = [tokens.mint(uuid.UUID(user_id), "COMPLETE_TASK") for _ in range(BATCH)]
+    items = [
+        {
+            "action_id": str(one.action_id),
+            "action_type": one.action_type,
+            "action_token": one.action_token,
+            "timestamp": time.time(),
+        }
+        for one in minted
+    ]
+    return render("POST", "/api/v1/score/batch", json.dumps({"actions": items}).encode(), Authorization=header)
 
 
-def sql_floor(players: dict[str, str], requests: int, connections: int) -> float:
-    """Redemptions per second of the bare statement."""
-    ids = [uuid.UUID(user_id) for user_id in players]
-    minted = [(ids[i % PLAYERS], tokens.mint(ids[i % PLAYERS], "COMPLETE_TASK")) for i in range(requests)]
-    work = iter(minted)
-    lock = threading.Lock()
-
-    def redeem() -> None:
-        with connection.cursor() as cursor:
-            while True:
-                with lock:
-                    one = next(work, None)
-                if one is None:
-                    break
-                user_id, token = one
-                cursor.execute(
-                    redemption.REDEEM,
-                    [[token.action_id], [user_id], [token.action_type], [token.points], None, None, None, ["bench"]],
-                )
-                cursor.fetchall()
-        connection.close()
-
-    threads = [threading.Thread(target=redeem) for _ in range(min(connections, 8))]
-    started = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return requests / (time.perf_counter() - started)
-
-
-def report(chosen: argparse.Namespace, rows: dict[str, list[Load]], floor: float) -> None:
+def report(
+    chosen: argparse.Namespace, reads: list[tuple[float, float]], writes: dict[str, list[tuple[Load, float]]]
+) -> None:
     grouped = "one statement for each" if os.environ.get("ACTION_GROUP_COMMIT") == "0" else "group commit"
-    threads = f", {chosen.threads} threads, {grouped}" if chosen.server == "granian-wsgi" else ""
-    print(f"{chosen.server}{threads}, {chosen.connections} connections, median of {chosen.rounds} rounds")
-    print(f"{'bare redeem statement':32} {floor:8.0f}/s   1.00 x floor")
-    for name, loads in rows.items():
-        rate = statistics.median(load.rate for load in loads)
-        p50 = statistics.median(load.quantile(0.5) for load in loads)
-        p99 = statistics.median(load.quantile(0.99) for load in loads)
-        cpu = statistics.median(load.cpu / len(load.latencies) * 1000 for load in loads)
+    print(f"{chosen.server}, {chosen.connections} connections, {grouped}, median of {chosen.rounds} rounds")
+    rate, ratio = medians(reads)
+    print(f"{'visible top':18} {rate:8.0f}/s {ratio:6.2f} x a constant answer ({spread([one[1] for one in reads])})")
+    for name, rounds in writes.items():
+        rate, ratio = medians([(load.rate, floor) for load, floor in rounds])
+        loads = [load for load, _ in rounds]
+        p50, p99 = (statistics.median(load.quantile(share) for load in loads) for share in (0.5, 0.99))
+        each = statistics.median(load.cpu / len(load.latencies) * 1000 for load in loads)
         statuses = sum((load.statuses for load in loads[1:]), loads[0].statuses)
-        print(f"{name:32} {rate:8.0f}/s {rate / floor:6.2f} x floor   p50 {p50:6.1f} ms   p99 {p99:6.1f} ms", end="")
-        print(f"   cpu {cpu:5.2f} ms   {dict(statuses)}")
+        print(
+            f"{name:18} {rate:8.0f}/s {ratio:6.2f} x pgbench ({spread([floor for _, floor in rounds])})"
+            f"   p50 {p50:6.1f} ms   p99 {p99:6.1f} ms   cpu {each:5.2f} ms   {dict(statuses)}"
+        )
+
+
+def medians(pairs: list[tuple[float, float]]) -> tuple[float, float]:
+    """The median rate, and the median of its ratios to the floor of the same round."""
+    return statistics.median(rate for rate, _ in pairs), statistics.median(rate / floor for rate, floor in pairs)
+
+
+def spread(values: list[float]) -> str:
+    return f"{min(values):.0f} to {max(values):.0f}/s"
 
 
 if __name__ == "__main__":

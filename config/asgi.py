@@ -5,8 +5,8 @@
 
 from importlib import import_module
 
+from api.wsgi_adapter import WsgiAdapter
 from config.wsgi import application as site  # sets Django up
-from config.wsgi_adapter import WsgiAdapter
 
 routing = import_module("leaderboard.live.routing")  # after the set-up above: it imports models
 application = routing.application(WsgiAdapter(site))

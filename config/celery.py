@@ -1,17 +1,35 @@
 """`worker` and `beat`: what heals, compares and purges, outside every request."""
 
 import os
+import sys
 from datetime import timedelta
+from importlib import import_module
+from typing import Any
 
-from celery import Celery
+from celery import Celery, Task
 from celery.schedules import crontab
-from celery.signals import setup_logging
+from celery.signals import beat_init, setup_logging, worker_init
+from django.core.exceptions import ImproperlyConfigured
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
+from api.request_ids import REQUEST_ID
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from actions import dead_letters  # after the line above: it reads the settings
 
-app = Celery("scoreboard")
+
+class RequestTask(Task):  # type: ignore[type-arg]  # not subscriptable at run time
+    """A task whose log lines carry the id of the request that asked for it, if one did."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        clear_contextvars()
+        if request_id := (self.request.headers or {}).get(REQUEST_ID):
+            bind_contextvars(**{REQUEST_ID: request_id})
+        return super().__call__(*arguments, **options)
+
+
+app = Celery("scoreboard", task_cls=RequestTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.conf.task_queues = dead_letters.QUEUES
@@ -54,6 +72,11 @@ app.conf.beat_schedule = {
         "schedule": timedelta(minutes=1),
         "options": {"expires": 60},
     },
+    "purge-audit-log": {
+        "task": "accounts.tasks.purge_audit_log",
+        "schedule": crontab(minute=37),
+        "options": {"expires": 1800},
+    },
     "purge-addresses": {
         "task": "accounts.tasks.purge_sign_up_addresses",
         "schedule": crontab(hour=4, minute=41),
@@ -62,6 +85,24 @@ app.conf.beat_schedule = {
 }
 
 
+@worker_init.connect
+def keep_audit_log(**_: object) -> None:
+    """What queued work is refused is on record like what a request is."""
+    import_module("accounts.audit").start()  # once the apps are loaded
+
+
 @setup_logging.connect
 def keep_django_logging(**_: object) -> None:
     """Celery configures logging itself unless this signal has a receiver; ours is already set up."""
+
+
+@worker_init.connect
+@beat_init.connect
+def refuse_what_cannot_work(**_: object) -> None:
+    """Celery runs Django's checks and goes on whatever they find."""
+    from config import checks  # after the apps are loaded
+
+    try:
+        checks.enforce()
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))

@@ -1,5 +1,7 @@
 """System checks of the settings: `manage.py check`, and every start, refuse what cannot work or is not safe."""
 
+import ssl
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +11,13 @@ from django.core.exceptions import ImproperlyConfigured
 
 from accounts import attributes
 from actions import token_keys
+from actions.models import MAX_POINTS
 from api import throttles
+from config import database, redis_server
+from config.postgresql.base import REQUIRED
+from scoreboard.models import MAX_TOTAL
+
+ZLIB_BYTES = 6  # of a compressed text that say nothing of it
 
 
 @register()
@@ -18,13 +26,44 @@ def secrets(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     if not settings.DEBUG and settings.SECRET_KEY == settings.DEVELOPMENT_SECRET:
         found.append(Error("SECRET_KEY is not set.", hint="Set it to 50 random characters.", id="scoreboard.E001"))
-    if len(settings.SECRET_KEY) < 32:
-        found.append(Error("SECRET_KEY is shorter than 32 characters.", id="scoreboard.E002"))
+    named = {"SECRET_KEY": settings.SECRET_KEY.encode(), "JWT_SIGNING_KEY": settings.SIMPLE_JWT["SIGNING_KEY"].encode()}
     try:
-        token_keys.keys()
+        named |= {
+            f"ACTION_TOKEN_KEYS: key {key.kid!r}": secret for key in token_keys.keys().values() if (secret := raw(key))
+        }
     except ValueError as error:
         found.append(Error(str(error), id="scoreboard.E003"))
+    for name, secret in named.items():
+        if secret != settings.SECRET_KEY.encode() or name == "SECRET_KEY":
+            found += weak(name, secret)
     return found
+
+
+def weak(name: str, secret: bytes) -> list[CheckMessage]:
+    """A secret that is short, or that packs into little because it repeats itself, can be guessed."""
+    if len(secret) < 32:
+        return [Error(f"{name} is shorter than 32 characters.", id="scoreboard.E002")]
+    if len(zlib.compress(secret)) - ZLIB_BYTES < 24:  # 32 random characters, even of hexadecimal digits, take 30
+        return [Error(f"{name} repeats itself; expected random characters.", id="scoreboard.E013")]
+    return []
+
+
+def raw(key: token_keys.SigningKey) -> bytes | None:
+    """The secret of a key; None of a public one."""
+    if isinstance(key.signing, bytes) or key.signing is None:
+        return key.signing
+    return key.signing.private_bytes_raw()
+
+
+@register()
+def authority(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
+    """Without it no connection would come about, and nothing would say why."""
+    try:
+        if settings.CA_FILE:
+            ssl.create_default_context(cafile=settings.CA_FILE)
+    except OSError as error:
+        return [Error(f"CA_FILE, {settings.CA_FILE}, has no certificates: {error}", id="scoreboard.E012")]
+    return []
 
 
 @register()
@@ -37,8 +76,11 @@ def ranges(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
         "LEADERBOARD_MAX_VIEWERS_PER_ADDRESS": (0, 1_000_000),
         "ACTION_TIMESTAMP_WINDOW": (1, 86_400),
         "TRUSTED_PROXIES": (0, 10),
+        "AUDIT_DAYS": (1, 3650),
         "HASHES_AT_ONCE": (1, 64),
         "HASHES_WAITING": (0, 1000),
+        "APPROVE_TYPE_POINTS": (0, MAX_POINTS),
+        "BONUS_DAILY": (0, MAX_TOTAL),
     }
     return [
         Error(f"{name} is {getattr(settings, name)}; expected {low} to {high}.", id="scoreboard.E005")
@@ -52,7 +94,18 @@ def sign_up(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
     """A word that is neither would leave the door in a state that the operator did not mean."""
     if settings.SIGN_UP in ("open", "closed"):
         return []
-    return [Error(f"SIGN_UP is {settings.SIGN_UP!r}; expected open or closed.", id="scoreboard.E013")]
+    return [Error(f"SIGN_UP is {settings.SIGN_UP!r}; expected open or closed.", id="scoreboard.E019")]
+
+
+@register()
+def session(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
+    """What the site sets for each session of PostgreSQL would replace what the operator has written."""
+    options = settings.DATABASES["default"]["OPTIONS"].get("options", "").lower().replace("-", "_")
+    return [
+        Error(f"DATABASE_URL sets {name} in its options; the site needs {value!r} and sets it.", id="scoreboard.E009")
+        for name, value in REQUIRED.items()
+        if name in options
+    ]
 
 
 @register()
@@ -99,6 +152,9 @@ def watching(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
         "tireless_hours": (0, 24),
         "outlier_players": (10, 1_000_000),
         "address_days": (1, settings.WATCH["address_retention_days"]),
+        "bonus_points": (0, MAX_TOTAL),
+        "bonus_share": (0.1, 1),
+        "bonus_days": (1, 365),
         "hours": (1, 168),
         "players_per_run": (1, 100_000),
     }
@@ -109,6 +165,7 @@ def watching(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
         "outlier_z": 2,
         "address_accounts": 3,
         "address_crowd": 3,
+        "bonus_times": 2,
     }
     wrong = [
         (name, f"{low} to {high}") for name, (low, high) in bounds.items() if not low <= settings.WATCH[name] <= high
@@ -125,6 +182,18 @@ def enforce() -> None:
 
     Servers load the application without `manage.py`, so Django itself would not run the checks for them.
     """
-    errors = [*secrets(None), *ranges(None), *player_attributes(None), *queue(None), *limits(None), *watching(None)]
-    if errors:
-        raise ImproperlyConfigured("; ".join(str(error.msg) for error in errors))
+    errors = [
+        *secrets(None),
+        *authority(None),
+        *ranges(None),
+        *player_attributes(None),
+        *session(None),
+        *queue(None),
+        *limits(None),
+        *watching(None),
+    ]
+    said = [str(error.msg) for error in errors]
+    if not said:
+        said = [refusal for refusal in (database.refusal(), redis_server.refusal()) if refusal]
+    if said:
+        raise ImproperlyConfigured("; ".join(said))

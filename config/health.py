@@ -1,10 +1,24 @@
-"""Health for operators: `/healthz` says the process lives, `/readyz` whether it should get traffic."""
+"""For probes: `/healthz` says the process lives, `/readyz` whether it should get traffic, `/metrics` counts."""
+
+from collections.abc import Callable
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db import Error as DatabaseError
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from api.metrics import metrics_view
+from config import redis_memory
 from leaderboard import ranking
+
+
+class ProbeMiddleware:
+    """Answers probes before Host, scheme and session are looked at: a probe asks an IP address, by plain HTTP."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return PROBES.get(request.path_info, self.get_response)(request)
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
@@ -12,11 +26,16 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 while PostgreSQL answers; without Redis the site still scores and shows the board from SQL: "degraded"."""
+    """200 while PostgreSQL answers. "degraded": without Redis the site still scores and shows the board from SQL; on a
+    PostgreSQL that takes no writes it still shows the board."""
     parts = {"postgresql": postgresql(), "redis": redis()}
-    if parts["postgresql"] != "ok":
+    if parts["postgresql"] == "unavailable":
         return JsonResponse({"status": "unavailable", **parts}, status=503, headers={"Retry-After": "2"})
-    return JsonResponse({"status": "ok" if parts["redis"] == "ok" else "degraded", **parts})
+    # Ready all the same with a Redis that evicts: what it loses is rebuilt; without this process the site would only
+    # be smaller.
+    advice = redis_memory.advice() if parts["redis"] == "ok" else None
+    status = "ok" if set(parts.values()) == {"ok"} else "degraded"
+    return JsonResponse({"status": status, **parts, **({"warnings": [advice]} if advice else {})})
 
 
 def postgresql() -> str:
@@ -24,8 +43,8 @@ def postgresql() -> str:
     fresh = connections.create_connection(DEFAULT_DB_ALIAS)
     try:
         with fresh.cursor() as cursor:
-            cursor.execute("SELECT 1")
-        return "ok"
+            cursor.execute("SELECT current_setting('transaction_read_only')::bool")
+            return "read-only" if cursor.fetchone()[0] else "ok"
     except DatabaseError:
         return "unavailable"
     finally:
@@ -38,3 +57,10 @@ def redis() -> str:
         return "ok"
     except ranking.Unavailable:
         return "unavailable"
+
+
+PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {
+    "/healthz": healthz,
+    "/readyz": readyz,
+    "/metrics": metrics_view,
+}

@@ -1,11 +1,12 @@
 """``python -m config.server [--host HOST] [--port PORT] [--shared]``: the whole site under Uvicorn, one process.
 
-Pages, API and admin (`config.wsgi_adapter`) and the live side on one port, with connections the hub can write to
+Pages, API and admin (`api.wsgi_adapter`) and the live side on one port, with connections the hub can write to
 directly and an end on which every viewer is told to come back. `make run` starts one for each core on one shared port;
 in production, where nginx sends the pages to `web`, they are the `live` processes, each on a port of its own.
 """
 
 import argparse
+import asyncio
 import gc
 import logging
 import os
@@ -13,13 +14,14 @@ import resource
 import socket
 import threading
 from contextlib import suppress
+from importlib import import_module
 
 import uvicorn
 from prometheus_client import multiprocess
 
 from config.asgi import application  # isort: split  # first: it sets Django up
-from config.http_protocol import SiteHttp
 from leaderboard.live import messages
+from leaderboard.live.http_protocol import SiteHttp
 from leaderboard.live.hub import hub
 from leaderboard.live.protocols import LiveWebSocket
 
@@ -41,6 +43,14 @@ class SiteServer(uvicorn.Server):
             server.close()
         await hub().farewell()
         await super().shutdown(sockets)
+        await asyncio.to_thread(leave)
+
+
+def leave() -> None:
+    """Before the end: Uvicorn repeats the signal that stopped it, which ends the interpreter on the spot."""
+    import_module("accounts.audit").stop()
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        multiprocess.mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]  # its viewers are gone
 
 
 def configuration() -> uvicorn.Config:
@@ -73,7 +83,7 @@ def allow_open_files() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m config.server")
-    parser.add_argument("--host", default=os.environ.get("HOST", "127.0.0.1"))
+    parser.add_argument("--host", default=os.environ.get("BIND", "127.0.0.1"))
     parser.add_argument("--port", type=int, default=8001)
     parser.add_argument("--shared", action="store_true", help="other processes of the site listen on this port, too")
     options = parser.parse_args()
@@ -83,12 +93,8 @@ def main() -> None:
     listener = socket.create_server(address, family=family, backlog=BACKLOG, reuse_port=options.shared)
     gc.collect()
     gc.freeze()  # what is loaded by now stays: the collector need not look at it again and again
-    try:
-        with suppress(KeyboardInterrupt):  # uvicorn raises it again once everything has ended in order
-            SiteServer(configuration()).run([listener])
-    finally:
-        if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-            multiprocess.mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]  # its viewers are gone
+    with suppress(KeyboardInterrupt):  # uvicorn raises it again once everything has ended in order
+        SiteServer(configuration()).run([listener])
 
 
 if __name__ == "__main__":

@@ -3,18 +3,24 @@
 The names and meanings are listed for operators in `.env.example` and docs/operations.md.
 """
 
+import os
+import ssl
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import environ
 from corsheaders.defaults import default_headers
+from django.core.exceptions import ImproperlyConfigured
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError
 from redis.retry import Retry
 
 env = environ.Env()
+# A value that begins with "$" is a value like any other; to `environ` it would be the name of another variable.
+env.ENVIRON = {name: value.replace("$", r"\$") for name, value in os.environ.items()}
+env.escape_proxy = True
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 # All local state (embedded servers' data, the generated secret, logs) lives below this folder.
@@ -26,6 +32,7 @@ SECRET_KEY = env.str("SECRET_KEY", DEVELOPMENT_SECRET)
 # Local addresses only until the operator says under which names the site is reached.
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+CSRF_FAILURE_VIEW = "api.error_pages.csrf_failure"
 # How many reverse proxies in front append to X-Forwarded-For; 0 means none is believed.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
 
@@ -61,6 +68,7 @@ MIDDLEWARE = [
     "api.middleware.RequestIdMiddleware",
     "api.unread.UnreadBodyMiddleware",
     "api.middleware.UnavailableMiddleware",
+    "config.health.ProbeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "corsheaders.middleware.CorsMiddleware",  # above WhiteNoise: the element is loaded by pages of other origins
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -97,20 +105,28 @@ TEMPLATES = [
 
 # --- PostgreSQL: the truth -------------------------------------------------------------------------
 
+database: dict[str, Any] = env.db_url("DATABASE_URL", "postgres://scoreboard@127.0.0.1:5432/scoreboard")
+if database.get("ENGINE") != "django.db.backends.postgresql":
+    raise ImproperlyConfigured("DATABASE_URL is not the address of a PostgreSQL; expected postgres://…")
 DATABASES: dict[str, dict[str, Any]] = {
-    "default": env.db_url("DATABASE_URL", "postgres://scoreboard@127.0.0.1:5432/scoreboard"),
+    "default": {
+        # One connection a worker thread, kept: opening one costs more than any statement here.
+        "CONN_MAX_AGE": env.int("DATABASE_CONN_MAX_AGE", 600),
+        "CONN_HEALTH_CHECKS": True,
+        **database,
+        "ENGINE": "config.postgresql",
+        # What DATABASE_URL says after its "?" beats these. Keepalives: a host that vanished does not close connections.
+        "OPTIONS": {
+            "connect_timeout": 3,
+            "application_name": "scoreboard",
+            "keepalives_idle": 15,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 15_000,
+            **database.get("OPTIONS", {}),
+        },
+    },
 }
-DATABASES["default"].update(
-    ENGINE="django.db.backends.postgresql",
-    # One connection a worker thread, kept: opening one costs more than any statement here.
-    CONN_MAX_AGE=env.int("DATABASE_CONN_MAX_AGE", 600),
-)
-DATABASES["default"].setdefault("OPTIONS", {}).update(
-    connect_timeout=3,
-    application_name="scoreboard",
-    # A request never waits longer than this for SQL; reconcile raises it for itself.
-    options="-c statement_timeout=10s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s",
-)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Redis: the read side, thrown away and rebuilt at will -----------------------------------------
@@ -118,6 +134,14 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.str("REDIS_URL", "redis://127.0.0.1:6379/0")
 # Put before every key and channel, so that several sites (or test runs) can share one Redis.
 REDIS_KEY_PREFIX = env.str("REDIS_KEY_PREFIX", "")
+# Of a private authority that signed the servers' certificates; the system's own authorities do without.
+CA_FILE = env.str("CA_FILE", "")
+# rediss://: the certificate is verified, unless REDIS_URL itself says otherwise (?ssl_cert_reqs=none).
+REDIS_TLS: dict[str, Any] = (
+    {"ssl_cert_reqs": "required", "ssl_check_hostname": True, **({"ssl_ca_certs": CA_FILE} if CA_FILE else {})}
+    if REDIS_URL.startswith("rediss:")
+    else {}
+)
 # Seconds. Scoring must not hang because Redis does: a write without a rank beats a write that waits.
 REDIS_TIMEOUT = env.float("REDIS_TIMEOUT", 0.5)
 
@@ -136,6 +160,7 @@ CACHES = {
             "CONNECTION_POOL_KWARGS": {
                 "retry": Retry(NoBackoff(), 1, supported_errors=(ConnectionError,)),
                 "retry_on_timeout": False,
+                **REDIS_TLS,
             },
         },
     },
@@ -152,6 +177,7 @@ CHANNEL_LAYERS: dict[str, Any] = {
                     "socket_timeout": REDIS_TIMEOUT,
                     "socket_connect_timeout": REDIS_TIMEOUT,
                     "retry": AsyncRetry(NoBackoff(), 1),
+                    **REDIS_TLS,
                 }
             ],
             "prefix": f"{REDIS_KEY_PREFIX}channels",
@@ -170,6 +196,11 @@ def celery_url(url: str) -> str:
 
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or celery_url(REDIS_URL)
+# Both libraries would take any certificate.
+if CELERY_BROKER_URL.startswith("rediss:"):
+    CELERY_BROKER_USE_SSL = {"ssl_cert_reqs": "required", "ssl_check_hostname": True, "ssl_ca_certs": CA_FILE or None}
+elif CELERY_BROKER_URL.startswith("amqps:"):
+    CELERY_BROKER_USE_SSL = {"cert_reqs": ssl.CERT_REQUIRED, "ca_certs": CA_FILE or None, "server_hostname": None}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A Redis that refuses writes for a while (full disk, changed roles) is to be waited for, too: the worker would end.
 CELERY_BROKER_CHANNEL_ERROR_RETRY = True
@@ -179,7 +210,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
     else {"confirm_publish": True}
 )
 # Before the names of queues, so that several sites (or test runs) can share one broker.
-QUEUE_PREFIX = env.str("QUEUE_PREFIX", REDIS_KEY_PREFIX)
+QUEUE_PREFIX = env.str("QUEUE_PREFIX") if "QUEUE_PREFIX" in os.environ else REDIS_KEY_PREFIX
 CELERY_TASK_DEFAULT_QUEUE = f"{QUEUE_PREFIX}celery"
 # Seconds before each retry of a queued redemption that failed; after the last one it is dead.
 QUEUE_RETRY_SECONDS = env.list("QUEUE_RETRY_SECONDS", cast=float, default=[1, 4, 9])
@@ -190,6 +221,8 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_TIME_LIMIT = 3600
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Its channel is subscribed to as a pattern, which a user of Redis who is limited to a prefix may not.
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_TIMEZONE = "UTC"
 
 # --- Identity --------------------------------------------------------------------------------------
@@ -216,6 +249,9 @@ HASHES_WAITING = env.int("HASHES_WAITING", 4)
 # The admin site asks for a code beside the password (`manage.py enroll_admin`).
 ADMIN_OTP = env.bool("ADMIN_OTP", False)
 OTP_TOTP_ISSUER = "Live scoreboard"
+
+# Days after which a refusal leaves the audit log.
+AUDIT_DAYS = env.int("AUDIT_DAYS", 90)
 
 # Seconds that the clocks of two machines may differ: a token is judged by another one than made it.
 JWT_LEEWAY = 60
@@ -256,6 +292,13 @@ ACTION_GROUP_COMMIT = env.bool("ACTION_GROUP_COMMIT", True)
 # Seconds the `timestamp` of a redemption may differ from the server's clock.
 ACTION_TIMESTAMP_WINDOW = env.int("ACTION_TIMESTAMP_WINDOW", 300)
 
+# --- Authority: what one person decides alone, in points ----------------------------------------------
+
+# An action type that can give more than this works once a second person has approved it.
+APPROVE_TYPE_POINTS = env.int("APPROVE_TYPE_POINTS", 1000)
+# What one user gives in bonuses within 24 hours; a bonus beyond it waits for a second person.
+BONUS_DAILY = env.int("BONUS_DAILY", 10_000)
+
 # --- Limits: "<number>/<period>", or "off"; all that concern a request apply together ---------------
 
 LIMITS = {
@@ -295,6 +338,10 @@ WATCH = {
     "address_crowd": env.int("WATCH_ADDRESS_CROWD", 30),  # of one address, however different
     "address_days": env.int("WATCH_ADDRESS_DAYS", 7),  # between their sign-ups
     "address_retention_days": env.int("WATCH_ADDRESS_RETENTION_DAYS", 30),  # then the address's hash is forgotten
+    "bonus_points": env.int("WATCH_BONUS_POINTS", 5000),  # to one player, or by one giver: less is not looked at
+    "bonus_share": env.float("WATCH_BONUS_SHARE", 0.5),  # of what a giver gives, to one player
+    "bonus_times": env.float("WATCH_BONUS_TIMES", 10.0),  # what the others give at the median
+    "bonus_days": env.int("WATCH_BONUS_DAYS", 30),  # looked back
     "hours": env.int("WATCH_HOURS", 24),  # looked back
     "players_per_run": env.int("WATCH_PLAYERS_PER_RUN", 2000),  # a minute
 }
@@ -324,7 +371,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.negotiation.JSONOnly",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "api.openapi.ApiSchema",
     "DEFAULT_THROTTLE_CLASSES": ["api.throttles.LimitThrottle"],
     "EXCEPTION_HANDLER": "api.problems.exception_handler",
     "URL_FORMAT_OVERRIDE": None,
@@ -333,7 +380,12 @@ REST_FRAMEWORK = {
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Live scoreboard",
-    "DESCRIPTION": "Signed one-time actions in, a ranked live board out.",
+    "DESCRIPTION": (
+        "Signed one-time actions in, a ranked live board out. "
+        "Unknown fields and unknown query parameters are refused with 400. "
+        "Besides what is listed, any path may answer 405 (`method-not-allowed`: Method not allowed) "
+        "and 500 (`internal-error`: Something broke on this side)."
+    ),
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
@@ -391,7 +443,6 @@ CONTENT_SECURITY_POLICY = {
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_ENGINE = "accounts.sessions"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
@@ -409,6 +460,7 @@ WHITENOISE_ALLOW_ALL_ORIGINS = False
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_I18N = False
+FORMAT_MODULE_PATH = "config.formats"
 USE_TZ = True
 
 # --- Logs ------------------------------------------------------------------------------------------

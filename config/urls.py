@@ -12,9 +12,7 @@ from drf_spectacular.views import SpectacularSwaggerView
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 
-from api.metrics import metrics_view
 from api.views import ApiView
-from config import health
 
 
 class SchemaView(ApiView):
@@ -48,12 +46,9 @@ urlpatterns = [
     path("", include("leaderboard.page_urls")),
     path("", include("actions.page_urls")),
     path("", include("accounts.page_urls")),
-    path("healthz", health.healthz),
-    path("readyz", health.readyz),
-    path("metrics", metrics_view),
 ]
 
-handler400 = "api.problems.bad_request"
-handler403 = "api.problems.forbidden"
-handler404 = "api.problems.not_found"
-handler500 = "api.problems.server_error"
+handler400 = "api.error_pages.bad_request"
+handler403 = "api.error_pages.forbidden"
+handler404 = "api.error_pages.not_found"
+handler500 = "api.error_pages.server_error"

@@ -1,12 +1,14 @@
-"""Where `make run` listens, HOST and PORT, and where a browser on this machine finds it."""
+"""Where `make run` listens, BIND and PORT, and where a browser on this machine finds it."""
 
+import ipaddress
 import os
 
 from devsite.process import Refusal
 
 
 def host() -> str:
-    return os.environ.get("HOST") or "127.0.0.1"
+    """Not HOST: many shells export that name, for the machine's own."""
+    return os.environ.get("BIND") or "127.0.0.1"
 
 
 def port() -> int:
@@ -25,3 +27,11 @@ def origin(host: str, port: int) -> str:
     """As a URL without a path."""
     address = local(host)
     return f"http://{f'[{address}]' if ':' in address else address}:{port}"
+
+
+def private(host: str) -> bool:
+    """Whether only this machine reaches a listener on `host`."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -30,3 +30,10 @@ def ensure(home: Path) -> str:
 def read(home: Path) -> str:
     """What the file has; "" without one."""
     return path(home).read_text(encoding="ascii") if path(home).exists() else ""
+
+
+def end(home: Path) -> None:
+    """Revokes the key, if there is one, and forgets it."""
+    if key := api_keys.find(read(home)):
+        api_keys.revoke(key)
+    path(home).unlink(missing_ok=True)

@@ -117,14 +117,14 @@ def secret_key(home: Path) -> str:
 
 
 def environment_file(home: Path) -> Path:
-    """Where a start notes, for as long as it runs, what it added to the environment: `make manage` wants the same."""
+    """Where a start notes its environment for as long as it runs: `make manage` works with the same."""
     return home / "environment.json"
 
 
 @contextmanager
-def environment_noted(home: Path, variables: dict[str, str]) -> Iterator[None]:
+def environment_noted(home: Path) -> Iterator[None]:
     path = environment_file(home)
-    _write_private(path, json.dumps(variables))
+    _write_private(path, json.dumps(dict(os.environ)))
     try:
         yield
     finally:
@@ -133,5 +133,5 @@ def environment_noted(home: Path, variables: dict[str, str]) -> Iterator[None]:
 
 def _write_private(path: Path, text: str) -> None:
     path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)

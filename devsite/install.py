@@ -29,7 +29,7 @@ def main(environment: Path, requirements: list[Path]) -> None:
         for path in stale(environment, stamps):  # asked again: another start may just have installed it
             sys.stderr.write(f"Installing what {path} locks into {environment} (once)…\n")
             install(environment, path)
-            stamp_of(environment, path).write_text(stamps[path])
+            stamp_of(environment, path).write_text(stamps[path], encoding="utf-8")
 
 
 def stale(environment: Path, stamps: dict[Path, str]) -> list[Path]:
@@ -39,7 +39,7 @@ def stale(environment: Path, stamps: dict[Path, str]) -> list[Path]:
 @contextmanager
 def alone(environment: Path) -> Iterator[None]:
     """Two starts in one checkout must not install into one environment at the same moment."""
-    with Path(f"{environment}.lock").open("w") as lock:
+    with Path(f"{environment}.lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -49,7 +49,7 @@ def stamp_of(environment: Path, requirements: Path) -> Path:
 
 
 def read(path: Path) -> str:
-    return path.read_text() if path.exists() else ""
+    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 def python_of(environment: Path) -> str:

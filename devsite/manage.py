@@ -13,8 +13,10 @@ def main(command: list[str]) -> None:
     folder = home.find()
     noted = home.environment_file(folder)
     if noted.exists():
-        for name, value in json.loads(noted.read_text(encoding="utf-8")).items():
-            os.environ.setdefault(name, value)
+        # All of it, and nothing else: with one setting of another shell the command would work on another site.
+        terminal = {name: os.environ[name] for name in ("TERM", "COLUMNS", "LINES") if name in os.environ}
+        os.environ.clear()
+        os.environ.update(json.loads(noted.read_text(encoding="utf-8")), **terminal)
     elif not os.environ.get("DATABASE_URL"):
         sys.exit(f"No scoreboard runs in {folder}: start it with `make run`, or set DATABASE_URL.")
     os.execv(sys.executable, [sys.executable, str(home.BASE / "manage.py"), *command])  # noqa: S606

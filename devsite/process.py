@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TextIO
 
 _PR_SET_PDEATHSIG = 1
 _LOG_LIMIT = 10 * 2**20  # bytes; a longer log is put aside as one older file when its server starts again
@@ -37,6 +37,16 @@ def die_with(parent: int, signum: signal.Signals) -> None:
     # The parent may have ended before this was set: the kernel would not tell us any more.
     if os.getppid() != parent:
         os.kill(os.getpid(), signum)
+
+
+def say(text: str, stream: TextIO | None) -> None:
+    """Writes to the console, or not: the site goes on when its output has nowhere to go (`| head`, a full disk).
+
+    Past Python's buffer, which would keep what could not be written, fail again with it, and once more at the end.
+    """
+    if stream is not None:
+        with suppress(OSError):
+            os.write(stream.fileno(), text.encode(errors="replace"))
 
 
 @dataclass
@@ -91,8 +101,7 @@ class Child:
 
     def _print(self, output: IO[bytes]) -> None:
         for line in output:
-            sys.stdout.write(f"{self.name:<7}| {line.decode(errors='replace')}")
-            sys.stdout.flush()
+            say(f"{self.name:<7}| {line.decode(errors='replace')}", sys.stdout)
 
     def wait(self) -> int:
         """The exit code, once it has ended."""

@@ -17,9 +17,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
+import environ
+
 from devsite import address, home
 from devsite.address import host, port
-from devsite.process import Child, Refusal
+from devsite.process import Child, Refusal, say
 from devsite.servers import Servers, missing_servers
 
 READY_SECONDS = 90.0
@@ -43,14 +45,38 @@ def main() -> int:
     os.chdir(home.BASE)
     try:
         folder = home.find()
+        demo = with_demo()
+        demand_proxy()
         reserved = reserved_port()
         with missing_servers(folder) as servers:
-            return run(folder, servers, reserved)
+            return run(folder, servers, reserved, demo=demo)
     except Refusal as refusal:
-        sys.stderr.write(f"{refusal}\n")
+        say(f"{refusal}\n", sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 0
+
+
+def with_demo() -> bool:
+    """Whether DEMO asks for the demo. Refusal when others than this machine's users could use its known passwords."""
+    word = os.environ.get("DEMO") or "1"
+    if word not in ("0", "1", "public"):
+        raise Refusal(f"DEMO is {word!r}; expected 1, 0 or public.")
+    if word == "1" and not address.private(host()):
+        raise Refusal(
+            f"BIND={host()} would offer the demo's documented sign-ins, admin/admin-demo among them, to the network: "
+            "start with DEMO=0, or with DEMO=public if that is what you want."
+        )
+    return word != "0"
+
+
+def demand_proxy() -> None:
+    """Refusal of HTTPS without a proxy that says which requests came by it: each would be redirected to itself."""
+    if environ.Env().bool("HTTPS", False) and os.environ.get("TRUSTED_PROXIES", "0") == "0":
+        raise Refusal(
+            "HTTPS is on and TRUSTED_PROXIES is 0: `make run` speaks plain HTTP, so it needs a proxy that ends TLS and "
+            "sends X-Forwarded-Proto and X-Forwarded-For. Set TRUSTED_PROXIES=1."
+        )
 
 
 def leave(signum: int, frame: FrameType | None) -> None:
@@ -58,13 +84,11 @@ def leave(signum: int, frame: FrameType | None) -> None:
     sys.exit(128 + signum)
 
 
-def run(folder: Path, servers: Servers, reserved: socket.socket) -> int:
+def run(folder: Path, servers: Servers, reserved: socket.socket, *, demo: bool) -> int:
     """Prepares the database, then runs everything until one process ends by itself."""
-    demo = os.environ.get("DEMO", "1") != "0"
-    variables = environment(folder, servers, demo=demo)
-    os.environ.update(variables)
+    os.environ.update(environment(folder, servers, demo=demo))
     children: list[Child] = []
-    with home.environment_noted(folder, variables), ExitStack() as stack:
+    with home.environment_noted(folder), ExitStack() as stack:
         stack.callback(end, children)
 
         def start(name: str, command: list[str]) -> Child:
@@ -79,7 +103,7 @@ def run(folder: Path, servers: Servers, reserved: socket.socket) -> int:
         for name, command in commands(folder, demo=demo).items():
             start(name, command)
         fallen = watch(children, servers, demo=demo)
-        sys.stderr.write(f"{fallen} ended by itself, so everything was stopped.\n")
+        say(f"{fallen} ended by itself, so everything was stopped.\n", sys.stderr)
     return 1
 
 
@@ -106,8 +130,7 @@ def watch(children: list[Child], servers: Servers, *, demo: bool) -> str:
             return fallen
         if not announced:
             if announced := ready():
-                sys.stdout.write(announcement(host(), port(), demo=demo))
-                sys.stdout.flush()
+                say(announcement(host(), port(), demo=demo), sys.stdout)
             elif time.monotonic() > deadline:
                 raise Refusal(f"The site does not answer after {READY_SECONDS:.0f} s; the output above says why.")
         time.sleep(LOOK_SECONDS)
@@ -143,7 +166,7 @@ def environment(folder: Path, servers: Servers, *, demo: bool) -> dict[str, str]
         **{name: os.environ.get(name) or value for name, value in defaults.items()},
         **servers,
         "SECRET_KEY": home.secret_key(folder),
-        "HOST": host(),
+        "BIND": host(),
         "PORT": str(port()),
         "PYTHONUNBUFFERED": "1",
         "PATH": os.pathsep.join([str(Path(sys.prefix) / "bin"), os.environ.get("PATH", os.defpath)]),
@@ -164,7 +187,7 @@ def ready() -> bool:
     """Whether `/readyz` says that the site should get traffic."""
     connection = http.client.HTTPConnection(address.local(host()), port(), timeout=5)
     try:
-        connection.request("GET", "/readyz", headers={"Host": f"127.0.0.1:{port()}"})
+        connection.request("GET", "/readyz")
         return connection.getresponse().status == http.HTTPStatus.OK
     except (OSError, http.client.HTTPException):
         return False

@@ -12,6 +12,8 @@ from django.urls import URLPattern, path, reverse
 
 from accounts.admin.records import ReadOnlyAdmin, user_link
 from accounts.models import User
+from api import problems
+from api.problems import Problem
 from integrity import decisions
 from integrity.findings import Detector
 from integrity.models import Flag
@@ -54,8 +56,8 @@ class FlagAdmin(ReadOnlyAdmin):
     list_filter = [StateFilter, "detector", "severity", "updated_at"]
     list_select_related = ["user"]
     ordering = ["-severity", "-updated_at"]
-    search_fields = ["user__username__iexact", "note"]
-    search_help_text = "A player's whole name, or part of a note."
+    search_fields = ["user__username__iexact", "user__external_id__exact", "note"]
+    search_help_text = "A player's whole sign-in name, a site's own id of the player, or part of a note."
     fields = [
         "player",
         "detector",
@@ -173,6 +175,8 @@ class FlagAdmin(ReadOnlyAdmin):
                 done = decisions.decide(flag.pk, measure, cast(User, request.user), note, shown=shown(request, flag))
                 messages.success(request, f"{done} ({flag.user})")
             except decisions.NotPossible as error:
+                said = f"Flag {flag.pk} does not allow this admin to {measure}."
+                problems.note(Problem("forbidden", said, reason="decision", subject=flag.user_id))
                 messages.warning(request, str(error))
 
     def in_reach(self, request: HttpRequest, selected: QuerySet[Flag]) -> list[Flag]:
@@ -181,6 +185,7 @@ class FlagAdmin(ReadOnlyAdmin):
         superuser = cast(User, request.user).is_superuser
         reachable = [flag for flag in flags if superuser or not flag.user.is_staff]
         if len(reachable) < len(flags):
+            problems.note(Problem("forbidden", "Only superusers act upon admins.", reason="permission"))
             messages.warning(request, "Flags of admins are left out: only superusers act upon them.")
         return reachable
 
@@ -193,6 +198,6 @@ def shown(request: HttpRequest, flag: Flag) -> int:
 
 def fits(flag: Flag, measure: str) -> bool:
     """Whether the flag allows the measure."""
-    if measure == "revert" and flag.detector == Detector.ADDRESS:
-        return False  # about sign-ups: it rests on no entries
+    if measure == "revert" and flag.detector in (Detector.ADDRESS, Detector.BONUS_GIVER):
+        return False  # about accounts: it rests on no entries of the flag's own user
     return flag.state == Flag.State.OPEN or (flag.state == Flag.State.CONFIRMED and measure != "dismiss")

@@ -26,7 +26,7 @@ CHUNK = 1000  # entries of one ledger call
 TO_REVERT = """
 SELECT h.id, h.delta
   FROM flagged_entries e JOIN score_history h ON h.id = e.history_id
- WHERE e.flag_id = %s AND h.source = 'action' AND h.delta > 0
+ WHERE e.flag_id = %s AND h.source IN ('action', 'bonus') AND h.delta > 0
  ORDER BY h.id
 """
 

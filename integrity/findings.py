@@ -15,6 +15,9 @@ class Detector(TextChoices):
     TIRELESS = "tireless", "No rest in a day"
     OUTLIER = "outlier", "Far beyond everybody else"
     ADDRESS = "address", "Many accounts from one address"
+    BONUS_RING = "bonus-ring", "Bonuses among givers"
+    BONUS_FAVOURITE = "bonus-favourite", "One giver's favourite"
+    BONUS_GIVER = "bonus-giver", "A giver far above the others"
 
 
 class Severity(TextChoices):
@@ -32,6 +35,9 @@ SENTENCES: Mapping[str, str] = {
     Detector.TIRELESS: "active in {hours} of 24 hours",
     Detector.OUTLIER: "{gain} points in an hour; the median of {players} players is {median_gain} (z = {z})",
     Detector.ADDRESS: "{accounts} accounts signed up from one address within {days} days, {alike} with alike totals",
+    Detector.BONUS_RING: "{points} points in {gifts} bonuses within {days} days to a user who gives, or is staff",
+    Detector.BONUS_FAVOURITE: "{points} points in bonuses: {percent} % of what one giver gave within {days} days",
+    Detector.BONUS_GIVER: "gave {points} points in bonuses within {days} days; the median of the others is {usual}",
 }
 
 
@@ -102,6 +108,10 @@ class Thresholds:
     address_accounts: int  # of one address, with alike totals
     address_crowd: int  # of one address, however different
     address_days: int  # between their sign-ups
+    bonus_points: int  # in bonuses, to one player or by one giver: less is not looked at
+    bonus_share: float  # of what a giver gives, to one player
+    bonus_times: float  # the median of the other givers
+    bonus_days: int  # looked back
 
     @classmethod
     def from_settings(cls) -> "Thresholds":

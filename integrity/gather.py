@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import connection
 
 from actions.models import ActionType
+from integrity.bonuses import Gift
 from integrity.crowds import LEAST_SIGMA, MAD_TO_SIGMA, Population
 from integrity.findings import Account, Detector, Event, Rule, Severity, Thresholds
 from integrity.models import Flag, Watermark
@@ -20,6 +21,7 @@ from scoreboard import changes
 MAX_EVENTS = 3000  # of one player in one look
 MAX_ACCOUNTS = 500  # of one address
 MAX_OUTLIERS = 1000  # of one hour
+MAX_GIFTS = 100_000  # in one look
 
 EVENTS = "SELECT * FROM watch_events(%s, %s, %s)"
 # Everyone who ever scored from each address that one of these players signed up from. Banned and hidden accounts count:
@@ -55,6 +57,19 @@ SELECT p.players, p.median, p.mad, g.user_id, g.gain
         SELECT g.user_id, g.gain FROM gains g
          WHERE p.players >= %(players)s AND g.size > p.median + %(z)s * greatest(%(to_sigma)s * p.mad, %(least_sigma)s)
          ORDER BY g.gain DESC LIMIT %(most)s) g ON true
+"""
+
+GIFTS = """
+SELECT * FROM (
+    SELECT b.actor_id, b.user_id, h.delta, h.id, extract(epoch FROM h.created_at)::double precision AS at,
+           u.role <> 'player'
+      FROM bonuses b
+      JOIN score_history h ON h.user_id = b.user_id AND h.action_id = b.id
+      JOIN users u ON u.id = b.user_id AND u.erased_at IS NULL
+      JOIN users g ON g.id = b.actor_id AND g.erased_at IS NULL
+     WHERE b.created_at >= %s AND b.state = 'paid'
+     ORDER BY h.id DESC LIMIT %s
+) gift ORDER BY at, id
 """
 
 
@@ -154,6 +169,11 @@ def gains(hour: datetime, thresholds: Thresholds) -> tuple[Population, dict[uuid
     found = rows(GAINS, parameters)
     players, median, mad = found[0][:3]
     return Population(players, median or 0.0, mad or 0.0), {row[3]: row[4] for row in found if row[3] is not None}
+
+
+def gifts(since: datetime) -> list[Gift]:
+    """The bonuses asked for since then and paid, in order of payment; the newest MAX_GIFTS."""
+    return [Gift(*row) for row in rows(GIFTS, [since, MAX_GIFTS])]
 
 
 def rows(sql: str, parameters: Any) -> list[Any]:

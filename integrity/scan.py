@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import connection, transaction
 
-from integrity import crowds, detectors, gather
+from integrity import bonuses, crowds, detectors, gather
 from integrity.findings import Detector, Finding, Thresholds
 from integrity.metrics import FLAGS
 from integrity.models import Watermark
@@ -103,9 +103,8 @@ def unjudged(judged: Mapping[str, datetime], finding: Finding) -> bool:
 
 
 def look_at_hour(done: Round, thresholds: Thresholds) -> None:
-    """Compares everybody's gains of a whole hour, once, as soon as nothing more can be committed into it."""
-    if not thresholds.outlier_z:
-        return
+    """Compares everybody's gains of a whole hour, once, as soon as nothing more can be committed into it, and looks at
+    the bonuses of the last days."""
     with transaction.atomic():
         mark = Watermark.claim()
         if mark is None:
@@ -115,7 +114,7 @@ def look_at_hour(done: Round, thresholds: Thresholds) -> None:
         if hour is None:
             mark.save()
             return
-        opened = outliers_of(hour, now.at, thresholds)
+        opened = [*outliers_of(hour, now.at, thresholds), *in_bonuses(now.at, thresholds)]
         mark.hour, mark.hour_fence = hour + HOUR, None
         mark.save()
     note(done, opened)
@@ -137,7 +136,16 @@ def next_hour(mark: Watermark, now: changes.Mark) -> datetime | None:
     return mark.hour if now.oldest >= mark.hour_fence else None
 
 
+def in_bonuses(now: datetime, thresholds: Thresholds) -> list[str]:
+    gifts = gather.gifts(now - timedelta(days=thresholds.bonus_days)) if thresholds.bonus_points else []
+    judged = gather.judged([user_id for gift in gifts for user_id in (gift.giver, gift.receiver)])
+    found = bonuses.find(gifts, thresholds, judged)
+    return [detector for user_id, finding in found for detector in record(user_id, [finding], now)]
+
+
 def outliers_of(hour: datetime, now: datetime, thresholds: Thresholds) -> list[str]:
+    if not thresholds.outlier_z:
+        return []
     with connection.cursor() as cursor:
         # One aggregate over an hour of everybody's history: longer than a request may take.
         cursor.execute("SET LOCAL statement_timeout = '120s'")

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from functools import partial
 
-from leaderboard import boards, notifications, rebuild
+from leaderboard import boards, catch_up, notifications, rebuild
 from leaderboard.ranking import Lost, Written, write
 from scoreboard.standing import Placement, Standing
 
@@ -25,7 +25,8 @@ def project(standings: Sequence[Standing], notify: bool = False) -> dict[uuid.UU
         except Lost:
             rebuild.in_background(board)
             continue
-        if board.slug == PRIMARY and written.epoch:
+        # A rank on a board that lacks the scores of others would be better than it is.
+        if catch_up.caught_up(board) and board.slug == PRIMARY and written.epoch:
             placements = placed(standings, written)
     for standing in standings[: MAX_NOTIFIED if notify else 0]:
         notifications.standing_changed(standing.user_id)

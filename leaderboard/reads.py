@@ -8,7 +8,7 @@ from datetime import datetime
 import structlog
 from django.db import connection
 
-from leaderboard import ranking, rebuild, truth
+from leaderboard import catch_up, ranking, rebuild, truth
 from leaderboard.boards import Board
 from leaderboard.metrics import CACHE_READS
 from leaderboard.ranking import Page
@@ -41,6 +41,7 @@ class PlayerStanding:
 def top(board: Board, limit: int, offset: int = 0) -> Page:
     """Ranks offset+1 … offset+limit. Raises OperationalError when Redis and PostgreSQL are both away."""
     try:
+        catch_up.demand(board)
         page = ranking.top(board, limit, offset)
         CACHE_READS.labels("redis").inc()
         return page
@@ -52,6 +53,7 @@ def top(board: Board, limit: int, offset: int = 0) -> Page:
 def around(board: Board, user_id: uuid.UUID, radius: int) -> Page:
     """The player and the neighbours; no rows for a player who is not on the board."""
     try:
+        catch_up.demand(board)
         page = ranking.around(board, user_id, radius)
         CACHE_READS.labels("redis").inc()
         return page
@@ -81,6 +83,7 @@ def mine(board: Board, user_id: uuid.UUID) -> PlayerStanding | None:
     """
     newest = truth.some(board, [user_id])
     try:
+        catch_up.demand(board)
         page = up_to_date(board, user_id, newest)
         CACHE_READS.labels("redis").inc()
     except (ranking.Unavailable, ranking.Lost, ranking.Behind) as reason:

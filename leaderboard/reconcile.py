@@ -11,7 +11,6 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 
 import structlog
 from django.db import connection, transaction
@@ -41,15 +40,7 @@ SELECT coalesce(s.user_id, h.user_id)
 """
 
 
-@dataclass(slots=True)
-class Doubts:
-    """What looked wrong at first sight: players, with the version SQL had, and lines of the ranking without owner."""
-
-    players: dict[str, int | None] = field(default_factory=dict)
-    orphans: list[bytes] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self.players) + len(self.orphans)
+Doubts = dict[str, int | None]  # players who looked wrong at first sight, with the version SQL had
 
 
 def reconcile(board: Board, *, check: bool = False, progress: Callable[[int], None] = lambda compared: None) -> Report:
@@ -101,30 +92,28 @@ def ledger_mismatches() -> Iterator[str]:
 
 
 def first_look(board: Board, report: Report, progress: Callable[[int], None]) -> Iterator[Doubts]:
-    """All players of SQL, all of Redis, all written meanwhile, and every line of the ranking."""
+    """All players of SQL, all of Redis, and all written meanwhile."""
     beginning = changes.snapshot()
     for standings in truth.everyone(board):
-        yield Doubts(disagreeing(board, standings))
+        yield disagreeing(board, standings)
         report.compared += len(standings)
         progress(len(standings))
     for ids in inspection.player_ids(board):
-        yield Doubts(dict.fromkeys(set(ids).difference(truth.known(board, uuids(ids)))))
+        yield dict.fromkeys(set(ids).difference(truth.known(board, uuids(ids))))
     # Players new in SQL since their page was read: after a restored backup they may have got the very version under
     # which Redis holds another score, so that their projection lost.
     for standings in changes.standings_unseen_by(beginning):
-        yield Doubts(clashing(board, standings))
-    for members in inspection.orphans(board):
-        yield Doubts(orphans=members)
+        yield clashing(board, standings)
 
 
-def disagreeing(board: Board, standings: list[Standing]) -> dict[str, int | None]:
+def disagreeing(board: Board, standings: list[Standing]) -> Doubts:
     """Of these players, those whose entry in Redis is not exactly what SQL had; and the version SQL had."""
     ids = [str(standing.user_id) for standing in standings]
     pairs = zip(standings, inspection.entries(board, ids), strict=True)
     return {str(s.user_id): s.version for s, entry in pairs if verdict(board, s.version, s, entry)}
 
 
-def clashing(board: Board, standings: list[Standing]) -> dict[str, int | None]:
+def clashing(board: Board, standings: list[Standing]) -> Doubts:
     """Of these players, those of whom Redis holds something else under the same version."""
     pairs = zip(standings, inspection.entries(board, [str(s.user_id) for s in standings]), strict=True)
     return {
@@ -157,21 +146,18 @@ def ripe(due: float, doubts: Doubts) -> Doubts:
 
 def second_look(board: Board, doubts: Doubts, report: Report, check: bool) -> None:
     """Judges suspects again, reports what still disagrees and repairs it."""
-    ids = list(doubts.players)
+    ids = list(doubts)
     seen = inspection.entries(board, ids)
     now = {str(standing.user_id): standing for standing in truth.some(board, uuids(ids))}
     wrong: dict[str, Entry] = {}
     for user_id, entry in zip(ids, seen, strict=True):
-        if kind := verdict(board, doubts.players[user_id], now.get(user_id), entry):
+        if kind := verdict(board, doubts[user_id], now.get(user_id), entry):
             report.add(kind, user_id)
             wrong[user_id] = entry
-    orphans = inspection.still_orphans(board, doubts.orphans, remove=not check)
-    for member in orphans:
-        report.add("extra", inspection.owner(member))
     if not check:
         repair(board, [(now[user_id], entry) for user_id, entry in wrong.items() if user_id in now])
         inspection.forget(board, {user_id: entry for user_id, entry in wrong.items() if user_id not in now})
-        report.repaired += len(wrong) + len(orphans)
+        report.repaired += len(wrong)
 
 
 def repair(board: Board, wrong: list[tuple[Standing, Entry]]) -> None:

@@ -5,17 +5,23 @@ from typing import Any
 from rest_framework import serializers
 
 from api.fields import QueryInteger, StrictText
+from api.query import Query
 from leaderboard import boards
 
 MAX_OFFSET = 1_000_000
 
 
-class BoardQuery(serializers.Serializer[Any]):
+class BoardQuery(Query):
     board = StrictText(default="global", max_length=50)
 
 
-class TopQuery(BoardQuery):
+class LiveQuery(BoardQuery):
+    """Of the live board, over WebSocket and Server-Sent Events."""
+
     limit = QueryInteger(default=10, min_value=1, max_value=boards.VISIBLE_TOP)
+
+
+class TopQuery(LiveQuery):
     offset = QueryInteger(default=0, min_value=0, max_value=MAX_OFFSET)
 
 

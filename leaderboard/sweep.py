@@ -33,9 +33,10 @@ def sweep(board: Board) -> Swept:
     """
     if renewed := ranking.adopt(board):
         log.info("epoch_renewed", board=board.slug, epoch=renewed)
-    epoch, [swept] = ranking.epoch(board), ranking.meta(board, "swept")
+    epoch = ranking.epoch(board)
     if epoch is None:
         return Swept(rebuilt=rebuild.rebuild(board))
+    [swept] = ranking.meta(board, "swept")
     now = changes.now()
     since = now.since(swept)
     if since is None:

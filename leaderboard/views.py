@@ -36,16 +36,6 @@ PAGE_MEMBERS: dict[str, serializers.Field[Any, Any, Any, Any]] = {
 }
 
 
-def query(serializer: type[BoardQuery], request: Request) -> dict[str, Any]:
-    """The validated query parameters; raises ValidationError. A repeated parameter is refused, not guessed at."""
-    repeated = [name for name in request.query_params if len(request.query_params.getlist(name)) > 1]
-    if repeated:
-        raise serializers.ValidationError({name: ["Given more than once."] for name in repeated})
-    filled = serializer(data=request.query_params.dict())
-    filled.is_valid(raise_exception=True)
-    return dict(filled.validated_data)
-
-
 class BoardView(ApiView):
     permission_classes = (BoardIsPublicOrSignedIn,)
 
@@ -60,18 +50,18 @@ class BoardView(ApiView):
 
 
 class TopView(BoardView):
+    query = TopQuery
+
     @extend_schema(
         operation_id="top",
         auth=OPEN_OR_SIGNED_IN,
         summary="The board, from the top",
         tags=["board"],
-        parameters=[TopQuery],
         responses={200: envelope(RowSerializer(many=True), **PAGE_MEMBERS), **problems(400, 401, 404, 429, 503)},
     )
     def get(self, request: Request) -> HttpResponse:
-        asked = query(TopQuery, request)
-        board = boards.get(asked["board"])
-        limit, offset = asked["limit"], asked["offset"]
+        board = boards.get(self.asked["board"])
+        limit, offset = self.asked["limit"], self.asked["offset"]
         if offset + limit <= boards.VISIBLE_TOP:
             snapshot = snapshots.get(board)
             return page_response(request, snapshot.page, snapshot.body(limit, offset))
@@ -111,15 +101,16 @@ def caching() -> dict[str, str]:
 
 
 class MyScoreView(ApiView):
+    query = BoardQuery
+
     @extend_schema(
         operation_id="my_score",
         summary="My score and rank",
         tags=["board"],
-        parameters=[BoardQuery],
         responses={200: envelope(PlayerStandingSerializer()), **problems(400, 401, 404, 429, 503)},
     )
     def get(self, request: Request) -> Response:
-        board = boards.get(query(BoardQuery, request)["board"])
+        board = boards.get(self.asked["board"])
         standing = reads.mine(board, cast(User, request.user).pk)
         if standing is None:
             raise Problem("not-authenticated", "The user is disabled or gone.")
@@ -127,16 +118,17 @@ class MyScoreView(ApiView):
 
 
 class PlayerScoreView(BoardView):
+    query = BoardQuery
+
     @extend_schema(
         operation_id="player_score",
         auth=OPEN_OR_SIGNED_IN,
         summary="A player's score and rank",
         tags=["board"],
-        parameters=[BoardQuery],
         responses={200: envelope(PlayerStandingSerializer()), **problems(400, 401, 404, 429, 503)},
     )
     def get(self, request: Request, user_id: uuid.UUID | Reference) -> HttpResponse:
-        board = boards.get(query(BoardQuery, request)["board"])
+        board = boards.get(self.asked["board"])
         standing = reads.player(board, found(request, user_id))
         if standing is None:
             raise Problem("not-found", "There is no such player.")
@@ -144,18 +136,18 @@ class PlayerScoreView(BoardView):
 
 
 class AroundView(BoardView):
+    query = AroundQuery
+
     @extend_schema(
         operation_id="around",
         auth=OPEN_OR_SIGNED_IN,
         summary="A player and the neighbours, in rank order",
         tags=["board"],
-        parameters=[AroundQuery],
         responses={200: envelope(RowSerializer(many=True), **PAGE_MEMBERS), **problems(400, 401, 404, 429, 503)},
     )
     def get(self, request: Request, user_id: uuid.UUID | Reference) -> HttpResponse:
-        asked = query(AroundQuery, request)
-        board, player = boards.get(asked["board"]), found(request, user_id)
-        page = reads.around(board, player, asked["radius"])
+        board, player = boards.get(self.asked["board"]), found(request, user_id)
+        page = reads.around(board, player, self.asked["radius"])
         if not page.rows and reads.player(board, player) is None:
             raise Problem("not-found", "There is no such player.")
         return tagged_by_content(request, snapshots.encode_page(page, page.rows))

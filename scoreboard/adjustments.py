@@ -38,6 +38,12 @@ class Line:
     user_id: uuid.UUID
     old: int
     new: int
+    staff: bool = False
+
+    @property
+    def raises_staff(self) -> bool:
+        """The total of a staff account never rises."""
+        return self.staff and self.new > self.old
 
     @property
     def in_range(self) -> bool:
@@ -51,7 +57,7 @@ class Line:
     @property
     def counts(self) -> bool:
         """Whether there is anything to record."""
-        return self.in_range and self.new != self.old
+        return self.in_range and self.new != self.old and not self.raises_staff
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +75,13 @@ class Plan:
 
 def plan(user_ids: Sequence[uuid.UUID], change: Change) -> Plan:
     """What the change would do now, player by player in the order asked for; unknown players are left out."""
-    totals = dict(User.objects.filter(pk__in=user_ids).values_list("pk", "score__total"))
-    known = [user_id for user_id in dict.fromkeys(user_ids) if user_id in totals]
-    lines = [Line(user_id, total, change.after(total)) for user_id in known for total in [totals[user_id] or 0]]
-    return Plan(uuid.uuid4(), change, lines)
+    known = User.objects.select_related("score").in_bulk(user_ids)
+    return Plan(uuid.uuid4(), change, [line(known[pk], change) for pk in dict.fromkeys(user_ids) if pk in known])
+
+
+def line(user: User, change: Change) -> Line:
+    total = user.score.total if hasattr(user, "score") else 0
+    return Line(user.pk, total, change.after(total), staff=user.earns_nothing)
 
 
 def carry_out(confirmed: Plan, actor_id: uuid.UUID) -> list[Outcome]:

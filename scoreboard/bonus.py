@@ -1,13 +1,25 @@
-"""Bonus points from moderators, idempotent by the caller's key: a repeat pays nothing and hears the first answer."""
+"""Bonus points from moderators, idempotent by the caller's key: a repeat pays nothing and hears the first answer.
+
+What a giver gives alone is at most BONUS_DAILY in any 24 hours. A bonus beyond that waits, unpaid, for a second person
+(scoreboard/approvals.py).
+"""
 
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
 
+from django.conf import settings
 from django.db import transaction
+from django.db.models import Sum
+from django.db.models.functions import Now
 
+from accounts.models import User
 from api.problems import Problem
 from scoreboard import ledger
+from scoreboard.ledger import Outcome
 from scoreboard.models import Bonus, ScoreHistory
+
+DAY = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,43 +32,99 @@ class Given:
     score_delta: int
 
 
-def give(actor_id: uuid.UUID, key: str, user_id: uuid.UUID, points: int, reason: str) -> Given:
-    """Gives `points` (1 or more) to a player.
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A bonus that is kept, and paid once a second person approves it."""
 
-    Raises Problem: 403 for oneself, 404 unknown player, 409 score-out-of-range, 409 idempotency-conflict when this
-    actor used `key` for something else.
+    action_id: uuid.UUID
+    state: str = Bonus.State.WAITING.value
+
+
+def give(actor_id: uuid.UUID, key: str, user_id: uuid.UUID, points: int, reason: str) -> Given | Waiting:
+    """Gives `points` (1 or more) to a player, or keeps the bonus as waiting; an equal repeat tells its present state.
+
+    Raises Problem: 403 for oneself, for staff, and for a bonus that was refused; 403 player-disabled; 404 unknown or
+    erased player; 409 score-out-of-range; 409 id-reused when this actor used `key` for something else.
     """
     if user_id == actor_id:
         raise Problem("forbidden", "Nobody can give points to themselves.")
     with transaction.atomic():
-        bonus = claim_key(actor_id, key, user_id, points, reason)
-        entry = ledger.Entry(
-            user_id=user_id,
-            action_id=bonus.pk,
-            source=ScoreHistory.Source.BONUS,
-            delta=points,
-            actor_id=actor_id,
-            reason=reason,
-        )
-        [outcome] = ledger.record([entry])
-        if outcome.outcome == "unknown-user":
-            raise Problem("not-found", "There is no such player.")
-        if outcome.new_total is None or outcome.delta is None:
-            raise Problem("score-out-of-range", "The total would leave 0 to 9007199254740991.")
-    placements = ledger.announce([outcome.standing])
-    placement = placements.get(user_id)
-    return Given(bonus.pk, outcome.new_total, placement.rank if placement else None, outcome.delta)
+        people = lock(actor_id, user_id)
+        bonus = Bonus.objects.filter(actor_id=actor_id, key=key).first()
+        if bonus is None:
+            check_receiver(people.get(user_id))
+            beyond = given_alone(actor_id) + points > settings.BONUS_DAILY
+            state = Bonus.State.WAITING if beyond else Bonus.State.PAID
+            bonus = Bonus.objects.create(
+                actor_id=actor_id, key=key, user_id=user_id, points=points, reason=reason, state=state
+            )
+        check_same(bonus, user_id, points, reason)
+        if bonus.state == Bonus.State.REFUSED:
+            raise Problem("forbidden", "A second person has refused this bonus.")
+        if bonus.state == Bonus.State.WAITING:
+            return Waiting(bonus.pk)
+        outcome, new_score, delta = pay(bonus)
+    placement = ledger.announce([outcome.standing]).get(user_id)
+    return Given(bonus.pk, new_score, placement.rank if placement else None, delta)
 
 
-def claim_key(actor_id: uuid.UUID, key: str, user_id: uuid.UUID, points: int, reason: str) -> Bonus:
-    """The row of this (actor, key), made now or by an earlier equal request. A refused bonus rolls it back.
+def lock(*user_ids: uuid.UUID) -> dict[uuid.UUID, User]:
+    """These users, their rows locked in the order of their ids until the transaction ends.
 
-    Of two equal requests at one moment the second waits on the unique index until the first has committed.
+    The giver's, so that two bonuses cannot read the sum of a day at once; the receiver's, which is then not disabled,
+    erased or made staff between the check and the payment. Before any total, like the users' trigger.
     """
-    Bonus.objects.bulk_create(
-        [Bonus(actor_id=actor_id, key=key, user_id=user_id, points=points, reason=reason)], ignore_conflicts=True
+    users = User.objects.select_for_update(no_key=True).filter(pk__in=user_ids).order_by("pk")
+    return {user.pk: user for user in users}
+
+
+def check_receiver(user: User | None) -> None:
+    """Raises Problem unless this player may get points as a gift."""
+    if user is None or user.erased_at is not None:
+        raise Problem("not-found", "There is no such player.")
+    if not user.is_active:
+        raise Problem("player-disabled", "The player is disabled.")
+    if user.earns_nothing:
+        raise ledger.staff_earn_nothing()
+    if user.has_perm("scoreboard.give_bonus"):
+        raise Problem("forbidden", "A user who can give bonus points receives none.")
+
+
+def given_alone(actor_id: uuid.UUID) -> int:
+    """The points that this user gave within 24 hours without a second person. The giver's row is locked."""
+    alone = Bonus.objects.filter(actor_id=actor_id, state=Bonus.State.PAID, decided_at=None)
+    return int(alone.filter(created_at__gt=Now() - DAY).aggregate(points=Sum("points"))["points"] or 0)
+
+
+def check_same(bonus: Bonus, user_id: uuid.UUID, points: int, reason: str) -> None:
+    """Raises Problem id-reused unless the bonus is the one asked for. The reason is empty once its player is erased."""
+    if (bonus.user_id, bonus.points) != (user_id, points) or bonus.reason not in ("", reason):
+        original = {
+            "action_id": bonus.pk,
+            "user_id": bonus.user_id,
+            "points": bonus.points,
+            "reason": bonus.reason,
+            "state": bonus.state,
+            "created_at": bonus.created_at,
+        }
+        sentence = "This Idempotency-Key was used for another bonus; `original` is that one."
+        raise Problem("id-reused", sentence, extra={"original": original})
+
+
+def pay(bonus: Bonus) -> tuple[Outcome, int, int]:
+    """The outcome in the ledger, the new total and the points: of the first payment when there was one before.
+
+    Raises Problem score-out-of-range.
+    """
+    entry = ledger.Entry(
+        user_id=bonus.user_id,
+        action_id=bonus.pk,
+        source=ScoreHistory.Source.BONUS,
+        delta=bonus.points,
+        actor_id=bonus.actor_id,
+        reason=bonus.reason,
     )
-    bonus = Bonus.objects.get(actor_id=actor_id, key=key)
-    if (bonus.user_id, bonus.points, bonus.reason) != (user_id, points, reason):
-        raise Problem("idempotency-conflict", "This Idempotency-Key was used for another bonus.")
-    return bonus
+    [outcome] = ledger.record([entry])
+    if outcome.new_total is None or outcome.delta is None:
+        raise Problem("score-out-of-range", "The total would leave 0 to 9007199254740991.")
+    return outcome, outcome.new_total, outcome.delta

@@ -18,7 +18,9 @@ from api.openapi import envelope, problems
 from api.responses import ok
 from api.views import ApiView
 from scoreboard import bonus
+from scoreboard.bonus import Waiting
 from scoreboard.models import MAX_BONUS
+from scoreboard.problems import IdReusedSerializer
 
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -46,6 +48,11 @@ class GivenSerializer(serializers.Serializer[Any]):
     score_delta = serializers.IntegerField()
 
 
+class WaitingSerializer(serializers.Serializer[Any]):
+    action_id = serializers.UUIDField()
+    state = serializers.ChoiceField(choices=["waiting"])
+
+
 class MayGiveBonus(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         return request.user.is_authenticated and request.user.has_perm("scoreboard.give_bonus")
@@ -57,7 +64,11 @@ class BonusView(ApiView):
     @extend_schema(
         operation_id="give_bonus",
         summary="Give a player bonus points",
-        description="Needs the permission `scoreboard.give_bonus`. A repeat with the same key pays once.",
+        description=(
+            "Needs the permission `scoreboard.give_bonus`. A repeat with the same key pays once. Beyond what a user "
+            "gives alone in 24 hours (BONUS_DAILY) the answer is 202: the bonus waits for a second person, and a "
+            "repeat with the same key tells what has become of it."
+        ),
         tags=["moderation"],
         parameters=[
             OpenApiParameter(
@@ -68,7 +79,11 @@ class BonusView(ApiView):
             )
         ],
         request=BonusSerializer,
-        responses={200: envelope(GivenSerializer()), **problems(400, 401, 403, 404, 409, 413, 415, 429, 503)},
+        responses={
+            200: envelope(GivenSerializer()),
+            202: envelope(WaitingSerializer()),
+            **problems(400, 401, 403, 404, 409, 413, 415, 429, 503, conflict=IdReusedSerializer),
+        },
     )
     def post(self, request: Request) -> Response:
         key = request.headers.get("Idempotency-Key", "")
@@ -79,4 +94,4 @@ class BonusView(ApiView):
         body = BonusSerializer(data=request.data, context={"request": request})
         body.is_valid(raise_exception=True)
         given = bonus.give(cast(User, request.user).pk, key, **body.validated_data)
-        return ok(asdict(given))
+        return ok(asdict(given), status=202 if isinstance(given, Waiting) else 200)

@@ -14,6 +14,7 @@ from accounts.players import Reference
 from api.fields import QueryInteger, StrictText
 from api.openapi import envelope, problems
 from api.problems import Problem
+from api.query import Query
 from api.views import ApiView
 from scoreboard.history import MAX_PAGE, HistoryPages
 from scoreboard.models import ScoreHistory
@@ -26,7 +27,7 @@ class CursorText(StrictText):
     """What `HistoryPages` makes and reads."""
 
 
-class HistoryQuery(serializers.Serializer[Any]):
+class HistoryQuery(Query):
     cursor = CursorText(required=False, max_length=200, help_text="From `next` or `previous`.")
     page_size = QueryInteger(default=20, min_value=1, max_value=MAX_PAGE)
 
@@ -63,12 +64,13 @@ class HistoryEntrySerializer(serializers.Serializer[Any]):
 
 
 class HistoryView(ApiView):
+    query = HistoryQuery  # `HistoryPages` reads the same parameters, and takes what is wrong for the default
+
     @extend_schema(
         operation_id="score_history",
         summary="What made a player's score, the newest first",
         description="One's own; anybody's with the permission `scoreboard.view_any_history`.",
         tags=["board"],
-        parameters=[HistoryQuery],
         responses={
             200: envelope(
                 HistoryEntrySerializer(many=True),
@@ -83,7 +85,6 @@ class HistoryView(ApiView):
         any_history = user.has_perm(VIEW_ANY)
         if user.pk != user_id and not any_history:
             raise Problem("forbidden", "Only your own history is open to you.")
-        check_query(request)
         if user.pk != user_id and not User.objects.filter(pk=user_id).exists():
             raise Problem("not-found", "There is no such player.")
         entries = ScoreHistory.objects.filter(user_id=user_id).select_related("actor")
@@ -93,11 +94,3 @@ class HistoryView(ApiView):
         return Response(
             {"success": True, "data": shown.data, **pages.links()}, headers={"Cache-Control": "private, no-store"}
         )
-
-
-def check_query(request: Request) -> None:
-    """Raises ValidationError for parameters that the paginator would silently ignore."""
-    repeated = [name for name in request.query_params if len(request.query_params.getlist(name)) > 1]
-    if repeated:
-        raise serializers.ValidationError({name: ["Given more than once."] for name in repeated})
-    HistoryQuery(data=request.query_params.dict()).is_valid(raise_exception=True)

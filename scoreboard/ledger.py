@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from django.db import connection, transaction
 
+from api.problems import Problem
 from api.request_ids import current_request_id
 from scoreboard.metrics import PROJECTION_FAILURES, SCORE_INCREMENT_FAILURES, SCORE_INCREMENTS
 from scoreboard.models import ScoreHistory
@@ -60,8 +61,9 @@ class Entry:
 class Outcome:
     """What became of one entry.
 
-    `outcome`: recorded, duplicate, unchanged, score-out-of-range or unknown-user. `delta`, `old_total`, `new_total` and
-    `created_at` are those of the history row: this entry's if recorded, the first one's if duplicate, else None.
+    `outcome`: recorded, duplicate, unchanged, score-out-of-range, unknown-user, or staff, whose totals never rise.
+    `delta`, `old_total`, `new_total` and `created_at` are those of the history row: this entry's if recorded, the first
+    one's if duplicate, else None.
     `standing` is the player's after the whole call; None for an unknown user.
     """
 
@@ -102,6 +104,11 @@ def record(entries: Sequence[Entry]) -> list[Outcome]:
 def outcome_from_row(row: Sequence[Any]) -> Outcome:
     outcome, user_id, action_id, delta, old_total, new_total, created_at, *standing = row
     return Outcome(outcome, user_id, action_id, delta, old_total, new_total, created_at, standing_or_none(standing))
+
+
+def staff_earn_nothing() -> Problem:
+    """What a caller is told of the outcome `staff`."""
+    return Problem("forbidden", "Moderators and admins earn no points: the total of a staff account never rises.")
 
 
 def count(outcomes: Iterable[Outcome], sources: Iterable[str]) -> None:

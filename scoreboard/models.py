@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Func, Q
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, Now
 
 from accounts.models import User
 
@@ -45,7 +45,7 @@ class UserScore(models.Model):
 
 
 class ScoreHistory(models.Model):
-    """One change of one total, for ever. A trigger refuses UPDATE and DELETE."""
+    """One change of one total, for ever. A trigger refuses UPDATE, DELETE and TRUNCATE."""
 
     class Source(models.TextChoices):
         ACTION = "action"
@@ -102,7 +102,16 @@ class ScoreHistory(models.Model):
 
 
 class Bonus(models.Model):
-    """One use of an Idempotency-Key: what was asked, so that a repeat can be told from another request."""
+    """One use of an Idempotency-Key: what was asked, so that a repeat can be told from another request.
+
+    Paid at once, or, beyond what its giver may give alone, waiting for a second person to approve or refuse it.
+    A trigger refuses to remove it: the key would pay once more.
+    """
+
+    class State(models.TextChoices):
+        PAID = "paid"
+        WAITING = "waiting"
+        REFUSED = "refused"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False, help_text="The entry's action_id.")
     actor = models.ForeignKey(User, models.PROTECT, related_name="+")
@@ -110,12 +119,16 @@ class Bonus(models.Model):
     user = models.ForeignKey(User, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
     points = models.PositiveIntegerField()
     reason = models.TextField()
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    state = models.CharField(max_length=10, choices=State, default=State.PAID)
+    decided_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", db_index=False)
+    decided_at = models.DateTimeField(null=True, help_text="By a second person; empty when it was paid at once.")
 
     class Meta:
         db_table = "bonuses"
         verbose_name_plural = "bonuses"
         constraints = [models.UniqueConstraint(fields=["actor", "key"], name="bonuses_key_once")]
+        indexes = [models.Index(fields=["created_at"], name="bonuses_created")]
         permissions = [("give_bonus", "Can give bonus points")]
 
     def __str__(self) -> str:

@@ -19,14 +19,15 @@ ENTRY = (
     *("id", "action_id", "source", "action_type", "delta", "old_total", "new_total", "reason", "request_id"),
     *("created_at", "occurred_at"),
 )
+BONUS = ("points", "reason", "state", "created_at")
 
 
 def export(user: User) -> dict[str, Any]:
     return {
         "score": UserScore.objects.filter(pk=user.pk).values("total", "version", "reached_at").first(),
         "history": list(ScoreHistory.objects.filter(user=user).order_by("id").values(*ENTRY)),
-        "bonuses_received": bonuses(Bonus.objects.filter(user_id=user.pk), "id", "points", "reason", "created_at"),
-        "bonuses_given": bonuses(Bonus.objects.filter(actor=user), "id", "user_id", "points", "reason", "created_at"),
+        "bonuses_received": bonuses(Bonus.objects.filter(user_id=user.pk), "id", *BONUS),
+        "bonuses_given": bonuses(Bonus.objects.filter(actor=user), "id", "user_id", *BONUS),
     }
 
 

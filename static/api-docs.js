@@ -1,5 +1,9 @@
 // Starts Swagger UI on the schema its page names. "Try it out" acts as whoever is signed in on this site.
 const place = document.getElementById('swagger-ui');
+const dark = matchMedia('(prefers-color-scheme: dark)');
+const colour = () => document.documentElement.classList.toggle('dark-mode', dark.matches); // Swagger UI's own switch
+dark.addEventListener('change', colour);
+colour();
 SwaggerUIBundle({
   domNode: place,
   url: place.dataset.schema,

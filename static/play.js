@@ -66,15 +66,18 @@ function refused(attempt, refusal) {
   }
   if (refusal.status === 409 || refusal.status >= 500) return failed(attempt, refusal.message, refusal.retryAfter ?? 0);
   takeBack(attempt);
-  const again = { label: 'Retry', run: () => perform(attempt) };
-  if (refusal.status === 429) toast('Too many at once', refusal.message, { ...again, after: refusal.retryAfter ?? 1 });
+  const again = { label: 'Retry', run: () => perform(attempt), after: refusal.retryAfter ?? 1 };
+  if (refusal.status === 429) toast('Too many at once', refusal.message, again);
+  else if (refusal.status === 425) toast('Too early', refusal.message, again);
   else if (refusal.status === 410)
     toast('Too late', `The token for ${attempt.title} has expired unspent.`, {
       label: 'Do it again',
       run: () => perform(new Attempt(attempt.type, attempt.title, attempt.points, attempt.seconds)),
     });
-  else if (refusal.status === 401 || refusal.problem?.type === '/problems/forbidden')
+  else if (refusal.status === 401)
     toast('You are signed out', 'Sign in again to go on.', { label: 'Sign in', run: () => location.reload() });
+  else if (refusal.problem?.type === '/problems/not-yours-to-grant')
+    toast(`${attempt.title} is not yours to grant`, refusal.message);
   else toast(refusal.problem?.title ?? 'Refused', refusal.message);
 }
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis
 
 from api import redis_client
-from leaderboard import rebuild
+from leaderboard import catch_up, rebuild
 from tests.support.programs import NOT_HERE
 
 pytest_plugins = ["tests.support.fixtures"]
@@ -41,8 +41,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown() -> None:
-    """A rebuild that a test set off in the background ends while there still is a database for it."""
-    with rebuild._building:
+    """A rebuild or a sweep that a test set off in the background ends while there still is a database for it."""
+    with rebuild._building, catch_up._sweeping:
         pass
 
 

@@ -18,11 +18,12 @@ from accounts import second_factor
 from accounts.models import User
 from accounts.names import MAX_LENGTH
 from accounts.pages import PasswordField
-from api.problems import Problem
+from accounts.roles import may_enter
+from api.problems import Problem, note
 from api.throttles import charge_address
 
 TOGETHER = (
-    "This name, password and code do not belong together, or the account is not an admin's. "
+    "This name, password and code do not belong together, or the account is not an admin's or a moderator's. "
     "A code counts once: if it was used, wait for the next."
 )
 
@@ -46,6 +47,12 @@ class AdminSignInForm(AdminAuthenticationForm):
         else:
             del self.fields["code"]
 
+    def confirm_login_allowed(self, user: Any) -> None:
+        """Django's own lets staff in, and no moderator."""
+        if not may_enter(user):
+            note(Problem("forbidden", "Only staff may enter the admin site.", reason="permission", subject=user.pk))
+            raise self.get_invalid_login_error()
+
     def clean(self) -> dict[str, Any]:
         """Charges the address, and the backend the account, before any password is hashed or code looked at."""
         try:
@@ -63,18 +70,26 @@ class AdminSignInForm(AdminAuthenticationForm):
         """The same answer for a wrong code as for a wrong password: a guesser must not learn which was right."""
         device = second_factor.prove(user, self.cleaned_data.get("code", ""))
         if device is None:
+            note(Problem("not-authenticated", "The code is wrong or spent.", reason="code", subject=user.pk))
             raise self.get_invalid_login_error()
         user.otp_device = device  # type: ignore[attr-defined]  # kept in the session by django_otp, when it is signed in to
 
 
-django_login, django_has_permission = admin.site.login, admin.site.has_permission
+django_login = admin.site.login
 
 
 def login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-    """Django's page; 429 with its headers, and not 200, when the attempt was not even looked at."""
+    """Django's page; 429 with its headers, and not 200, when the attempt was not even looked at.
+
+    A signed-in user who is no admin is led here from whichever page was asked for: a refusal, though it looks like an
+    offer to sign in.
+    """
+    if request.method == "GET" and request.user.is_authenticated and not request.user.is_staff:
+        note(Problem("forbidden", "Only staff may enter the admin site.", reason="permission"))
     response = django_login(request, extra_context)
     refusal: Problem | None = getattr(request, "refusal", None)
     if refusal:
+        note(refusal)
         response.status_code = refusal.status_code
         for name, value in refusal.headers.items():
             response[name] = value
@@ -83,7 +98,7 @@ def login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> 
 
 def has_permission(request: HttpRequest) -> bool:
     """Every page of the site asks this first."""
-    return django_has_permission(request) and (not settings.ADMIN_OTP or second_factor.proved(request))
+    return may_enter(request.user) and (not settings.ADMIN_OTP or second_factor.proved(request))
 
 
 def password_change(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -98,5 +113,6 @@ admin.site.login_form = AdminSignInForm
 admin.site.login_template = "admin/accounts/sign_in.html"
 admin.site.site_header = admin.site.site_title = "Scoreboard administration"
 admin.site.index_title = "Players, scores and catalogue"
+admin.site.index_template = "admin/accounts/index.html"
 # They would show secrets to every superuser; `manage.py enroll_admin` makes and replaces them.
 admin.site.unregister([TOTPDevice, StaticDevice])

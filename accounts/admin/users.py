@@ -21,6 +21,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from accounts import visibility
 from accounts.models import LOCAL, User
 from accounts.names import validate_unreserved
+from api.problems import Problem, note
 
 if TYPE_CHECKING:
     BaseUserAdmin = DjangoUserAdmin[User]
@@ -33,7 +34,9 @@ else:
 FIELD_CLASSES = {"username": forms.CharField}
 MAX_USERS = 1000  # hidden or shown at once
 FOR_SUPERUSERS = {"password", "is_superuser", "groups", "user_permissions"}
-AUTHORITY: list[Any] = ["role", "is_superuser", "groups", "user_permissions"]
+SINGLE_RIGHTS: list[Any] = ["groups", "user_permissions"]
+AUTHORITY: list[Any] = ["role", "is_superuser", *SINGLE_RIGHTS]
+SAID = {"role", "is_superuser", "is_active", "is_hidden"}  # the admin log has what they were and are
 SIGN_IN: list[Any] = ["username", "email", *AUTHORITY]
 
 
@@ -84,7 +87,8 @@ class UserAdmin(BaseUserAdmin):
         (None, {"fields": ["provider", "external_id", "username", "display_name", "email", "avatar_url", "region"]}),
         ("Board", {"fields": ["is_hidden", "opted_out"]}),
         ("Account", {"fields": ["is_active", "password", "last_login", "date_joined"]}),
-        ("Authority", {"fields": AUTHORITY}),
+        ("Authority", {"fields": ["role", "is_superuser"]}),
+        ("Rights beside the role's", {"classes": ["collapse"], "fields": SINGLE_RIGHTS}),
     ]
     readonly_fields = ["provider", "external_id", "last_login", "date_joined"]
     list_display = ["name", "external_id", "email", "role", "is_active", "shown", "date_joined"]
@@ -126,10 +130,11 @@ class UserAdmin(BaseUserAdmin):
         fieldsets = super().get_fieldsets(request, obj)
         if obj is None or is_superuser(request):
             return fieldsets
-        return [
+        within = [
             (title, {**options, "fields": [name for name in options["fields"] if name not in FOR_SUPERUSERS]})
             for title, options in fieldsets
         ]
+        return [(title, options) for title, options in within if options["fields"]]
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         """Superusers only: who sets a password can act under that name. Not for players of another site."""
@@ -166,6 +171,7 @@ class UserAdmin(BaseUserAdmin):
             self.log_changes(request, changed, "Hidden from the boards." if hidden else "Shown on the boards again.")
         messages.success(request, f"{len(changed)} players are {'hidden' if hidden else 'shown'} now.")
         if left_out := selected.count() - len(ids):
+            note(Problem("forbidden", "Only superusers act upon admins.", reason="permission"))
             messages.warning(request, f"{left_out} of the selected are admins: only superusers act upon them.")
 
     def log_changes(self, request: HttpRequest, ids: list[Any], message: str) -> None:
@@ -181,6 +187,18 @@ class UserAdmin(BaseUserAdmin):
             # Between the form's look and the write, another request took the name or the address.
             messages.error(request, "The name or the address has just been taken. Nothing was changed.")
             return HttpResponseRedirect(request.get_full_path())
+
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        changed = set(form.changed_data)
+        if add or not changed & SAID:
+            return super().construct_change_message(request, form, formsets, add)
+        told = [
+            f"{form.fields[name].label}: {form.initial[name]} → {form.cleaned_data[name]}."
+            for name in form.fields
+            if name in changed & SAID
+        ]
+        rest = [str(form.fields[name].label) for name in form.fields if name in changed - SAID]
+        return " ".join([*told, *([f"Changed {', '.join(rest)}."] if rest else [])])
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         if not change:

@@ -311,6 +311,62 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.CreateModel(
+            name="AuditLog",
+            fields=[
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("kind", models.CharField(help_text="The problem's slug.", max_length=40)),
+                (
+                    "reason",
+                    models.CharField(
+                        help_text="Why more exactly; the label of scoreboard_auth_failures_total.", max_length=40
+                    ),
+                ),
+                ("address", models.CharField(help_text="A keyed hash.", max_length=64)),
+                ("action_type", models.CharField(max_length=50)),
+                ("request_id", models.CharField(max_length=64)),
+                ("detail", models.CharField(max_length=200)),
+                ("first_at", models.DateTimeField()),
+                ("last_at", models.DateTimeField(db_index=True)),
+                ("count", models.BigIntegerField()),
+                (
+                    "api_key",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="accounts.apikey",
+                    ),
+                ),
+                (
+                    "subject",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "refusal",
+                "db_table": "audit_log",
+                "default_permissions": ("view",),
+            },
+        ),
         migrations.AddConstraint(
             model_name="user",
             constraint=models.UniqueConstraint(

@@ -29,13 +29,13 @@ CREATE TYPE award_outcome AS (
 
 -- What is to become of each entry, as things are now. `p_types` are those the key may grant, none: all. The player is `p_user`,
 -- or `p_player` of the provider `p_of`; who is unknown is made if `p_new` has an id for the row. `p_digest` is how a player
--- who was banned and erased is remembered.
+-- who was banned and erased is remembered. `p_bound` as in types.sql.
 --
 -- A repeat is the same call if player, type and points are the first one's. Of a player who was erased since then nothing
 -- is left to compare, but one who was there before the award was is another.
 CREATE FUNCTION award_judge(
     p_provider text, p_types text[], p_id text[], p_user uuid[], p_of text[], p_player text[], p_new uuid[], p_digest text[],
-    p_action_type text[], p_points bigint[]
+    p_action_type text[], p_points bigint[], p_bound bigint
 ) RETURNS SETOF award_judgement LANGUAGE sql STABLE AS $$
     SELECT e.ord,
            CASE WHEN w.action_id IS NOT NULL THEN
@@ -54,7 +54,7 @@ CREATE FUNCTION award_judge(
                 WHEN r.user_id IS NULL THEN 'unseen'
                 WHEN u.id IS NULL OR u.erased_at IS NOT NULL THEN 'unknown-user'
                 WHEN NOT u.is_active THEN 'player-disabled'
-                WHEN u.role <> 'player' OR u.is_superuser THEN 'staff'
+                WHEN u.role <> 'player' THEN 'staff'
                 ELSE 'fresh'
            END,
            k.key, coalesce(w.user_id, r.user_id), w.action_id, coalesce(e.points, a.points)
@@ -64,7 +64,7 @@ CREATE FUNCTION award_judge(
      CROSS JOIN LATERAL (SELECT coalesce(e.user_id, (SELECT x.id FROM users x
                                                       WHERE x.provider = e.of AND x.external_id = e.player)) AS user_id) r
       LEFT JOIN users u ON u.id = r.user_id
-      LEFT JOIN action_types a ON a.slug = e.action_type AND a.enabled
+      LEFT JOIN action_types a ON a.slug = e.action_type AND action_type_works(a, p_bound)
       LEFT JOIN awards w ON w.provider = p_provider AND w.key = k.key
       LEFT JOIN users owner ON owner.id = w.user_id
      ORDER BY e.ord
@@ -77,7 +77,7 @@ CREATE FUNCTION award_record(
     p_provider text, p_types text[], p_issued_by uuid, p_request_id text,
     p_id text[], p_action uuid[], p_user uuid[], p_of text[], p_player text[], p_new uuid[], p_digest text[],
     p_action_type text[], p_points bigint[], p_occurred timestamptz[],
-    p_name text[], p_avatar text[], p_region text[], p_attributes jsonb[]
+    p_name text[], p_avatar text[], p_region text[], p_attributes jsonb[], p_bound bigint
 ) RETURNS SETOF award_outcome LANGUAGE plpgsql
     SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
@@ -88,12 +88,12 @@ DECLARE
     v_ledger ledger_outcome[];   -- of each entry in v_ords
 BEGIN
     v_judged := ARRAY(SELECT j FROM award_judge(p_provider, p_types, p_id, p_user, p_of, p_player, p_new, p_digest,
-                                                p_action_type, p_points) j ORDER BY j.ord);
+                                                p_action_type, p_points, p_bound) j ORDER BY j.ord);
     IF EXISTS (SELECT FROM unnest(v_judged) j WHERE j.outcome = 'unseen') THEN
         PERFORM players_make(p_provider, array_agg(p_player[j.ord]), array_agg(p_new[j.ord]))
            FROM unnest(v_judged) j WHERE j.outcome = 'unseen';
         v_judged := ARRAY(SELECT j FROM award_judge(p_provider, p_types, p_id, p_user, p_of, p_player, p_new, p_digest,
-                                                    p_action_type, p_points) j ORDER BY j.ord);
+                                                    p_action_type, p_points, p_bound) j ORDER BY j.ord);
     END IF;
     v_ords := ARRAY(SELECT min(j.ord) FROM unnest(v_judged) j WHERE j.outcome = 'fresh' GROUP BY j.key ORDER BY 1);
     v_users := ARRAY(SELECT v_judged[f.ord].user_id FROM unnest(v_ords) WITH ORDINALITY AS f(ord, place) ORDER BY f.place);
@@ -152,7 +152,7 @@ BEGIN
         -- New snapshot: it sees what was recorded here, and by the calls that were waited for. A refusal stays one.
         v_judged := ARRAY(SELECT CASE WHEN v_judged[j.ord].outcome IN ('fresh', 'unseen') THEN j ELSE v_judged[j.ord] END
                             FROM award_judge(p_provider, p_types, p_id, p_user, p_of, p_player, p_new, p_digest,
-                                             p_action_type, p_points) j ORDER BY j.ord);
+                                             p_action_type, p_points, p_bound) j ORDER BY j.ord);
     END IF;
 
     RETURN QUERY
@@ -179,3 +179,18 @@ BEGIN
      ORDER BY t.ord;
 END
 $$;
+
+-- An award whose row is gone is paid once more under its id. Only a claim that paid nothing is given back.
+CREATE FUNCTION awards_refuse_removal() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM score_history h WHERE h.user_id = OLD.user_id AND h.action_id = OLD.action_id) THEN
+        RAISE EXCEPTION 'rows of awards that were paid are never removed' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN OLD;
+END
+$$;
+
+CREATE TRIGGER awards_kept BEFORE TRUNCATE ON awards
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal();
+CREATE TRIGGER awards_kept_row BEFORE DELETE ON awards
+    FOR EACH ROW EXECUTE FUNCTION awards_refuse_removal();

@@ -16,10 +16,11 @@ CREATE TYPE mint_outcome AS (
 );
 
 -- `p_points` NULL: the type's. `p_granted_by` is back_end or player; `p_sign_in` the player's, which must go on. `p_most` in
--- `p_seconds` is what the site lets one player grant, over all types; NULL: no such limit. Plans as in ledger.sql.
+-- `p_seconds` is what the site lets one player grant, over all types; NULL: no such limit. `p_bound` as in types.sql, plans as
+-- in ledger.sql.
 CREATE FUNCTION action_mint(
     p_token uuid, p_user uuid, p_action_type text, p_points bigint, p_granted_by text, p_issued_by uuid, p_sign_in uuid,
-    p_most int, p_seconds int
+    p_most int, p_seconds int, p_bound bigint
 ) RETURNS mint_outcome LANGUAGE plpgsql
     SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
@@ -30,11 +31,11 @@ DECLARE
     v_kept int := 0;         -- seconds for which the row counts against the player's limits
     v_minted mint_outcome;
 BEGIN
-    SELECT u.is_active, u.role <> 'player' OR u.is_superuser AS staff,
+    SELECT u.is_active, u.role <> 'player' AS staff,
            p_sign_in IS NULL
            OR EXISTS (SELECT FROM sign_ins s WHERE s.id = p_sign_in AND s.user_id = u.id AND s.ended_at IS NULL) AS goes_on
       INTO v_user FROM users u WHERE u.id = p_user;
-    SELECT * INTO v_type FROM action_types a WHERE a.slug = p_action_type AND a.enabled;
+    SELECT * INTO v_type FROM action_types a WHERE a.slug = p_action_type AND action_type_works(a, p_bound);
     v_points := coalesce(p_points, v_type.points);
     v_minted.outcome := CASE
         WHEN NOT v_user.is_active AND p_granted_by = 'back_end' THEN 'player-disabled'

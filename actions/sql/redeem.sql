@@ -7,7 +7,8 @@
 -- Tokens of a separate signer, which has no access to this database, get their rows here, when they are first seen, inside
 -- what the catalogue allows now: what is changed later does not touch them. Of others `p_issued` and `p_expires` are NULL.
 CREATE FUNCTION action_tokens_see(
-    p_token uuid[], p_user uuid[], p_action_type text[], p_points bigint[], p_issued timestamptz[], p_expires timestamptz[]
+    p_token uuid[], p_user uuid[], p_action_type text[], p_points bigint[], p_issued timestamptz[], p_expires timestamptz[],
+    p_bound bigint
 ) RETURNS void LANGUAGE sql AS $$
     INSERT INTO action_tokens (id, user_id, action_type, points, granted_by, issued_at, not_before, expires_at, purge_after)
     SELECT DISTINCT ON (e.token) e.token, e.user_id, e.action_type, e.points, 'signer', e.issued, e.issued,
@@ -15,7 +16,7 @@ CREATE FUNCTION action_tokens_see(
            least(e.expires, e.issued + make_interval(secs => a.token_lifetime)) + interval '1 day'
       FROM unnest(p_token, p_user, p_action_type, p_points, p_issued, p_expires)
            AS e(token, user_id, action_type, points, issued, expires)
-      JOIN action_types a ON a.slug = e.action_type AND a.enabled AND a.granted_by = 'signer'
+      JOIN action_types a ON a.slug = e.action_type AND a.granted_by = 'signer' AND action_type_works(a, p_bound)
        AND e.points BETWEEN coalesce(a.min_points, a.points) AND coalesce(a.max_points, a.points)
      WHERE e.expires > clock_timestamp() AND e.issued <= clock_timestamp() + interval '5 seconds'
        AND NOT EXISTS (SELECT 1 FROM action_tokens t WHERE t.id = e.token)
@@ -27,7 +28,7 @@ $$;
 CREATE TYPE redeem_outcome AS (
     ord bigint,
     outcome text,            -- redeemed | already-redeemed | not-authenticated | token-invalid | token-expired |
-                             -- too-early | score-out-of-range | unknown (no row, and the history does not know it either)
+                             -- too-early | score-out-of-range | staff | unknown (no row, and the history does not know it either)
     delta bigint,            -- of the history row: this one's, or the first one's when already-redeemed
     new_total bigint,
     created_at timestamptz,
@@ -38,7 +39,7 @@ CREATE TYPE redeem_outcome AS (
 -- `p_as_of` is when queued work was accepted: an honest player must not lose a token to a queue. Plans as in ledger.sql.
 CREATE FUNCTION action_redeem(
     p_token uuid[], p_user uuid[], p_action_type text[], p_points bigint[],
-    p_issued timestamptz[], p_expires timestamptz[], p_as_of timestamptz, p_request_id text[]
+    p_issued timestamptz[], p_expires timestamptz[], p_as_of timestamptz, p_request_id text[], p_bound bigint DEFAULT NULL
 ) RETURNS SETOF redeem_outcome LANGUAGE plpgsql
     SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
@@ -47,7 +48,7 @@ DECLARE
     v_fresh bigint[];        -- positions of the entries that go to the ledger
 BEGIN
     IF p_expires IS NOT NULL THEN
-        PERFORM action_tokens_see(p_token, p_user, p_action_type, p_points, p_issued, p_expires);
+        PERFORM action_tokens_see(p_token, p_user, p_action_type, p_points, p_issued, p_expires, p_bound);
     END IF;
 
     PERFORM 1 FROM action_tokens t WHERE t.id = ANY (p_token) ORDER BY t.id FOR UPDATE;

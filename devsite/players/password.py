@@ -12,10 +12,10 @@ def shared_password(home: Path) -> str:
     path = home / "demo_password"
     if not path.exists():
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=home) as fresh:
+        with tempfile.NamedTemporaryFile("w", dir=home, encoding="ascii") as fresh:
             fresh.write("p-" + secrets.token_hex(16))
             fresh.flush()
             # Another start may have been faster; then its password is the one.
             with suppress(FileExistsError):
                 os.link(fresh.name, path)
-    return path.read_text()
+    return path.read_text(encoding="ascii")

@@ -9,5 +9,5 @@ class Migration(migrations.Migration):
     dependencies = [("integrity", "0001_initial"), ("actions", "0001_initial")]
 
     operations = [
-        migrations.RunSQL((SQL / "events.sql").read_text(), "DROP FUNCTION watch_events"),
+        migrations.RunSQL((SQL / "events.sql").read_text(encoding="utf-8"), "DROP FUNCTION watch_events"),
     ]

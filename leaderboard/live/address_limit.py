@@ -33,7 +33,7 @@ class AddressLimit:
     """`take` never waits; what it took is reported by a task that ends when there is nothing more to report."""
 
     def __init__(self, redis: Redis) -> None:
-        self._charge_all = redis.register_script(LUA.read_text())
+        self._charge_all = redis.register_script(LUA.read_text(encoding="utf-8"))
         self._left: OrderedDict[str, int] = OrderedDict()  # what each address may still be given before the next report
         self._taken: Counter[str] = Counter()
         self._reporting: asyncio.Task[None] | None = None

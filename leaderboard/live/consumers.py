@@ -7,6 +7,7 @@ the consumer, straight to the transport. The consumer is for what a viewer says:
 import asyncio
 import json
 import time
+import uuid
 from collections import deque
 from typing import Any, ClassVar
 
@@ -16,10 +17,13 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from structlog.contextvars import bind_contextvars
 
-from api.problems import Problem
+from api.client_address import UNKNOWN
+from api.problems import Problem, note
+from api.refusals import Caller
 from api.request_ids import accept_or_make
 from leaderboard.boards import Board
 from leaderboard.live import credentials, messages, refusals
+from leaderboard.live.capacity import client_address
 from leaderboard.live.credentials import Credentials, Identity, NotAuthenticated
 from leaderboard.live.feed import Feed
 from leaderboard.live.hub import hub
@@ -49,6 +53,7 @@ class BoardConsumer(AsyncConsumer):  # type: ignore[misc]
         self.credentials = Credentials(self)
         self.viewer: Viewer | None = None
         self.refused = False
+        self.client = UNKNOWN  # its address
         self.address: str | None = None  # as which it is counted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,9 +99,14 @@ class BoardConsumer(AsyncConsumer):  # type: ignore[misc]
             self.viewer.reply(self.hello())
             self.feed.own_lines.know(self.viewer, who.user_id)
 
-    def forgotten(self, why: str) -> None:
+    @property
+    def caller(self) -> Caller:
+        user_id = self.credentials.user_id
+        return Caller(uuid.UUID(user_id) if user_id else None, None, self.client)
+
+    def forgotten(self, why: str, reason: str) -> None:
         if not settings.LEADERBOARD_PUBLIC:
-            self.refuse(refusals.not_authenticated(why))
+            self.refuse(refusals.not_authenticated(why, reason))
         elif self.viewer is not None and self.viewer.user_id is not None:
             self.feed.own_lines.forget(self.viewer)
             self.viewer.reply(messages.error("not-authenticated", why))
@@ -132,7 +142,7 @@ class BoardConsumer(AsyncConsumer):  # type: ignore[misc]
     def refuse(self, refusal: Refused) -> None:
         """The end, with a reason; what the client still says is not listened to."""
         self.refused = True
-        refusal.note()
+        refusal.note(self.caller)
         self.say(messages.error(refusal.code, refusal.detail))
         self.transport.close(refusal.close_code, refusal.code)
 
@@ -153,6 +163,7 @@ class LiveConsumer(BoardConsumer, AsyncWebsocketConsumer):  # type: ignore[misc]
         bind_contextvars(request_id=accept_or_make(request.headers.get("x-request-id")))
         await self.accept(SUBPROTOCOL if SUBPROTOCOL in self.scope.get("subprotocols", ()) else None)
         self.transport = transport_of(self.scope, self.base_send)
+        self.client = client_address(request)
         try:
             self.enter(request, *judge(request))
             self.present(request)
@@ -179,7 +190,7 @@ class LiveConsumer(BoardConsumer, AsyncWebsocketConsumer):  # type: ignore[misc]
 
     def present(self, request: LiveRequest) -> None:
         """Begins with whatever credentials the handshake brought. Raises Refused."""
-        token = offered_token(request)
+        token = self.offered_token(request)
         if token is not None:
             self.authenticate(token)
         elif request.session and request.own_origin:  # a foreign page must not act as the visitor
@@ -197,8 +208,22 @@ class LiveConsumer(BoardConsumer, AsyncWebsocketConsumer):  # type: ignore[misc]
             self.credentials.present_token(token)
         except NotAuthenticated as error:
             if not settings.LEADERBOARD_PUBLIC and self.credentials.identity is None:
-                raise refusals.not_authenticated(str(error)) from error
+                raise refusals.not_authenticated(str(error), "token") from error
+            note(ignored_token(error), self.caller)
             self.say(messages.error("not-authenticated", str(error)))
+
+    def offered_token(self, request: LiveRequest) -> str | None:
+        """The JWT of `Sec-WebSocket-Protocol: bearer, <JWT>`, or of the Authorization header. Raises Refused."""
+        subprotocols = request.scope.get("subprotocols", ())
+        if len(subprotocols) > 1 and subprotocols[0] == SUBPROTOCOL:
+            return str(subprotocols[1])
+        try:
+            return credentials.bearer(request.headers.get("authorization"))
+        except NotAuthenticated as error:
+            if not settings.LEADERBOARD_PUBLIC:
+                raise refusals.not_authenticated(str(error), "token") from error
+            note(ignored_token(error), self.caller)
+            return None
 
     def known(self, who: Identity) -> None:
         if self.viewer is None:
@@ -211,7 +236,7 @@ class LiveConsumer(BoardConsumer, AsyncWebsocketConsumer):  # type: ignore[misc]
         if self.viewer is None and not self.refused:
             slow = self.credentials.looking
             said = "Nobody signed in within five seconds."
-            self.refuse(refusals.identity_unknown() if slow else refusals.not_authenticated(said))
+            self.refuse(refusals.identity_unknown() if slow else refusals.not_authenticated(said, "no-credentials"))
 
     # --- what it says ---
 
@@ -237,7 +262,7 @@ class LiveConsumer(BoardConsumer, AsyncWebsocketConsumer):  # type: ignore[misc]
             case "resume" if self.viewer is not None:
                 self.viewer.resume((said.get("epoch"), said.get("seq")))
             case "resume" | "ack" if self.viewer is None:
-                self.say(messages.error("not-authenticated", "Say first who you are."))
+                self.say(messages.error("invalid-request", "Say first who you are."))
             case "ack":
                 self.say(messages.error("invalid-request", "`seq` was not sent, or is acknowledged already."))
             case _:
@@ -273,14 +298,6 @@ def judge(request: LiveRequest) -> tuple[Board, int]:
         raise refusals.bad_request(problem) from problem
 
 
-def offered_token(request: LiveRequest) -> str | None:
-    """The JWT of `Sec-WebSocket-Protocol: bearer, <JWT>`, or of the Authorization header. Raises Refused."""
-    subprotocols = request.scope.get("subprotocols", ())
-    if len(subprotocols) > 1 and subprotocols[0] == SUBPROTOCOL:
-        return str(subprotocols[1])
-    try:
-        return credentials.bearer(request.headers.get("authorization"))
-    except NotAuthenticated as error:
-        if not settings.LEADERBOARD_PUBLIC:
-            raise refusals.not_authenticated(str(error)) from error
-        return None
+def ignored_token(error: NotAuthenticated) -> Problem:
+    """On a public board bad credentials keep no viewer out, but they are refused all the same."""
+    return Problem("not-authenticated", str(error), reason="token")

@@ -51,8 +51,8 @@ class Holder(Protocol):
 
     def known(self, who: Identity) -> None: ...
 
-    def forgotten(self, why: str) -> None:
-        """The viewer is anonymous, again or still."""
+    def forgotten(self, why: str, reason: str) -> None:
+        """The viewer is anonymous, again or still: `why` for the viewer, `reason` for the operator."""
 
     def undecided(self) -> None:
         """The session could not be looked at; the viewer stays who it was."""
@@ -125,7 +125,7 @@ class Credentials:
         if who is not None:
             self._take(who)
         else:
-            self._forget("The session is not signed in.")
+            self._forget("The session is not signed in.", "session")
 
     def _watch(self) -> None:
         if self._expiry is not None:
@@ -140,12 +140,12 @@ class Credentials:
         elif self.session is not None:
             self.present_session(self.session)
         elif self.identity is not None:
-            self._forget("The token has expired.")
+            self._forget("The token has expired.", "token")
 
-    def _forget(self, why: str) -> None:
+    def _forget(self, why: str, reason: str) -> None:
         self.identity = self.session = None
         if self._holder:
-            self._holder.forgotten(why)
+            self._holder.forgotten(why, reason)
 
 
 def bearer(header: str | None) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import structlog
 from django.conf import settings
 
-from leaderboard import rebuild, snapshots
+from leaderboard import catch_up, rebuild, snapshots
 from leaderboard.boards import Board
 from leaderboard.live import messages, metrics
 from leaderboard.live.messages import EncodedPage, Key, Packet
@@ -70,20 +70,16 @@ class Feed:
             self.own_lines.forget(viewer)
             metrics.CONNECTIONS.labels(viewer.kind).dec()
 
-    def tell(self, packet: Packet) -> None:
-        """Rare news for everyone who watches."""
-        for viewer in tuple(self.viewers):
-            viewer.reply(packet)
-
     def ping(self, second: int) -> None:
         """Pings a fifteenth of the viewers: all of them at once would be a burst for nothing."""
         self._turn = second % PING_SECONDS
-        bucket = self._buckets[self._turn]
-        if bucket:
-            packet = messages.ping(self.page)
-            for viewer in tuple(bucket):
-                if not viewer.transport.blocked:
-                    viewer.transport.write(packet)
+        packets: dict[int, Packet] = {}
+        for viewer in tuple(self._buckets[self._turn]):
+            if not viewer.transport.blocked:
+                packet = packets.get(viewer.limit)
+                if packet is None:
+                    packet = packets[viewer.limit] = messages.ping(self.snapshot, viewer.limit)
+                viewer.transport.write(packet)
 
     def acknowledged(self, key: Key | None) -> None:
         """A viewer says it has this; how long that took is known for the newest one."""
@@ -139,13 +135,16 @@ class Feed:
         if self.away:
             self.away = False
             log.info("live_board_back", board=self.board.slug, epoch=page.epoch)
-        snapshot = EncodedPage(self.board.slug, page)
+        snapshot = EncodedPage(self.board.slug, page, self.snapshot)
         if self.snapshot is None or self.snapshot.key != snapshot.key:
             await self._push(snapshot)
+        else:
+            self.snapshot.recount(page)
         return True
 
     async def read(self) -> Page:
         """The board as Redis has it, never older than what is known of its epoch. Raises Unavailable, Lost."""
+        catch_up.demand(self.board)
         epoch, seq = self.snapshot.key if self.snapshot else ("", 0)
         if not self._adopted:
             self._adopted = True  # before asking: a reconnection meanwhile must ask again
@@ -156,6 +155,7 @@ class Feed:
         elif (page.seq or 0) < seq:
             await self._ranking.adopt(self.board, gone_back=epoch)
             page = await self._ranking.top(self.board)
+        catch_up.demand(self.board)  # SQL may have shown readers a newer one while this was on its way
         return page
 
     def _rebuild(self) -> None:
@@ -172,7 +172,7 @@ class Feed:
             log.warning("live_board_missing", board=self.board.slug, outcome=outcome, **details)
 
     async def _push(self, snapshot: EncodedPage) -> None:
-        """Shows everyone the snapshot. One who joins meanwhile has been shown it already."""
+        """Shows it to everyone for whom it changes a row. One who joins meanwhile has been shown it already."""
         self.snapshot = snapshot
         self._pushed_at = time.monotonic()
         metrics.PUSHES.labels(self.board.slug).inc()

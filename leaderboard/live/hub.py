@@ -48,10 +48,6 @@ class Hub:
             match message["type"]:
                 case "board.changed" if message["board"] == slug:
                     feed.announced(message["epoch"], message["seq"])
-                case "notice.board" if message["board"] == slug:
-                    feed.tell(messages.notice(slug, message["code"], message["detail"]))
-                case "notice.player":
-                    feed.own_lines.tell(message["player"], messages.notice(None, message["code"], message["detail"]))
                 case "standing.changed" if message["player"] in feed.own_lines.players:
                     feed.own_lines.wake()
 

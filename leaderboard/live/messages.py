@@ -7,8 +7,9 @@ from typing import Any
 from django.conf import settings
 from websockets.frames import Frame, Opcode
 
+from leaderboard.boards import VISIBLE_TOP
 from leaderboard.live import metrics
-from leaderboard.ranking import Page
+from leaderboard.ranking import Page, Row
 from leaderboard.snapshots import row_data
 
 RETRY_MS = (1000, 6000)  # jitter: viewers of a server that left come back over five seconds, not all at once
@@ -65,20 +66,47 @@ class Packet:
 
 
 class EncodedPage:
-    """A board's visible top at one (epoch, seq), encoded once for each limit in use."""
+    """A board's visible top at one (epoch, seq), encoded once for each limit in use.
 
-    def __init__(self, board: str, page: Page) -> None:
+    `before` is the snapshot that this one follows. A viewer that shows three rows is not sent a change of the fourth:
+    for each limit the snapshot knows since which (epoch, seq) of the board these rows are as they are.
+    """
+
+    def __init__(self, board: str, page: Page, before: "EncodedPage | None" = None) -> None:
         self.board = board
         self.page = page
         self.key: Key = (page.epoch or "", page.seq or 0)
         self._packets: dict[int, Packet] = {}
+        self._since: dict[int, Key] = {}
+        if before is not None and before.key[0] == self.key[0]:
+            same = first_difference(before.page.rows, page.rows)
+            self._since = {limit: key for limit, key in before._since.items() if limit <= same}
+
+    def since(self, limit: int) -> Key:
+        """The (epoch, seq) since which the top `limit` is as it is here, as far as viewers of this process know."""
+        return self._since.setdefault(limit, self.key)
+
+    def recount(self, page: Page) -> None:
+        """The same rows, read again: there may be more players below them. Those who come later are told."""
+        if page.players != self.page.players:
+            self.page = page
+            self._packets.clear()
 
     def packet(self, limit: int) -> Packet:
         packet = self._packets.get(limit)
         if packet is None:
             metrics.ENCODES.inc()
+            self.since(limit)
             packet = self._packets[limit] = update(self.board, self.page, limit)
         return packet
+
+
+def first_difference(before: list[Row], after: list[Row]) -> int:
+    """How many rows from the top are the same; VISIBLE_TOP, as many as anyone sees, when all are."""
+    for place, (old, new) in enumerate(zip(before, after, strict=False)):
+        if old != new:
+            return place
+    return VISIBLE_TOP if len(before) == len(after) else min(len(before), len(after))
 
 
 def event_id(page: Page) -> str:
@@ -123,23 +151,24 @@ def you(score: int | None, rank: int | None, players: int) -> Packet:
 
 
 def current(page: Page) -> Packet:
-    return Packet({"type": "current", "epoch": page.epoch, "seq": page.seq}, event_id=event_id(page))
+    """The rows that the viewer has are those of this page; its seq and its number of players may be newer."""
+    fields = {"type": "current", "epoch": page.epoch, "seq": page.seq, "players": page.players}
+    return Packet(fields, event_id=event_id(page))
 
 
-def ping(page: Page | None) -> Packet:
-    """Without an id for SSE: a viewer that skipped a snapshot must not come back claiming to have it."""
-    fields = {"type": "ping", "epoch": page.epoch if page else None, "seq": page.seq if page else None}
-    return Packet(fields, prelude=": still here\n\n")
+def ping(snapshot: EncodedPage | None, limit: int) -> Packet:
+    """`epoch` and `seq`: since when the top `limit` is as it is. All is null until this process has read the board.
+
+    Without an id for SSE: a viewer that skipped a snapshot must not come back claiming to have it.
+    """
+    epoch, seq = snapshot.since(limit) if snapshot else (None, None)
+    players = snapshot.page.players if snapshot else None
+    return Packet({"type": "ping", "epoch": epoch, "seq": seq, "players": players}, prelude=": still here\n\n")
 
 
 def error(code: str, detail: str) -> Packet:
     """`code` is a slug of `api.problems.KINDS`."""
     return Packet({"type": "error", "code": code, "detail": detail})
-
-
-def notice(board: str | None, code: str, detail: str) -> Packet:
-    """Rare news from an operator or a task; see `leaderboard.notifications`."""
-    return Packet({"type": "notice", "board": board, "code": code, "detail": detail})
 
 
 def retry() -> int:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 
+from leaderboard import catch_up
 from leaderboard.boards import Board
 from leaderboard.live import messages, metrics
 from leaderboard.live.messages import Packet
@@ -75,12 +76,6 @@ class OwnLines:
             del self.players[user_id]
             self._unfollow(f"player.{user_id}")
 
-    def tell(self, user_id: str, packet: Packet) -> None:
-        """News for every page that this player has open here."""
-        player = self.players.get(user_id)
-        for viewer in tuple(player.viewers) if player else ():
-            viewer.reply(packet)
-
     def wake(self) -> None:
         """Have the lines read at the next opportunity, not only when their second is over."""
         self._wanted.set()
@@ -104,6 +99,7 @@ class OwnLines:
         if not user_ids:
             return
         try:
+            catch_up.demand(self.board)
             players, places = await self._ranking.places(self.board, user_ids)
         except (Unavailable, Lost):
             return

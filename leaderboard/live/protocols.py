@@ -9,7 +9,6 @@ import socket
 import struct
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 from websockets.http11 import Request
@@ -23,7 +22,6 @@ SEND_BUFFER = 64 * 1024  # bytes in the kernel: what a viewer that stops reading
 CLOSE_SECONDS = 10.0  # for a viewer to take what was written before the end, and to answer a close frame
 LINGER_SECONDS = 1.0  # for the rest of a message that was refused to arrive
 BAD_HANDSHAKE = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-LAST_CHUNK = b"0\r\n\r\n"
 
 
 class Direct(asyncio.Protocol):
@@ -172,29 +170,3 @@ class LiveWebSocket(Direct, WebSocketsSansIOProtocol):
         self.refused = True
         self.transport.write(BAD_HANDSHAKE)
         self.transport.close()
-
-
-class LiveHttp(Direct, HttpToolsProtocol):
-    """A request over HTTP, whose answer may be a stream of events."""
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        cast(dict[str, Any], self.scope)["extensions"] = {EXTENSION: self}
-
-    def handle_websocket_upgrade(self) -> None:
-        super().handle_websocket_upgrade()
-        self._unwind()  # from here on the transport belongs to the WebSocket
-
-    def _unwind(self) -> None:
-        forget_transport(self.scope)
-        self.parser = self.flow = self.cycle = None  # type: ignore[assignment]
-
-    def write(self, packet: Packet) -> None:
-        if not self.transport.is_closing():
-            self.transport.write(packet.chunk)
-
-    def close(self, code: int, reason: str) -> None:
-        if not self.transport.is_closing():
-            self.transport.write(LAST_CHUNK)
-            self.transport.close()
-            self._cut_later()

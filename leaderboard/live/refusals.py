@@ -3,7 +3,8 @@
 import structlog
 from websockets.frames import Frame, Opcode
 
-from api.problems import Problem
+from api.problems import Problem, note
+from api.refusals import Caller
 from leaderboard.live import metrics
 from leaderboard.live.messages import MAX_MESSAGE
 
@@ -22,15 +23,19 @@ log = structlog.get_logger(__name__)
 
 
 class Refused(Exception):
-    """The connection ends with an error message of this code and detail, and this close code."""
+    """The connection ends with an error message of this code and detail, and this close code.
 
-    def __init__(self, close_code: int, code: str, detail: str) -> None:
+    `reason` is the operator's, as in `Problem`.
+    """
+
+    def __init__(self, close_code: int, code: str, detail: str, reason: str = "") -> None:
         super().__init__(detail)
-        self.close_code, self.code, self.detail = close_code, code, detail
+        self.close_code, self.code, self.detail, self.reason = close_code, code, detail, reason
 
-    def note(self) -> None:
+    def note(self, caller: Caller) -> None:
         """For the operator."""
         metrics.REFUSALS.labels(str(self.close_code)).inc()
+        note(Problem(self.code, self.detail, reason=self.reason), caller)
         log.info("live_refused", close_code=self.close_code, code=self.code, detail=self.detail)
 
 
@@ -55,11 +60,11 @@ def full(problem: Problem) -> Refused:
 
 
 def origin_refused() -> Refused:
-    return Refused(ORIGIN_REFUSED, "forbidden", "Pages of this origin may not open the live board.")
+    return Refused(ORIGIN_REFUSED, "forbidden", "Pages of this origin may not open the live board.", "origin")
 
 
-def not_authenticated(detail: str) -> Refused:
-    return Refused(NOT_AUTHENTICATED, "not-authenticated", detail)
+def not_authenticated(detail: str, reason: str) -> Refused:
+    return Refused(NOT_AUTHENTICATED, "not-authenticated", detail, reason)
 
 
 def identity_unknown() -> Refused:

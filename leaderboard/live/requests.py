@@ -1,21 +1,21 @@
 """What a live request asks for, read from its ASGI scope: the same for WebSocket and SSE."""
 
-import re
 from collections.abc import Sequence
 from functools import cached_property
-from urllib.parse import parse_qsl, urlparse
+from urllib.parse import parse_qs, urlparse
 
 from channels.security.websocket import OriginValidator
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
+from rest_framework.exceptions import ValidationError
 
-from api.problems import Problem
+from api.problems import invalid_request
+from api.query import parse
 from leaderboard import boards
 from leaderboard.boards import Board
 from leaderboard.live.transport import Scope
+from leaderboard.serializers import LiveQuery
 
-LIMIT = re.compile(r"[1-9][0-9]{0,2}")
-DEFAULT_LIMIT = 10
 MAX_FIELDS = 20
 
 
@@ -29,25 +29,20 @@ class LiveRequest:
         self.origin = self.headers.get("origin")
 
     def query(self) -> tuple[Board, int]:
-        """(board, limit). Raises Problem invalid-request, not-found. Unknown parameters are ignored."""
+        """(board, limit). Raises Problem invalid-request, not-found."""
         try:
-            pairs = parse_qsl(
+            given = parse_qs(
                 self.scope["query_string"].decode("ascii"),
                 keep_blank_values=True,
                 errors="strict",
                 max_num_fields=MAX_FIELDS,
             )
+            asked = parse(LiveQuery, given)
         except ValueError as error:
-            raise invalid("query", "Not readable.") from error
-        asked: dict[str, str] = {}
-        for name, value in pairs:
-            if name in asked and name in ("board", "limit"):
-                raise invalid(name, "Given more than once.")
-            asked[name] = value
-        limit = asked.get("limit", str(DEFAULT_LIMIT))
-        if not LIMIT.fullmatch(limit) or int(limit) > boards.VISIBLE_TOP:
-            raise invalid("limit", f"Expected a whole number from 1 to {boards.VISIBLE_TOP}.")
-        return boards.get(asked.get("board", "global")), int(limit)
+            raise invalid_request(ValidationError({"query": ["Not readable."]})) from error
+        except ValidationError as error:
+            raise invalid_request(error) from error
+        return boards.get(asked["board"]), asked["limit"]
 
     @cached_property
     def own_origin(self) -> bool:
@@ -87,7 +82,3 @@ class LiveRequest:
 def anyone() -> bool:
     """Whether pages of any origin may connect."""
     return bool(settings.LEADERBOARD_PUBLIC and "*" in settings.LEADERBOARD_ORIGINS)
-
-
-def invalid(name: str, sentence: str) -> Problem:
-    return Problem("invalid-request", "See `errors`.", extra={"errors": {name: [sentence]}})

@@ -10,11 +10,12 @@ from channels.generic.http import AsyncHttpConsumer
 from django.conf import settings
 from structlog.contextvars import bind_contextvars
 
-from api.problems import CONTENT_TYPE, Problem, document
+from api.problems import CONTENT_TYPE, Problem, document, note
 from api.request_ids import accept_or_make
 from leaderboard.boards import Board
-from leaderboard.live import credentials, metrics
-from leaderboard.live.consumers import BoardConsumer
+from leaderboard.live import credentials, messages, metrics
+from leaderboard.live.capacity import client_address
+from leaderboard.live.consumers import BoardConsumer, ignored_token
 from leaderboard.live.credentials import NotAuthenticated, Unknown
 from leaderboard.live.hub import hub
 from leaderboard.live.requests import LiveRequest, anyone
@@ -34,6 +35,7 @@ class StreamConsumer(BoardConsumer, AsyncHttpConsumer):  # type: ignore[misc]
     """One viewer from request to disconnect."""
 
     kind = "sse"
+    unproved: str | None = None  # what is wrong with the token that came with the request to a public board
     first_message = {"type": "http.request"}  # a body, if one comes, is not waited for
 
     async def http_request(self, message: Message) -> None:
@@ -46,6 +48,7 @@ class StreamConsumer(BoardConsumer, AsyncHttpConsumer):  # type: ignore[misc]
         request_id = accept_or_make(request.headers.get("x-request-id"))
         bind_contextvars(request_id=request_id)
         self.headers = {"X-Request-ID": request_id, **cors(request)}
+        self.client = client_address(request)
         if self.scope["method"] == "OPTIONS" and "access-control-request-method" in request.headers:
             await self.send_response(204, b"", headers=encoded({**self.headers, **preflight()}))
             raise StopConsumer
@@ -55,6 +58,8 @@ class StreamConsumer(BoardConsumer, AsyncHttpConsumer):  # type: ignore[misc]
         except Problem as problem:
             await self.explain(problem)
         await self.send_headers(status=200, headers=encoded({**self.headers, **opening()}))
+        if self.unproved is not None:
+            self.say(messages.error("not-authenticated", self.unproved))
         self.show(claim(request.headers.get("last-event-id")))
         self.scope = {}  # a viewer stays for hours
 
@@ -71,18 +76,21 @@ class StreamConsumer(BoardConsumer, AsyncHttpConsumer):  # type: ignore[misc]
                 await self.credentials.prove_session(session)
         except NotAuthenticated as error:
             if not settings.LEADERBOARD_PUBLIC:
-                raise challenge(str(error)) from error
+                raise challenge(str(error), "token") from error
+            note(ignored_token(error), self.caller)
             metrics.REFUSALS.labels("ignored-token").inc()
+            self.unproved = str(error)
         except Unknown as error:
             said = "The session cannot be checked right now; try again."
             raise Problem("unavailable", said, headers={"Retry-After": RETRY_SECONDS}) from error
         if not settings.LEADERBOARD_PUBLIC and self.credentials.identity is None:
-            raise challenge("Sign in to see this board.")
+            raise challenge("Sign in to see this board.", "session" if session else "no-credentials")
 
     async def explain(self, problem: Problem) -> NoReturn:
         """The answer to a request that cannot be served."""
         said = document(problem.kind, problem.sentence, status=problem.status_code, extra=problem.extra)
         metrics.REFUSALS.labels(str(problem.status_code)).inc()
+        note(problem, self.caller)
         log.info("live_refused", status=problem.status_code, code=problem.kind, detail=problem.sentence)
         body = json.dumps(said).encode()
         about = {"Content-Type": CONTENT_TYPE, "Content-Length": str(len(body)), "Cache-Control": "no-store"}
@@ -97,7 +105,7 @@ def judge(request: LiveRequest) -> tuple[Board, int]:
         said = f"Method {request.scope['method']!r} is not allowed."
         raise Problem("method-not-allowed", said, headers={"Allow": METHODS})
     if not request.origin_allowed:
-        raise Problem("forbidden", "Pages of this origin may not open the live board.")
+        raise Problem("forbidden", "Pages of this origin may not open the live board.", reason="origin")
     if hub().closing:
         raise Problem("unavailable", "This server is shutting down.", headers={"Retry-After": RETRY_SECONDS})
     return request.query()
@@ -111,8 +119,9 @@ def claim(last_event_id: str | None) -> tuple[str, int | None] | None:
     return epoch, int(seq) if SEQ.fullmatch(seq) else None
 
 
-def challenge(detail: str) -> Problem:
-    return Problem("not-authenticated", detail, headers={"WWW-Authenticate": 'Bearer realm="api"'})
+def challenge(detail: str, reason: str) -> Problem:
+    headers = {"WWW-Authenticate": 'Bearer realm="api"'}
+    return Problem("not-authenticated", detail, headers=headers, reason=reason)
 
 
 def opening() -> Headers:

@@ -6,13 +6,14 @@ kind: its headers, which are Django's and its middlewares' business, are kept an
 two answers differ only in what differs from request to request: body, length, ETag and X-Request-ID.
 """
 
-import re
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs
 
 from django.conf import settings
+from rest_framework.exceptions import ValidationError
 
+from api.query import parse
 from api.request_ids import accept_or_make
 from leaderboard import boards, snapshots
 from leaderboard.boards import Board
@@ -21,9 +22,9 @@ from leaderboard.live.capacity import client_address
 from leaderboard.live.hub import hub
 from leaderboard.live.requests import LiveRequest
 from leaderboard.live.transport import Message, Receive, Scope, Send
+from leaderboard.serializers import TopQuery
 from leaderboard.views import matches
 
-NUMBER = re.compile(r"0|[1-9][0-9]{0,2}")
 KINDS = 256  # of requests whose headers are kept; one for each origin whose pages ask, mostly
 LONGEST = 300  # characters of a header that tells kinds apart
 # What Django's headers depend on; whatever else a request says does not change the answer of a public board.
@@ -101,16 +102,11 @@ def kind_of(request: LiveRequest) -> Kind | None:
 def slice_of(query: bytes) -> tuple[Board, int, int] | None:
     """(board, limit, offset) inside the visible top; None for whatever must be judged."""
     try:
-        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, strict_parsing=bool(query), max_num_fields=3)
-    except ValueError:
+        given = parse_qs(query.decode("ascii"), keep_blank_values=True, strict_parsing=bool(query), max_num_fields=3)
+        asked = parse(TopQuery, given)
+    except (ValueError, ValidationError):
         return None
-    asked = dict(pairs)
-    if len(asked) != len(pairs) or asked.keys() - {"board", "limit", "offset"}:
+    board = boards.BOARDS.get(asked["board"])
+    if board is None or asked["limit"] + asked["offset"] > boards.VISIBLE_TOP:
         return None
-    limit, offset = asked.get("limit", "10"), asked.get("offset", "0")
-    board = boards.BOARDS.get(asked.get("board", "global"))
-    if board is None or not (NUMBER.fullmatch(limit) and NUMBER.fullmatch(offset)):
-        return None
-    if int(limit) < 1 or int(limit) + int(offset) > boards.VISIBLE_TOP:
-        return None
-    return board, int(limit), int(offset)
+    return board, asked["limit"], asked["offset"]

@@ -59,9 +59,12 @@ class Viewer:
         self.catch_up()
 
     def catch_up(self) -> None:
-        """Writes the latest snapshot unless the viewer has it."""
+        """Writes the latest snapshot unless the viewer has its rows."""
         newest = self.latest
-        if newest is not None and not self.transport.blocked and self.sent != newest.key:
+        if newest is None or self.transport.blocked:
+            return
+        epoch, seq = newest.since(self.limit)
+        if self.sent is None or self.sent[0] != epoch or self.sent[1] < seq:
             self.sent = newest.key
             self.transport.write(newest.packet(self.limit))
 
@@ -72,8 +75,12 @@ class Viewer:
             self.transport.write(packet)
 
     def resume(self, claimed: tuple[object, object]) -> None:
-        """The viewer says which (epoch, seq) it has; whatever that is, it ends up with the newest."""
-        if self.latest is not None and claimed == self.latest.key:
+        """The viewer says which (epoch, seq) it has; whatever that is, it ends up with the newest.
+
+        Of a claim between the two that are compared here nothing is known: another process may have read the board at
+        a moment in which this one did not.
+        """
+        if self.latest is not None and claimed in (self.latest.key, self.latest.since(self.limit)):
             self.sent = self.latest.key
             self.reply(messages.current(self.latest.page))
         else:

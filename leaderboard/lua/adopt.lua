@@ -5,10 +5,10 @@
 -- KEYS  rank, player, profile, meta
 -- ARGV  1 board slug   2 channel   3 now, Unix seconds   4 run id of this Redis   5 new epoch
 --       6 an epoch in which seq was seen going back, or ""
--- Returns 1 if the epoch is new, else 0.
-local meta = redis.call('HMGET', META, 'epoch', 'run')
-local epoch, run = meta[1], meta[2]
+-- Returns 1 if the epoch is new, else 0, also when the board is lost.
+local epoch = counters()
 if not epoch then return 0 end
+local run = redis.call('HGET', META, 'run')
 if run ~= ARGV[4] then redis.call('HSET', META, 'run', ARGV[4]) end
 if epoch ~= ARGV[6] and (not run or run == ARGV[4]) then return 0 end
 

@@ -5,13 +5,13 @@
 -- Returns {} when the board was lost, {"behind"} when it knows an older version of the player only,
 -- {epoch, seq, updated, players} when the player is not on it,
 -- else {epoch, seq, updated, players, rank of the first from 0, member, total, profile, member, ...}
-local epoch, seq, updated = counters()
+local epoch, seq, updated, players = counters()
 if not epoch then return {} end
 
 local version, member = parse(redis.call('HGET', PLAYER, ARGV[1]))
 if math.max(0, tonumber(version)) < tonumber(ARGV[3]) then return {'behind'} end
 
-local reply = {epoch, seq, updated, redis.call('ZCARD', RANK)}
+local reply = {epoch, seq, updated, players}
 local rank = member ~= '' and redis.call('ZREVRANK', RANK, member)
 if not rank then return reply end
 

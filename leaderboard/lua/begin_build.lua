@@ -5,5 +5,5 @@
 -- Returns 1, or 0 when the board is not lost.
 if counters() then return 0 end
 redis.call('UNLINK', RANK, PLAYER, PROFILE, META)
-redis.call('HSET', META, 'building', ARGV[1])
+redis.call('HSET', META, 'building', ARGV[1], 'known', 0, 'shown', 0)
 return 1

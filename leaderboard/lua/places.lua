@@ -4,9 +4,10 @@
 -- ARGV  user ids
 -- Returns {} when the board was lost, else {players, total, rank from 0, total, rank, ...}: one pair for each id.
 -- Without a rank the total is "0" for one the board never heard of, "" for one it knows but does not show.
-if not counters() then return {} end
+local epoch, _, _, players = counters()
+if not epoch then return {} end
 
-local reply = {redis.call('ZCARD', RANK)}
+local reply = {players}
 for i = 1, #ARGV do
     local entry = redis.call('HGET', PLAYER, ARGV[i])
     local _, member = parse(entry)

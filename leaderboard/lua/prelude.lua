@@ -4,12 +4,23 @@
 -- ARGV  of the scripts that announce: 1 board slug   2 channel of the board's group   3 now, Unix seconds
 local RANK, PLAYER, PROFILE, META = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 
--- epoch, seq, updated of the board; nothing when it was lost. An epoch without its counters is as good as none:
--- counting on from nothing would take seq back inside the epoch.
+-- Whether the keys hold as many players as were written: eviction takes a whole key, another program any part of one.
+-- `known`: entries of PLAYER, `shown`: members of RANK and of PROFILE, as META counts them. A key of another type is an
+-- error value here, which no number equals.
+local function whole(known, shown)
+    known, shown = tonumber(known), tonumber(shown)
+    return redis.pcall('HLEN', PLAYER) == known
+        and redis.pcall('ZCARD', RANK) == shown
+        and redis.pcall('HLEN', PROFILE) == shown
+end
+
+-- epoch, seq, updated, number of players shown; nothing when the board is lost. An epoch without its counters is as
+-- good as none: counting on from nothing would take seq back inside the epoch.
 local function counters()
-    local meta = redis.call('HMGET', META, 'epoch', 'seq', 'updated')
-    if meta[1] and string.match(meta[2] or '', '^%d+$') and string.match(meta[3] or '', '^%d+%.%d+$') then
-        return meta[1], tonumber(meta[2]), meta[3]
+    local meta = redis.pcall('HMGET', META, 'epoch', 'seq', 'updated', 'known', 'shown')
+    if meta[1] and string.match(meta[2] or '', '^%d+$') and string.match(meta[3] or '', '^%d+%.%d+$')
+        and whole(meta[4], meta[5]) then
+        return meta[1], tonumber(meta[2]), meta[3], tonumber(meta[5])
     end
 end
 
@@ -22,10 +33,13 @@ end
 -- Appends member, total, profile of each rank from first to last (from 0).
 local function append_rows(reply, first, last)
     local range = redis.call('ZREVRANGE', RANK, first, last, 'WITHSCORES')
-    for i = 1, #range, 2 do
-        reply[#reply + 1] = range[i]
-        reply[#reply + 1] = range[i + 1]
-        reply[#reply + 1] = redis.call('HGET', PROFILE, string.sub(range[i], 17)) or '{}'
+    local ids = {}
+    for i = 1, #range, 2 do ids[#ids + 1] = string.sub(range[i], 17) end
+    local profiles = #ids > 1 and redis.call('HMGET', PROFILE, unpack(ids))
+    for i = 1, #ids do
+        reply[#reply + 1] = range[2 * i - 1]
+        reply[#reply + 1] = range[2 * i]
+        reply[#reply + 1] = (profiles and profiles[i] or redis.call('HGET', PROFILE, ids[i])) or '{}'
     end
 end
 
@@ -34,12 +48,10 @@ local function announce(epoch, seq)
     redis.call('PUBLISH', ARGV[2], cmsgpack.pack({type = 'board.changed', board = ARGV[1], epoch = epoch, seq = seq}))
 end
 
--- The visible top changed within its epoch; returns the new seq.
-local function advance(epoch)
-    local seq = redis.call('HINCRBY', META, 'seq', 1)
-    redis.call('HSET', META, 'updated', ARGV[3])
+-- The visible top changed within its epoch; `seq` is the new one.
+local function advance(epoch, seq)
+    redis.call('HSET', META, 'seq', seq, 'updated', ARGV[3])
     announce(epoch, seq)
-    return seq
 end
 
 -- A new epoch, whose seq counts from 1. `run` is the run id of this Redis, see adopt.lua.

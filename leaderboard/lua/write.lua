@@ -8,9 +8,10 @@
 --         version "0"   the player does not exist: nothing is kept
 --         guard ""      apply if version is newer than the one known
 --         guard "=raw"  apply if the player entry is still exactly `raw` ("" for none); reconcile's compare-and-set
--- Returns {"lost"} | {"superseded"} | {"ok", epoch or "", seq, players, {applied, rank from 0 or nil}, ...}
-local epoch, seq = counters()
-local building = redis.call('HGET', META, 'building')
+-- Returns {"lost"} | {"superseded"} | {"ok", epoch or "", seq, players shown, {applied, rank from 0 or nil}, ...}
+local epoch, seq, _, players = counters()
+local building = (ARGV[5] ~= '' or not epoch) and redis.pcall('HGET', META, 'building')
+if type(building) ~= 'string' then building = false end
 if ARGV[5] ~= '' then
     if building ~= ARGV[5] then return {'superseded'} end
 elseif not epoch and not building then
@@ -19,6 +20,7 @@ end
 
 local top = tonumber(ARGV[4])
 local visible = false
+local known, shown = 0, 0 -- how many more than before
 local results = {}
 
 -- While a board is being built its ranks mean nothing yet, and looking them up is half the work.
@@ -41,17 +43,19 @@ for i = 6, #ARGV, 6 do
 
     if apply then
         local before = rank_of(known_member)
-        if known_member ~= '' and known_member ~= member then redis.call('ZREM', RANK, known_member) end
+        if known_member ~= '' and known_member ~= member then
+            shown = shown - redis.call('ZREM', RANK, known_member)
+        end
         if member ~= '' then
-            redis.call('ZADD', RANK, total, member)
+            shown = shown + redis.call('ZADD', RANK, total, member)
             redis.call('HSET', PROFILE, id, profile)
         else
             redis.call('HDEL', PROFILE, id)
         end
         if version == '0' then
-            redis.call('HDEL', PLAYER, id)
+            known = known - redis.call('HDEL', PLAYER, id)
         else
-            redis.call('HSET', PLAYER, id, version .. ':' .. member)
+            known = known + redis.call('HSET', PLAYER, id, version .. ':' .. member)
         end
         local after = rank_of(member)
         visible = visible or (before and before < top) or (after and after < top)
@@ -61,9 +65,14 @@ for i = 6, #ARGV, 6 do
     end
 end
 
-if epoch and visible then seq = advance(epoch) end
+if known ~= 0 then redis.call('HINCRBY', META, 'known', known) end
+if shown ~= 0 then redis.call('HINCRBY', META, 'shown', shown) end
+if epoch and visible then
+    seq = seq + 1
+    advance(epoch, seq)
+end
 
-local reply = {'ok', epoch or '', seq or 0, redis.call('ZCARD', RANK)}
+local reply = {'ok', epoch or '', seq or 0, (players or 0) + shown}
 for i = 1, #results do
     local applied, rank, member = results[i][1], results[i][2], results[i][3]
     -- Those written later in this call may have moved those written earlier: ranks are as of its end.

@@ -91,13 +91,14 @@ def write(board: Board, standings: Sequence[Standing], *, builder: str = "", gua
     return run(calls.write(board, [calls.player_arguments(board, *pair) for pair in pairs], builder))
 
 
-def adopt(board: Board) -> str | None:
+def adopt(board: Board, gone_back: str = "") -> str | None:
     """Gives the board a new epoch if Redis was restarted, or replaced by its replica, since it was last looked at.
 
-    Such a Redis may lack its last seconds, and viewers must not take what follows for old news. Returns that epoch.
+    Such a Redis may lack its last seconds, and viewers must not take what follows for old news. `gone_back`: an epoch
+    in which the board is known to lack something. Returns the new epoch.
     """
     new = secrets.token_hex(8)
-    return new if run(calls.adopt(board, run_id(), new)) else None
+    return new if run(calls.adopt(board, run_id(), new, gone_back)) else None
 
 
 def mark_swept(board: Board, epoch: str, mark: str) -> None:

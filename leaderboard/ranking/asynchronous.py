@@ -14,7 +14,7 @@ from leaderboard import boards
 from leaderboard.boards import Board
 from leaderboard.ranking import calls
 from leaderboard.ranking.calls import Call, Page, Place, T
-from leaderboard.ranking.retry import Unavailable
+from leaderboard.ranking.retry import Unavailable, misses
 
 PLAYERS_PER_CALL = 500  # a script holds Redis up while it runs: this many take about a millisecond
 
@@ -29,6 +29,7 @@ class AsyncRanking:
             socket_connect_timeout=settings.REDIS_TIMEOUT,
             # Once more at once: a connection that a restart of Redis cut is only noticed by using it.
             retry=Retry(NoBackoff(), 1),
+            **settings.REDIS_TLS,
         )
         self._scripts: dict[str, Any] = {}
 
@@ -40,6 +41,7 @@ class AsyncRanking:
         try:
             reply = await script(keys=call.keys, args=call.arguments)
         except (RedisError, OSError) as error:
+            misses.add()
             raise Unavailable(str(error)) from error
         return call.meaning(reply)
 
@@ -52,6 +54,7 @@ class AsyncRanking:
         try:
             server: dict[str, Any] = await self.redis.info("server")
         except (RedisError, OSError) as error:
+            misses.add()
             raise Unavailable(str(error)) from error
         return await self.run(calls.adopt(board, server["run_id"], secrets.token_hex(8), gone_back))
 

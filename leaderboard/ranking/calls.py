@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class Lost(Exception):
-    """Redis answers but the board is not there, or is still being built."""
+    """Redis answers, but the board or a part of it is gone, or it is still being built."""
 
 
 class Behind(Exception):
@@ -93,7 +93,7 @@ class Call(Generic[T]):
 @cache
 def lua(name: str) -> str:
     """A script's text, the prelude before it."""
-    return "\n".join((LUA / f"{part}.lua").read_text() for part in (PRELUDE, name))
+    return "\n".join((LUA / f"{part}.lua").read_text(encoding="utf-8") for part in (PRELUDE, name))
 
 
 def call(script: str, board: Board, arguments: Sequence[Any], meaning: Callable[[Any], T]) -> Call[T]:

@@ -8,7 +8,7 @@ from typing import Any
 from leaderboard import boards, ranking
 from leaderboard.boards import Board
 from leaderboard.ranking import calls
-from leaderboard.ranking.members import MEMBER_TIME_DIGITS, member, profile
+from leaderboard.ranking.members import member, profile
 from leaderboard.ranking.retry import slices
 from scoreboard.standing import Standing
 
@@ -76,51 +76,16 @@ def differs(board: Board, standing: Standing, entry: Entry) -> str | None:
 
 
 def player_ids(board: Board) -> Iterator[list[str]]:
-    """Ids with a player entry, then those with nothing but a profile; some perhaps twice while Redis resizes a hash
-    (SCAN's guarantee). Raises Unavailable."""
-    names = boards.keys(board)
-    for found in scan("hscan", names.player):
-        yield [text(user_id) for user_id in found]
-    for found in scan("hscan", names.profile):
-        ids = list(found)
-        known = ranking.command("hmget", names.player, ids)
-        yield [text(user_id) for user_id, entry in zip(ids, known, strict=True) if entry is None]
+    """Ids with a player entry, in batches that are not empty; some perhaps twice while Redis resizes the hash (SCAN's
+    guarantee). Raises Unavailable.
 
-
-def orphans(board: Board) -> Iterator[list[bytes]]:
-    """Members of the ranking that no player entry points to, at the moment each was looked at."""
-    names = boards.keys(board)
-    for found in scan("zscan", names.rank):
-        members = [one for one, _ in found]
-        known = ranking.command("hmget", names.player, [owner_field(one) for one in members])
-        yield [m for m, entry in zip(members, known, strict=True) if entry is None or entry.partition(b":")[2] != m]
-
-
-def scan(name: str, key: str) -> Iterator[Any]:
-    """What the command finds, in batches that are not empty."""
+    A line of the ranking, or a profile, beside these entries makes the sizes of the keys differ: such a board is lost.
+    """
     cursor = -1
     while cursor != 0:
-        cursor, found = ranking.command(name, key, max(cursor, 0), count=SCAN_COUNT)
+        cursor, found = ranking.command("hscan", boards.keys(board).player, max(cursor, 0), count=SCAN_COUNT)
         if found:
-            yield found
-
-
-def owner_field(line: bytes) -> bytes:
-    return line[MEMBER_TIME_DIGITS:]
-
-
-def owner(line: bytes) -> str:
-    """Whose line it claims to be."""
-    return text(owner_field(line))
-
-
-def still_orphans(board: Board, members: Sequence[bytes], *, remove: bool) -> list[bytes]:
-    """Those of `members` that are orphans now; they are removed in the same moment if so wanted."""
-    found: list[bytes] = []
-    for few in slices(members):
-        arguments = [*calls.announcing(board), boards.VISIBLE_TOP, "remove" if remove else "", *few]
-        found += ranking.run(calls.call("orphans", board, arguments, list))
-    return found
+            yield [text(user_id) for user_id in found]
 
 
 def replace(board: Board, pairs: Sequence[tuple[Standing, Entry]]) -> list[bool]:

@@ -28,6 +28,19 @@ class Unavailable(ReadSideAway):
     """Redis cannot be reached, is too slow, or refuses writes."""
 
 
+class Misses:
+    """`latest`: another object after each call that Redis did not answer this process."""
+
+    def __init__(self) -> None:
+        self.latest = object()
+
+    def add(self) -> None:
+        self.latest = object()
+
+
+misses = Misses()
+
+
 def ask(call: Callable[[], Any]) -> Any:
     """Redis' answer, at once or not at all, or, inside `retrying`, after some tries; raises Unavailable."""
     deadline = time.monotonic() + _retry_for.get()
@@ -43,6 +56,7 @@ def ask(call: Callable[[], Any]) -> Any:
         except Unavailable as error:
             failure = error
         if time.monotonic() >= deadline:
+            misses.add()
             raise failure
         time.sleep(RETRY_SECONDS)
 

@@ -1,5 +1,5 @@
 """The admin site of the write side: players' scores, and what happened to them, which cannot be edited."""
 
-from scoreboard.admin import records
+from scoreboard.admin import bonuses, records
 
-__all__ = ["records"]
+__all__ = ["bonuses", "records"]

@@ -19,6 +19,7 @@ from django.urls import URLPattern, path, reverse
 from accounts.admin.records import actor
 from accounts.admin.users import UserAdmin
 from accounts.models import User
+from api.problems import Problem, note
 from scoreboard import adjustments
 from scoreboard.adjustments import MAX_PLAYERS, Change, Line, Plan
 from scoreboard.admin.adjust_form import AdjustForm, UserIds
@@ -26,6 +27,10 @@ from scoreboard.ledger import Outcome
 
 SALT = "scoreboard.adjustment"
 PLAN_SECONDS = 3600  # how long a preview can be confirmed
+NOT_CHANGED = {
+    "score-out-of-range": "the total would leave its range",
+    "staff": "the total of a staff account never rises",
+}
 
 
 class AdjustScores(UserAdmin):
@@ -66,6 +71,7 @@ class AdjustScores(UserAdmin):
         except ValidationError:
             players = []
         if not players:
+            note(Problem("forbidden", "None of these players can be adjusted by this admin.", reason="permission"))
             messages.error(request, "None of these players can be adjusted by you.")
             return HttpResponseRedirect(reverse("admin:accounts_user_changelist"))
         return self.page(request, "ask", {"title": "Adjust scores", "form": form, "players": players})
@@ -92,6 +98,7 @@ class AdjustScores(UserAdmin):
     def confirm(self, request: HttpRequest, sealed: str) -> HttpResponse:
         plan = unseal(sealed, actor(request).pk)
         if plan is None:
+            note(Problem("forbidden", "The preview has expired or is not this admin's.", reason="plan"))
             messages.error(request, "This preview has expired or is not yours. Nothing was changed; start again.")
             return HttpResponseRedirect(reverse("admin:accounts_user_changelist"))
         ids = [line.user_id for line in plan.lines]
@@ -127,7 +134,7 @@ def seal(plan: Plan, actor_id: uuid.UUID) -> str:
         "actor": str(actor_id),
         "action": str(plan.action_id),
         "change": asdict(plan.change),
-        "lines": [[str(line.user_id), line.old, line.new] for line in plan.lines],
+        "lines": [[str(line.user_id), line.old, line.new, line.staff] for line in plan.lines],
     }
     return signing.dumps(value, salt=SALT, compress=True)
 
@@ -140,7 +147,7 @@ def unseal(sealed: str, actor_id: uuid.UUID) -> Plan | None:
         return None
     if value["actor"] != str(actor_id):
         return None
-    lines = [Line(uuid.UUID(user_id), old, new) for user_id, old, new in value["lines"]]
+    lines = [Line(uuid.UUID(user_id), *rest) for user_id, *rest in value["lines"]]
     return Plan(uuid.UUID(value["action"]), Change(**value["change"]), lines)
 
 
@@ -172,5 +179,7 @@ def tell(request: HttpRequest, players: dict[uuid.UUID, User], outcomes: list[Ou
     if any(outcome.outcome == "duplicate" for outcome in outcomes):
         messages.info(request, "This adjustment was recorded before; it was not recorded again.")
     for outcome in outcomes:
-        if outcome.outcome == "score-out-of-range":
-            messages.warning(request, f"{players[outcome.user_id]}: not changed, the total would leave its range.")
+        if why := NOT_CHANGED.get(outcome.outcome):
+            kind = "forbidden" if outcome.outcome == "staff" else outcome.outcome
+            note(Problem(kind, f"Not changed: {why}.", subject=outcome.user_id))
+            messages.warning(request, f"{players[outcome.user_id]}: not changed, {why}.")

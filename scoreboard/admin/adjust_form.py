@@ -48,8 +48,8 @@ class AdjustForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         delta, target = self.cleaned_data.get("delta"), self.cleaned_data.get("target")
-        if not self.errors and (delta is None) == (target is None):
-            raise forms.ValidationError("Fill in either “Change by” or “New total”, not both and not neither.")
+        if not {"delta", "target"} & set(self.errors) and (delta is None) == (target is None):
+            self.add_error(None, "Fill in either “Change by” or “New total”, not both and not neither.")
         if delta == 0:
             self.add_error("delta", "A change by 0 changes nothing.")
         return self.cleaned_data

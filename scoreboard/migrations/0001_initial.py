@@ -5,6 +5,7 @@ import uuid
 import django.contrib.postgres.indexes
 import django.db.models.deletion
 import django.db.models.expressions
+import django.db.models.functions.datetime
 from django.conf import settings
 from django.db import migrations, models
 from django.db.models.functions import Cast
@@ -75,11 +76,36 @@ class Migration(migrations.Migration):
                 ("key", models.CharField(max_length=255)),
                 ("points", models.PositiveIntegerField()),
                 ("reason", models.TextField()),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("paid", "Paid"), ("waiting", "Waiting"), ("refused", "Refused")],
+                        default="paid",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "decided_at",
+                    models.DateTimeField(help_text="By a second person; empty when it was paid at once.", null=True),
+                ),
                 (
                     "actor",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
                     ),
                 ),
                 (
@@ -97,6 +123,7 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "bonuses",
                 "db_table": "bonuses",
                 "permissions": [("give_bonus", "Can give bonus points")],
+                "indexes": [models.Index(fields=["created_at"], name="bonuses_created")],
                 "constraints": [models.UniqueConstraint(fields=("actor", "key"), name="bonuses_key_once")],
             },
         ),

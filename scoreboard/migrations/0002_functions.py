@@ -6,17 +6,27 @@ SQL = Path(__file__).resolve().parent.parent / "sql"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("scoreboard", "0001_initial")]
+    dependencies = [("scoreboard", "0001_initial"), ("admin", "0003_logentry_add_action_flag_choices")]
 
     operations = [
         migrations.RunSQL(
-            (SQL / "history.sql").read_text(),
+            (SQL / "storage.sql").read_text(encoding="utf-8"),
+            "ALTER TABLE user_scores RESET (fillfactor, autovacuum_vacuum_threshold, autovacuum_vacuum_scale_factor,"
+            " autovacuum_analyze_threshold, autovacuum_analyze_scale_factor)",
+        ),
+        migrations.RunSQL(
+            (SQL / "history.sql").read_text(encoding="utf-8"),
             "DROP FUNCTION score_history_refuse, score_history_refuse_row, score_history_forget CASCADE",
         ),
-        migrations.RunSQL((SQL / "shown_columns.sql").read_text(), "DROP FUNCTION users_raise_version CASCADE"),
+        migrations.RunSQL((SQL / "kept.sql").read_text(encoding="utf-8"), "DROP FUNCTION refuse_removal CASCADE"),
         migrations.RunSQL(
-            (SQL / "board_players.sql").read_text(),
+            (SQL / "shown_columns.sql").read_text(encoding="utf-8"), "DROP FUNCTION users_raise_version CASCADE"
+        ),
+        migrations.RunSQL(
+            (SQL / "board_players.sql").read_text(encoding="utf-8"),
             "DROP VIEW board_players; DROP VIEW player_standings; DROP FUNCTION player_visible",
         ),
-        migrations.RunSQL((SQL / "ledger.sql").read_text(), "DROP FUNCTION ledger_record; DROP TYPE ledger_outcome"),
+        migrations.RunSQL(
+            (SQL / "ledger.sql").read_text(encoding="utf-8"), "DROP FUNCTION ledger_record; DROP TYPE ledger_outcome"
+        ),
     ]

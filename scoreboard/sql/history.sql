@@ -12,7 +12,7 @@ END
 $$;
 
 CREATE TRIGGER score_history_append_only
-    BEFORE UPDATE OR DELETE ON score_history
+    BEFORE UPDATE OR DELETE OR TRUNCATE ON score_history
     FOR EACH STATEMENT EXECUTE FUNCTION score_history_refuse();
 
 CREATE FUNCTION score_history_refuse_row() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -33,14 +33,17 @@ CREATE TRIGGER score_history_append_only_row
     BEFORE UPDATE ON score_history
     FOR EACH ROW EXECUTE FUNCTION score_history_refuse_row();
 
--- Returns how many reasons were emptied.
-CREATE FUNCTION score_history_forget(p_user uuid) RETURNS bigint LANGUAGE plpgsql
-    SET scoreboard.forgetting = 'on' AS $$
+-- Returns how many reasons were emptied. The parameter is set in the body: a SET clause that names a parameter of one's own
+-- takes a superuser.
+CREATE FUNCTION score_history_forget(p_user uuid) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
+    v_before text := coalesce(current_setting('scoreboard.forgetting', true), '');
     v_emptied bigint;
 BEGIN
+    PERFORM set_config('scoreboard.forgetting', 'on', true);
     UPDATE score_history SET reason = '' WHERE user_id = p_user AND reason <> '';
     GET DIAGNOSTICS v_emptied = ROW_COUNT;
+    PERFORM set_config('scoreboard.forgetting', v_before, true);
     RETURN v_emptied;
 END
 $$;

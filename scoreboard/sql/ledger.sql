@@ -6,7 +6,7 @@
 
 CREATE TYPE ledger_outcome AS (
     ord bigint,              -- position in the input arrays, from 1
-    outcome text,            -- recorded | duplicate | unchanged | score-out-of-range | unknown-user
+    outcome text,            -- recorded | duplicate | unchanged | score-out-of-range | unknown-user | staff
     user_id uuid,
     action_id uuid,
     version bigint,          -- of the recorded entry, like the next three; those of the first one when duplicate
@@ -19,6 +19,8 @@ CREATE TYPE ledger_outcome AS (
 
 -- Each entry is judged alone: one that would leave 0 … 2^53−1 does not touch the others. A repeat within the call answers
 -- with what became of the first. `p_target`, where given, replaces the total instead of adding to it. `p_occurred` is only told.
+-- No entry of any source raises the total of staff (every role but player); what they had before they became staff stays, and
+-- can be lowered.
 -- Plans are generic, because planning each call costs more than its work, and go by keys, because whole tables and bitmaps
 -- meet every dead version of rows that change all the time.
 CREATE FUNCTION ledger_record(
@@ -64,11 +66,12 @@ BEGIN
     FOR v_entry IN
         SELECT e.ord, e.user_id, e.action_id, e.target,
                greatest(least(e.delta, v_most + 1), -v_most - 1) AS delta,
-               s.user_id AS player, s.total, s.version,
+               s.user_id AS player, s.total, s.version, u.role <> 'player' AS staff,
                h.version AS h_version, h.delta AS h_delta, h.old_total, h.new_total, h.created_at
           FROM unnest(p_user, p_action, p_delta, p_target) WITH ORDINALITY
             AS e(user_id, action_id, delta, target, ord)
           LEFT JOIN user_scores s ON s.user_id = e.user_id
+          LEFT JOIN users u ON u.id = e.user_id
           LEFT JOIN score_history h ON h.user_id = e.user_id AND h.action_id = e.action_id
          ORDER BY e.user_id, e.ord
     LOOP
@@ -97,6 +100,8 @@ BEGIN
             IF v_one.outcome = 'recorded' THEN
                 v_one.outcome := 'duplicate';
             END IF;
+        ELSIF v_entry.staff AND v_next > v_total THEN
+            v_one.outcome := 'staff';
         ELSIF v_next NOT BETWEEN 0 AND v_most THEN
             v_one.outcome := 'score-out-of-range';
         ELSIF v_next = v_total THEN

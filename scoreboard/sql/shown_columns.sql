@@ -1,5 +1,6 @@
 -- A change of anything a board shows of a player raises the player's version, in any statement: the sweep then finds it
--- even if the process that made it dies before telling Redis. One statement-level trigger, so that a change of
+-- even if the process that made it dies before telling Redis. So does a change of role, which no board shows: the ledger
+-- holds the row of the total while it judges whether the player is staff, so that neither passes the other. One statement-level trigger, so that a change of
 -- many players locks their totals in user order, as the ledger does.
 CREATE FUNCTION users_raise_version() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -7,8 +8,9 @@ DECLARE
 BEGIN
     SELECT array_agg(n.id) INTO v_changed
       FROM new_users n JOIN old_users o ON o.id = n.id
-     WHERE (o.username, o.display_name, o.avatar_url, o.region, o.is_hidden, o.opted_out, o.is_active)
-           IS DISTINCT FROM (n.username, n.display_name, n.avatar_url, n.region, n.is_hidden, n.opted_out, n.is_active);
+     WHERE (o.username, o.display_name, o.avatar_url, o.region, o.is_hidden, o.opted_out, o.is_active, o.role)
+           IS DISTINCT FROM
+           (n.username, n.display_name, n.avatar_url, n.region, n.is_hidden, n.opted_out, n.is_active, n.role);
     IF v_changed IS NULL THEN
         RETURN NULL;
     END IF;

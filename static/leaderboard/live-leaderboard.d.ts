@@ -42,6 +42,46 @@ export interface UpdateDetail {
   transport: Transport | null;
 }
 
+/** One text, or one for each plural category of the language (Intl.PluralRules). */
+export type Plural = string | ({ other: string } & Partial<Record<Intl.LDMLPluralRule, string>>);
+
+/** Every word the element shows. Names in braces are filled in; numbers and times follow `lang`. */
+export interface Labels {
+  /** What the board is called while there is no `label` attribute. */
+  label?: string;
+  rank?: string;
+  player?: string;
+  score?: string;
+  /** The reader, in a line of their own. */
+  you?: string;
+  /** {n} */
+  players?: Plural;
+  empty?: string;
+  /** The reader's token or session has ended. */
+  signIn?: string;
+  retry?: string;
+  connecting?: string;
+  live?: string;
+  polling?: string;
+  reconnecting?: string;
+  paused?: string;
+  closed?: string;
+  /** Instead of `closed`: the board needs a token; it may not be shown here; there is no such board. */
+  private?: string;
+  refused?: string;
+  missing?: string;
+  /** {state}, {ago} */
+  updated?: string;
+  /** For screen readers: {name}, {score} */
+  leads?: Plural;
+  /** For screen readers: {rank} */
+  place?: string;
+}
+
+export interface SignedOutDetail {
+  board: string;
+}
+
 export interface StateDetail {
   state: State;
   transport: Transport | null;
@@ -60,8 +100,12 @@ export class LiveLeaderboard extends HTMLElement {
   theme: 'auto' | 'light' | 'dark';
   /** What the board is called on the page. */
   label: string;
-  /** A JWT access token: shows the viewer's own line. Never put into an attribute, a URL or storage. */
+  /** A JWT: shows the viewer's own line. Never put into an attribute, a URL or storage. Null once it has ended. */
   token: string | null;
+  /** Brings a token, and the next before it ends; null when nobody is signed in. In place of `auth-url`. */
+  getToken: (() => Promise<string | null>) | null;
+  /** Words in place of the English ones. */
+  labels: Labels;
   readonly state: State;
   readonly rows: Row[];
   readonly you: You | null;
@@ -76,5 +120,7 @@ declare global {
   interface HTMLElementEventMap {
     'leaderboard-update': CustomEvent<UpdateDetail>;
     'leaderboard-state': CustomEvent<StateDetail>;
+    /** The viewer's token or session has ended, and there is no other. */
+    'leaderboard-signed-out': CustomEvent<SignedOutDetail>;
   }
 }

@@ -1,20 +1,14 @@
 // @ts-check
 /**
- * <live-leaderboard src="https://host" board="global" limit="10" theme="auto" label="Leaderboard">
+ * <live-leaderboard>, a live board on any page: no build step, no dependencies. Its public surface is in
+ * live-leaderboard.d.ts. contrast.js is loaded for a page's own colours, renewal.js for tokens that are renewed.
  *
- * A live board on any page: one module, no build step, no dependencies. Types and the public surface are in
- * live-leaderboard.d.ts; how to embed it, and what a page's CSP must allow, is on the site's /embed page.
+ * Everything from the server is written with textContent, never as markup; styles are constructed sheets, which a
+ * strict CSP allows.
  *
- * Everything from the server is text to this file: it is written with textContent, never as markup. Styles are
- * constructed sheets, so that a page with a strict CSP needs no 'unsafe-inline'.
- *
- * @typedef {import('./live-leaderboard.js').LiveLeaderboard} PublicElement
- * @typedef {import('./live-leaderboard.js').Row} Row
- * @typedef {import('./live-leaderboard.js').You} You
- * @typedef {import('./live-leaderboard.js').State} State
- * @typedef {import('./live-leaderboard.js').Transport} Transport
+ * @import { LiveLeaderboard as PublicElement, Row, You, State, Transport, Labels } from './live-leaderboard.js'
  * @typedef {{epoch: string|null, seq: number|null, players: number, rows: Row[]}} Snapshot
- * @typedef {{close(): void, opened: boolean, since: number, send?(message: object): void}} Link
+ * @typedef {{close(): void, opened: boolean, since: number, greeted?: boolean, send?(message: object): void}} Link
  */
 
 /** @type {Transport[]} best first */
@@ -22,43 +16,65 @@ const RUNGS = ['websocket', 'sse', 'polling'];
 const BACKOFF_BASE_MS = 500;
 const BACKOFF_CAP_MS = 30_000;
 const OPEN_TIMEOUT_MS = 8_000;
-const STEADY_MS = 10_000; // a connection that lived this long starts the back-off afresh
-const SILENCE_MS = 35_000; // the server pings every 15 s; two missed pings are a dead line
+const STEADY_MS = 10_000; // after which the back-off starts afresh
+const SILENCE_MS = 35_000; // two pings of the server
 const POLL_MS = 3_000;
-const PROBE_MS = 15_000; // while polling, how often something better is tried
-const HIDDEN_GRACE_MS = 5_000; // a glance at another tab costs no reconnection
-const SUMMARY_MS = 10_000; // a screen reader hears of changes at most this often
+const PROBE_MS = 15_000; // of something better than polling
+const HIDDEN_GRACE_MS = 5_000;
+const SUMMARY_MS = 10_000; // between changes read out
 const DELTA_MS = 1_600;
-const FATAL = /** @type {Record<number, string>} */ ({
-  4501: 'Sign in to see this board',
-  4503: 'This site may not show the board',
+const UNKNOWN_MS = 5_000; // in which a new connection says who the viewer is
+const FATAL = /** @type {Record<number, keyof Labels>} */ ({ 4501: 'private', 4503: 'refused', 4504: 'missing' });
+
+/** Every word; some as plural forms, by the categories of Intl.PluralRules. */
+const WORDS = /** @type {Required<Labels>} */ ({
+  label: 'Leaderboard',
+  rank: 'Rank',
+  player: 'Player',
+  score: 'Score',
+  you: 'You',
+  players: { one: '{n} player', other: '{n} players' },
+  empty: 'Nobody has scored yet. The first points go to the top.',
+  signIn: 'Sign in again to see your place',
+  retry: 'Try now',
+  connecting: 'Connecting…',
+  live: 'Live',
+  polling: 'Updating every few seconds',
+  reconnecting: 'Reconnecting…',
+  paused: 'Paused',
+  closed: 'Disconnected',
+  private: 'Sign in to see this board',
+  refused: 'This site may not show the board',
+  missing: 'There is no such board',
+  updated: '{state} · last updated {ago}',
+  leads: { one: '{name} leads with {score} point.', other: '{name} leads with {score} points.' },
+  place: 'You are at rank {rank}.',
 });
 
 /**
- * The connection to one board: climbs down from WebSocket to SSE to polling when it must, comes back with
- * full-jitter back-off, and lets only what is newer through. `listener` hears of everything else.
+ * The connection to one board: WebSocket, else SSE, else polling, with full-jitter back-off. Lets only what is newer
+ * through to its listener.
  */
 class Feed {
   /** @type {string|null} */ #epoch = null;
   #seq = -1;
   #rung = 0;
-  #tries = 0; // failed attempts on this rung
-  #failures = 0; // in a row, on any rung: the exponent of the back-off
+  #tries = 0; // on this rung
+  #failures = 0; // in a row, on any rung
   #worked = new Set(); // rungs that have ever opened
   /** @type {Link|null} */ #link = null;
-  /** @type {number|undefined} */ #retryTimer;
-  /** @type {number|undefined} */ #watchdog;
+  #retryTimer = 0;
+  #watchdog = 0;
   /** @type {number|null} */ #retryAfter = null; // ms the server asked for
   #pollingSince = 0;
-  #complaint = ''; // the server's last error: why it closes, if it does
-  #mayAskMe = true; // false after a 401: an anonymous visitor is not asked about at every poll
+  #mayAskMe = true; // false after a 401
   running = false;
 
   /**
    * @param {{origin: string, board: string, limit: number, token: string|null}} where
-   * @param {{snapshot(data: Snapshot, via: Transport): void, you(you: You): void,
-   *          viewer(id: string|null): void, confirmed(): void,
-   *          state(state: State, transport: Transport|null, reason: string|null): void}} listener
+   * @param {{snapshot(data: Snapshot, via: Transport): void, you(you: You|null): void,
+   *          viewer(id: string|null, first: boolean): void, unproved(): void, confirmed(players?: number|null): void,
+   *          state(state: State, transport: Transport|null, reason: keyof Labels|null): void}} listener
    */
   constructor(where, listener) {
     this.where = where;
@@ -67,7 +83,7 @@ class Feed {
 
   start() {
     if (this.running) return;
-    this.running = true;
+    this.running = this.#mayAskMe = true;
     this.#rung = this.#tries = this.#failures = 0;
     this.#open();
   }
@@ -77,21 +93,29 @@ class Feed {
     this.#drop();
   }
 
-  /** Connects at once, whatever the back-off says: the network is back, or a person asked. */
+  /** Without waiting. */
   retryNow() {
     if (this.running && this.#link?.opened) return;
     this.stop();
     this.start();
   }
 
-  /** @param {string|null} token a JWT; null goes back to being nobody, which takes a new connection */
+  /** @param {string|null} token null takes a new connection */
   authenticate(token) {
     this.where.token = token;
     this.#mayAskMe = true;
     if (!this.running) return;
+    if (token && this.transport === 'polling') return;
     if (token && this.#link?.send) return void (this.#link.opened && this.#link.send({ type: 'authenticate', token }));
     this.stop();
     this.start();
+  }
+
+  /** Goes on without credentials. */
+  #unproved() {
+    this.where.token = null;
+    this.#mayAskMe = false;
+    this.listener.unproved();
   }
 
   get transport() {
@@ -102,7 +126,7 @@ class Feed {
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#watchdog);
     const link = this.#link;
-    this.#link = null; // first: what the old link still says is heard by nobody
+    this.#link = null; // first: the old link is not heard any more
     link?.close();
   }
 
@@ -115,7 +139,7 @@ class Feed {
     try {
       link = { websocket: () => this.#socket(), sse: () => this.#events(), polling: () => this.#poll() }[this.transport]();
     } catch {
-      // A browser throws at once where it will not even try: plain ws: from an https: page, say.
+      // ws: on an https: page
       link = { opened: false, since: Date.now(), close() {} };
       this.#later(() => this.#lost(link, 0), 0);
     }
@@ -166,7 +190,6 @@ class Feed {
     const link = { opened: false, since: Date.now(), close: () => source.close() };
     for (const type of ['connection_success', 'leaderboard_update', 'you', 'current', 'ping', 'bye'])
       source.addEventListener(type, (event) => this.#heard(link, event.data));
-    // The browser's own retry knows neither our back-off nor the other rungs.
     source.onerror = (event) =>
       event instanceof MessageEvent ? this.#heard(link, event.data) : this.#lost(link, 0);
     return link;
@@ -182,7 +205,7 @@ class Feed {
       if (link !== this.#link) return;
       if (Date.now() - this.#pollingSince > PROBE_MS) {
         this.#rung = 0;
-        this.#tries = 2; // one failed probe is enough to go on polling
+        this.#tries = 2;
         this.#open();
       } else this.#pollOnce(link, stop.signal).then(() => this.#later(again, POLL_MS * (0.8 + 0.4 * Math.random())), lost);
     };
@@ -191,15 +214,18 @@ class Feed {
     return link;
   }
 
-  /** @param {Link} link @param {AbortSignal} signal */
+  /** @param {Link} link @param {AbortSignal} signal @returns {Promise<void>} */
   async #pollOnce(link, signal) {
     const headers = this.where.token ? { Authorization: `Bearer ${this.where.token}` } : undefined;
-    // 'no-cache' lets the browser send its own If-None-Match: a conditional request without a CORS preflight.
+    // The browser's own If-None-Match needs no CORS preflight.
     const answer = await fetch(this.#top('/api/v1/scoreboard/top'), { headers, signal, cache: 'no-cache' });
     if (link !== this.#link) return;
     if (!answer.ok) {
-      if ([401, 403, 404].includes(answer.status))
-        return this.#close(answer.status === 404 ? 'There is no such board' : FATAL[4501]);
+      if (answer.status === 401 && headers) {
+        this.#unproved();
+        return link === this.#link ? this.#pollOnce(link, signal) : undefined;
+      }
+      if ([401, 403, 404].includes(answer.status)) return this.#close(answer.status === 404 ? 'missing' : 'private');
       this.#retryAfter = Number(answer.headers.get('Retry-After')) * 1000 || null;
       throw new Error(`HTTP ${answer.status}`);
     }
@@ -213,10 +239,10 @@ class Feed {
   /** @param {Record<string, string>|undefined} headers @param {AbortSignal} signal */
   async #askMe(headers, signal) {
     const answer = await fetch(this.#url('/api/v1/score/me'), { headers, signal });
-    if (answer.status === 401 || answer.status === 403) this.#mayAskMe = false;
-    if (!answer.ok) return;
+    if (answer.status === 401 || answer.status === 403) return this.#unproved();
+    if (!answer.ok) return this.listener.you(null); // it may be old
     const { data } = await answer.json();
-    this.listener.viewer(data.user_id);
+    this.listener.viewer(data.user_id, false);
     this.listener.you({ score: data.score, rank: data.rank, players: data.players });
   }
 
@@ -229,28 +255,36 @@ class Feed {
     } catch {
       return;
     }
-    if (message.type === 'error') return void (this.#complaint = message.detail); // the close code decides what follows
+    if (message.type === 'error') return void (message.code === 'not-authenticated' && this.#unproved());
     if (message.type === 'bye') {
       this.#retryAfter = message.retry_ms;
       return this.#lost(link, 4000);
     }
     this.#alive(link);
-    if (message.type === 'connection_success') this.listener.viewer(message.user_id ?? null);
+    if (message.type === 'connection_success') {
+      this.listener.viewer(message.user_id ?? null, !link.greeted);
+      link.greeted = true;
+    }
     else if (message.type === 'leaderboard_update') this.#take({ ...message, rows: message.top });
     else if (message.type === 'you') this.listener.you(message);
-    else if (message.type === 'current') this.listener.confirmed();
+    else if (message.type === 'current') this.#current(message);
     else if (message.type === 'ping') this.#ping(link, message);
   }
 
-  /** A ping that names what we have confirms it; one that names something newer means that a push was lost. */
-  #ping(/** @type {Link} */ link, /** @type {{epoch: string|null, seq: number|null}} */ { epoch, seq }) {
-    if (epoch == null || seq == null) return; // the server itself cannot tell right now
-    if (epoch === this.#epoch && seq <= this.#seq) return this.listener.confirmed();
+  /** @param {{epoch: string, seq: number, players?: number}} message */
+  #current({ epoch, seq, players }) {
+    if (epoch === this.#epoch) this.#seq = Math.max(this.#seq, seq);
+    this.listener.confirmed(players);
+  }
+
+  /** @param {Link} link @param {{epoch: string|null, seq: number|null, players?: number|null}} message */
+  #ping(link, { epoch, seq, players }) {
+    if (epoch == null || seq == null) return;
+    if (epoch === this.#epoch && seq <= this.#seq) return this.listener.confirmed(players);
     if (link.send) link.send({ type: 'resume', epoch: this.#epoch ?? '', seq: this.#seq });
     else this.#open();
   }
 
-  /** A new epoch replaces everything; within one only what is newer counts. SQL's answers have neither. */
   #take(/** @type {Snapshot} */ snapshot) {
     const { epoch, seq } = snapshot;
     if (epoch !== null && seq !== null) {
@@ -280,11 +314,11 @@ class Feed {
     if (this.running) this.#retryTimer = setTimeout(action, ms);
   }
 
-  /** @param {Link} link @param {number} code the WebSocket close code; 0 where there is none */
+  /** @param {Link} link @param {number} code of the WebSocket, or 0 */
   #lost(link, code) {
     if (link !== this.#link) return;
     this.#drop();
-    if (code >= 4500 && code < 5000) return this.#close(FATAL[code] || this.#complaint || 'The server closed the connection');
+    if (code >= 4500 && code < 5000) return this.#close(FATAL[code] ?? 'closed');
     let wait = Math.random() * Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** this.#failures);
     if (link.opened) {
       this.#failures = Date.now() - link.since > STEADY_MS ? 0 : this.#failures + 1;
@@ -295,14 +329,14 @@ class Feed {
     } else if (++this.#tries >= (this.#worked.has(this.#rung) ? 3 : 1)) {
       this.#rung += 1;
       this.#tries = 0;
-      wait = Math.random() * 250; // another way in is worth trying at once
+      wait = Math.random() * 250;
     } else this.#failures += 1;
     this.listener.state('reconnecting', null, null);
     this.#later(() => this.#open(), Math.max(wait, this.#retryAfter ?? 0));
     this.#retryAfter = null;
   }
 
-  #close(/** @type {string} */ reason) {
+  #close(/** @type {keyof Labels} */ reason) {
     this.stop();
     this.listener.state('closed', null, reason);
   }
@@ -311,7 +345,6 @@ class Feed {
 /**
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag @param {Record<string, string>} attributes @param {(Node|string)[]} children
- * @returns {HTMLElementTagNameMap[Tag]}
  */
 function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -325,30 +358,36 @@ const initials = (/** @type {string} */ name) => {
   const [first, last] = [words[0] ?? name, words.length > 1 ? words[words.length - 1] : ''].map(firstCharacter);
   return (/^[\p{L}\p{N}]/u.test(first) ? first + last : first).toLocaleUpperCase();
 };
-/** The first thing a person sees as one character: an emoji family is many code points. */
 const firstCharacter = (/** @type {string} */ text) =>
-  'Segmenter' in Intl
-    ? new Intl.Segmenter().segment(text)[Symbol.iterator]().next().value?.segment ?? ''
-    : Array.from(text)[0] ?? '';
+  new Intl.Segmenter().segment(text)[Symbol.iterator]().next().value?.segment ?? '';
 
-/** A hue per player, the same on every page. */
 const hue = (/** @type {string} */ id) => [...id].reduce((sum, c) => (sum * 31 + c.charCodeAt(0)) % 360, 7);
 
-/** @param {number} ms */
-function ago(ms) {
-  const seconds = Math.max(0, Math.round(ms / 1000));
-  if (seconds < 60) return `${seconds} s ago`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
-  return `${Math.floor(seconds / 3600)} h ago`;
+class Speech {
+  /** @param {string|undefined} lang */
+  constructor(lang) {
+    this.numbers = new Intl.NumberFormat(lang);
+    this.changes = new Intl.NumberFormat(lang, { signDisplay: 'always' });
+    this.plurals = new Intl.PluralRules(lang);
+    this.times = new Intl.RelativeTimeFormat(lang, { style: 'short' });
+  }
+
+  /** @param {number} ms */
+  ago(ms) {
+    const seconds = Math.max(0, Math.round(ms / 1000));
+    if (seconds < 60) return this.times.format(-seconds, 'second');
+    if (seconds < 3600) return this.times.format(-Math.floor(seconds / 60), 'minute');
+    return this.times.format(-Math.floor(seconds / 3600), 'hour');
+  }
 }
 
-/** One line of the table, kept for as long as its player is shown. */
+/** A row of the table. */
 class Line {
   score = 0;
   /** @type {string|null|undefined} */ avatarURL = undefined;
 
-  constructor(/** @type {Intl.NumberFormat} */ numbers) {
-    this.numbers = numbers;
+  constructor(/** @type {Speech} */ speech) {
+    this.speech = speech;
     this.rank = h('span', { class: 'n' });
     this.face = h('span', { part: 'avatar', 'aria-hidden': 'true' });
     this.name = h('bdi', { part: 'name' });
@@ -367,10 +406,10 @@ class Line {
   show(row, /** @type {boolean} */ mine, /** @type {boolean} */ flash) {
     const parts = ['row', mine && 'you', row.rank !== null && row.rank <= 3 && `top${row.rank}`];
     this.element.setAttribute('part', parts.filter(Boolean).join(' '));
-    if (mine) this.element.setAttribute('aria-current', 'true');
-    else this.element.removeAttribute('aria-current');
-    this.rank.textContent = row.rank === null ? '–' : this.numbers.format(row.rank);
-    this.value.textContent = this.numbers.format(row.score);
+    this.element.ariaCurrent = mine ? 'true' : null;
+    const { numbers } = this.speech;
+    this.rank.textContent = row.rank === null ? '–' : numbers.format(row.rank);
+    this.value.textContent = numbers.format(row.score);
     this.value.className = this.value.textContent.length > 12 ? 'n long' : 'n';
     if (this.name.textContent !== row.username) {
       this.name.textContent = this.name.title = row.username;
@@ -393,7 +432,7 @@ class Line {
   }
 
   flash(/** @type {number} */ change) {
-    this.delta.textContent = (change > 0 ? '+' : '−') + this.numbers.format(Math.abs(change));
+    this.delta.textContent = this.speech.changes.format(change);
     this.delta.getAnimations().forEach((animation) => animation.cancel());
     const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
     this.delta.animate(
@@ -405,6 +444,8 @@ class Line {
   }
 }
 
+/** The `--lb-` properties that are colours. */
+const COLOURS = ['background', 'color', 'muted', 'line', 'accent', 'you', 'good', 'bad'];
 const CSS = `
 :host { display: block; color-scheme: light dark; container-type: inline-size;
   --_bg: var(--lb-background, light-dark(#fff, #171a21)); --_fg: var(--lb-color, light-dark(#171a21, #eef0f4));
@@ -421,28 +462,30 @@ const CSS = `
 [part=status] { display: inline-flex; gap: .5em; align-items: center; color: var(--_muted); font-size: .875em; font-variant-numeric: tabular-nums; }
 [part=status]::before { content: ""; width: .6em; height: .6em; border-radius: 50%; background: currentColor; }
 [data-state=live] [part=status] { color: var(--_good); } [data-state=reconnecting] [part=status], [data-state=closed] [part=status] { color: var(--_bad); }
+[part=sign-in]:empty { display: none; } [part=sign-in] { margin: 0; padding: .7rem 1.1rem; border-top: 1px solid var(--_line); font-weight: 600; }
 [part=retry] { font: inherit; color: var(--_accent); background: none; border: 1px solid currentColor; border-radius: 99px; padding: .1em .8em; cursor: pointer; }
 :focus-visible { outline: 2px solid var(--_accent); outline-offset: -2px; } [part=retry]:focus-visible { outline-offset: 2px; }
 .scroll { overflow: auto; max-height: var(--lb-max-height, none); }
 table, thead, tbody { display: block; } table { border-collapse: collapse; }
 tr { display: grid; grid-template-columns: minmax(3.25rem, auto) minmax(0, 1fr) auto; align-items: center; gap: .75rem;
-  padding: var(--lb-row-padding, .5rem 1.1rem); background: var(--_bg); position: relative; }
+  padding: var(--lb-row-padding, .5rem 1.1rem); background: var(--_row, var(--_bg)); position: relative; }
 tbody tr + tr { border-top: 1px solid var(--_line); }
 thead tr { padding-block: .45rem; color: var(--_muted); font-size: .8125em; }
 th, td { padding: 0; font-weight: inherit; text-align: start; } th:last-child, td:last-child { text-align: end; }
 .n { font-variant-numeric: tabular-nums; }
-[part=rank] .n { display: inline-block; min-width: 2.1em; padding: .15em .35em; border-radius: 99px; text-align: center; color: var(--_muted); }
+[part=rank] .n { display: inline-block; min-width: 2.1em; padding: .15em .35em; border-radius: 99px; text-align: center; color: var(--_n, var(--_muted)); }
 [part~=top1] [part=rank] .n { background: #f7c948; color: #3d2c00; font-weight: 650; } [part~=top2] [part=rank] .n { background: #cfd6e0; color: #232a35; font-weight: 650; }
 [part~=top3] [part=rank] .n { background: #e0a878; color: #3a1f08; font-weight: 650; }
 [part=player] { display: flex; gap: .7rem; align-items: center; min-width: 0; }
 [part=avatar] { position: relative; flex: none; display: grid; place-items: center; width: 2.1em; height: 2.1em; border-radius: 50%; overflow: clip; font-size: .875em; font-weight: 600;
   background: hsl(var(--hue, 230) var(--_s, 60%) 88%); color: hsl(var(--hue, 230) 70% 22%); }
 [part=avatar] img { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: cover; background: var(--_bg); }
-[part=name] { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; min-width: 0; unicode-bidi: isolate; }
+[part=name] { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; min-width: 0; }
 [part=score] { position: relative; font-weight: 600; white-space: nowrap; }
 [part=delta] { opacity: 0; position: absolute; inset-inline-end: 100%; margin-inline-end: .5em; padding: 0 .4em; border-radius: 99px;
-  background: var(--_good); color: var(--_bg); font-size: .8125em; line-height: 1.6; pointer-events: none; font-variant-numeric: tabular-nums; }
-[part~=you] { background: var(--_you); box-shadow: inset 3px 0 var(--_accent); } [part~=you] [part=name] { font-weight: 650; }
+  background: var(--_good); color: var(--_on-good, var(--_bg)); font-size: .8125em; line-height: 1.6; pointer-events: none; font-variant-numeric: tabular-nums; }
+[part~=you] { background: var(--_you); color: var(--_you-fg, var(--_fg)); --_n: var(--_you-muted); } [part~=you] [part=name] { font-weight: 650; }
+[part~=you]::before { content: ""; position: absolute; inset-block: 0; inset-inline-start: 0; width: 3px; background: var(--_accent); }
 tbody.mine:not(:empty) { border-top: 3px double var(--_line); }
 [part=empty] { padding: 2.5rem 1.1rem; text-align: center; color: var(--_muted); margin: 0; }
 [hidden] { display: none !important; }
@@ -458,17 +501,18 @@ const styles = () => {
   return sheet;
 };
 
-/** Everything inside the shadow root that stays. */
+/** What stays inside the shadow root; words come later. */
 function scaffold() {
   const caption = h('span', { part: 'caption', id: 'caption' });
   const status = h('span', { part: 'status' });
-  const again = h('button', { part: 'retry', type: 'button', hidden: '' }, 'Try now');
+  const again = h('button', { part: 'retry', type: 'button', hidden: '' });
   const body = h('tbody', { role: 'rowgroup' });
   const own = h('tbody', { role: 'rowgroup', class: 'mine' });
-  const empty = h('p', { part: 'empty', hidden: '' }, 'Nobody has scored yet. The first points go to the top.');
+  const empty = h('p', { part: 'empty', hidden: '' });
+  const signIn = h('p', { part: 'sign-in', role: 'status' });
   const total = h('span', { part: 'players' });
-  const spoken = h('p', { class: 'sr', role: 'status', 'aria-live': 'polite' });
-  const columns = ['Rank', 'Player', 'Score'].map((text) => h('th', { role: 'columnheader', scope: 'col' }, text));
+  const spoken = h('p', { class: 'sr', role: 'status' });
+  const columns = [0, 1, 2].map(() => h('th', { role: 'columnheader', scope: 'col' }));
   const table = h(
     'table',
     { part: 'table', role: 'table', 'aria-labelledby': 'caption', hidden: '' },
@@ -477,38 +521,46 @@ function scaffold() {
     own,
   );
   const scroller = h('div', { class: 'scroll', role: 'group', tabindex: '0', 'aria-labelledby': 'caption' }, table, empty);
-  const fallback = h('slot'); // the page's own content, until there is something newer to show
+  const fallback = h('slot'); // the page's own content, until there is a board
   const frame = h(
     'section',
     { class: 'board', part: 'board', 'aria-labelledby': 'caption' },
     h('div', { class: 'head', part: 'head' }, caption, status),
     scroller,
     fallback,
+    signIn,
     h('div', { class: 'foot', part: 'foot' }, total, again),
     spoken,
   );
-  return { caption, status, again, body, own, empty, total, spoken, table, scroller, fallback, frame };
+  return { caption, status, again, body, own, empty, signIn, total, spoken, columns, table, scroller, fallback, frame };
 }
 
 /** @implements {PublicElement} */
 class LiveLeaderboard extends HTMLElement {
-  static observedAttributes = ['src', 'board', 'limit', 'label'];
+  static observedAttributes = ['src', 'board', 'limit', 'label', 'lang', 'auth-url'];
 
   #ui = scaffold();
-  #feed = /** @type {Feed|null} */ (null);
-  #token = /** @type {string|null} */ (null);
-  #state = /** @type {State} */ ('connecting');
-  #reason = /** @type {string|null} */ (null);
-  #snapshot = /** @type {Snapshot|null} */ (null);
-  #you = /** @type {You|null} */ (null);
-  #viewer = /** @type {string|null} */ (null);
-  #updatedAt = 0; // Date.now() of the last word that what is shown is the newest
+  /** @type {Feed|null} */ #feed = null;
+  /** @type {string|null} */ #token = null;
+  /** @type {State} */ #state = 'connecting';
+  /** @type {keyof Labels|null} */ #reason = null;
+  /** @type {Labels} */ #labels = {};
+  #words = WORDS;
+  #speech = new Speech(undefined);
+  /** @type {Snapshot|null} */ #snapshot = null;
+  /** @type {You|null} */ #you = null;
+  /** @type {string|null} */ #viewer = null;
+  #updatedAt = 0; // Date.now()
   /** @type {Map<string, Line>} */ #lines = new Map();
   /** @type {Line|null} */ #mine = null;
-  #numbers = new Intl.NumberFormat();
-  /** @type {number|undefined} */ #clock;
-  /** @type {number|undefined} */ #hiding;
-  /** @type {number|undefined} */ #summaryTimer;
+  /** @type {(() => Promise<string|null>)|null} */ #getToken = null;
+  /** @type {import('./renewal.js').Follower|null} */ #renewal = null;
+  #following = 0; // the last load of renewal.js
+  #had = false; // a token or a session, which has ended
+  #unknownSince = 0; // Date.now() of a connection that does not know the viewer yet
+  #clock = 0;
+  #hiding = 0;
+  #summaryTimer = 0;
   #summarised = { at: 0, key: '' };
   /** @type {AbortController|null} */ #listening = null;
 
@@ -521,46 +573,46 @@ class LiveLeaderboard extends HTMLElement {
   }
 
   connectedCallback() {
-    const early = Object.getOwnPropertyDescriptor(this, 'token');
-    if (early) {
-      // Set by the page before this module had loaded: make it go through the setter.
-      delete (/** @type {any} */ (this).token);
-      this.#token = early.value;
+    for (const name of /** @type {const} */ (['token', 'getToken', 'labels'])) {
+      const early = Object.getOwnPropertyDescriptor(this, name);
+      if (!early) continue;
+      // Set before this module had loaded.
+      delete (/** @type {any} */ (this)[name]);
+      this[name] = early.value;
     }
-    const lang = this.closest('[lang]')?.getAttribute('lang');
-    try {
-      this.#numbers = new Intl.NumberFormat(lang || undefined);
-    } catch {
-      // a page's lang attribute may be no language at all
-    }
-    this.#ui.caption.textContent = this.label;
+    this.#speak();
     this.#listening = new AbortController();
     const { signal } = this.#listening;
     document.addEventListener('visibilitychange', () => this.#visibility(), { signal });
     addEventListener('online', () => this.#state === 'reconnecting' && this.#feed?.retryNow(), { signal });
-    // An open connection would keep the page out of the back/forward cache.
     addEventListener('pagehide', () => this.#pause(), { signal });
     addEventListener('pageshow', (event) => event.persisted && this.#resume(), { signal });
-    this.#clock = setInterval(() => this.#showStatus(), 1000);
+    this.#clock = setInterval(() => this.#tick(), 1000);
     this.#renew();
+    this.#follow();
+    this.#colour();
   }
 
   disconnectedCallback() {
     this.#listening?.abort();
+    this.#listening = null;
     clearInterval(this.#clock);
     clearTimeout(this.#hiding);
     clearTimeout(this.#summaryTimer);
-    this.#summaryTimer = undefined;
+    this.#summaryTimer = 0;
     this.#feed?.stop();
     this.#feed = null;
+    this.#following += 1;
+    this.#renewal?.leave();
+    this.#renewal = null;
   }
 
   /** @param {string} name @param {string|null} before @param {string|null} after */
   attributeChangedCallback(name, before, after) {
-    if (before === after || !this.isConnected || !this.#listening) return;
-    if (name === 'label') this.#ui.caption.textContent = this.label;
+    if (before === after || !this.#listening) return;
+    if (name === 'label' || name === 'lang') this.#speak();
+    else if (name === 'auth-url') this.#follow();
     else {
-      // The same board with other bounds: what is shown stays until the new answer. Another board starts empty.
       if (name !== 'limit') this.#forget();
       this.#renew();
     }
@@ -593,7 +645,7 @@ class LiveLeaderboard extends HTMLElement {
     this.setAttribute('theme', value);
   }
   get label() {
-    return this.getAttribute('label') || 'Leaderboard';
+    return this.getAttribute('label') || this.#say('label');
   }
   set label(value) {
     this.setAttribute('label', value);
@@ -603,10 +655,23 @@ class LiveLeaderboard extends HTMLElement {
   }
   set token(value) {
     if (value === this.#token) return;
-    this.#token = value;
-    if (!value) this.#forgetViewer();
-    if (value && this.#feed && this.#state === 'closed') this.#renew(); // it may have been closed for want of a token
-    else this.#feed?.authenticate(value);
+    this.#present(value);
+    if (this.#listening) this.#follow();
+  }
+  get getToken() {
+    return this.#getToken;
+  }
+  set getToken(value) {
+    if (value === this.#getToken) return;
+    this.#getToken = value;
+    if (this.#listening) this.#follow();
+  }
+  get labels() {
+    return this.#labels;
+  }
+  set labels(value) {
+    this.#labels = value ?? {};
+    if (this.#listening) this.#speak();
   }
   get state() {
     return this.#state;
@@ -623,22 +688,117 @@ class LiveLeaderboard extends HTMLElement {
     else if (this.isConnected) this.#renew();
   }
 
+  /** @param {keyof Labels} key @param {Record<string, string>} [values] @param {number} [count] for the plural */
+  #say(key, values = {}, count = 0) {
+    let text = this.#words[key];
+    if (typeof text !== 'string') text = text[this.#speech.plurals.select(count)] ?? text.other;
+    return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+  }
+
+  #speak() {
+    const lang = this.closest('[lang]')?.getAttribute('lang') || document.documentElement.lang || undefined;
+    try {
+      this.#speech = new Speech(lang);
+    } catch {
+      this.#speech = new Speech(undefined); // it is no language
+    }
+    this.#words = { ...WORDS, ...this.#labels };
+    const { caption, columns, again, empty, body, own } = this.#ui;
+    caption.textContent = this.label;
+    const [rank, player, score] = columns;
+    for (const [key, element] of Object.entries({ rank, player, score, retry: again, empty }))
+      element.textContent = this.#say(/** @type {keyof Labels} */ (key));
+    this.#lines.clear();
+    this.#mine = null;
+    body.replaceChildren();
+    own.replaceChildren();
+    if (this.#ui.signIn.textContent) this.#signedOut(true);
+    this.#showStatus();
+    this.#render(false);
+    this.#summarised.key = '';
+    if (this.#snapshot) this.#summarise();
+  }
+
+  #tick() {
+    this.#showStatus();
+    if (this.#unknownSince && this.#state === 'live' && Date.now() > this.#unknownSince + UNKNOWN_MS) this.#ended();
+    this.#colour();
+  }
+
+  async #colour() {
+    const style = getComputedStyle(this);
+    if (COLOURS.some((name) => style.getPropertyValue(`--lb-${name}`)))
+      (await import('./contrast.js')).keepReadable(this.#ui.frame);
+  }
+
+  /** Has the token watched, and the next one brought. */
+  async #follow() {
+    const mine = ++this.#following;
+    this.#renewal?.leave();
+    this.#renewal = null;
+    const source = this.#getToken ?? this.getAttribute('auth-url');
+    if (!source && !this.#token) return;
+    const { follow } = await import('./renewal.js');
+    if (mine !== this.#following) return;
+    this.#renewal = follow(source, this.#token, (token) => {
+      if (token) this.#present(token);
+      else if (!this.#token) this.#signedOut(this.#had);
+      // While there is a connection the server decides.
+      else if (this.#state !== 'live' && this.#state !== 'polling') this.#ended();
+    });
+  }
+
+  /** @param {string|null} token */
+  #present(token) {
+    this.#token = token;
+    this.#signedOut(false);
+    if (!token) this.#forgetViewer();
+    if (token && this.#feed && this.#state === 'closed') this.#renew();
+    else this.#feed?.authenticate(token);
+  }
+
+  /** The token or the session has ended. */
+  #ended() {
+    const token = this.#token;
+    if (!token && !this.#viewer && !this.#you) return;
+    const { you } = this;
+    this.#token = null;
+    this.#had = true;
+    if (this.#feed) this.#feed.where.token = null;
+    this.#forgetViewer();
+    this.#render(false);
+    if (you) this.#emitUpdate(this.#feed?.transport ?? null);
+    if (!token || !this.#renewal?.refused(token)) this.#signedOut(true);
+  }
+
+  #signedOut(/** @type {boolean} */ now) {
+    const { signIn } = this.#ui;
+    const before = signIn.textContent;
+    if (!now) this.#had = false;
+    signIn.textContent = now ? this.#say('signIn') : '';
+    if (now && !before) this.#tell('signed-out', { board: this.board });
+  }
+
+  #tell(/** @type {string} */ what, /** @type {object} */ detail) {
+    this.dispatchEvent(new CustomEvent(`leaderboard-${what}`, { bubbles: true, composed: true, detail }));
+  }
+
   #forget() {
     this.#snapshot = null;
     this.#updatedAt = 0;
     this.#forgetViewer();
     this.#lines.clear();
     this.#ui.body.replaceChildren();
-    this.#ui.fallback.remove(); // it was about the board before
+    this.#ui.fallback.remove();
   }
 
   #renew() {
     this.#feed?.stop();
-    let origin = location.origin;
+    let origin = '';
     try {
-      if (this.src) origin = new URL(this.src, location.href).origin;
+      origin = new URL(this.src, location.href).origin;
     } catch {
-      this.#setState('closed', null, 'The address of the board is not valid');
+      this.#setState('closed', null, 'missing');
       return;
     }
     /** @type {Feed} */
@@ -647,8 +807,9 @@ class LiveLeaderboard extends HTMLElement {
       {
         snapshot: (data, via) => feed === this.#feed && this.#take(data, via),
         you: (you) => feed === this.#feed && this.#takeYou(you),
-        viewer: (id) => feed === this.#feed && this.#takeViewer(id),
-        confirmed: () => feed === this.#feed && this.#confirm(),
+        viewer: (id, first) => feed === this.#feed && this.#takeViewer(id, first),
+        unproved: () => feed === this.#feed && this.#ended(),
+        confirmed: (players) => feed === this.#feed && this.#confirm(players),
         state: (state, transport, reason) => feed === this.#feed && this.#setState(state, transport, reason),
       },
     );
@@ -677,37 +838,49 @@ class LiveLeaderboard extends HTMLElement {
     this.#feed?.start();
   }
 
-  #confirm() {
+  /** What is shown is the newest. @param {number|null} [players] */
+  #confirm(players) {
     this.#updatedAt = Date.now();
     this.#showStatus();
+    if (!this.#snapshot || players == null || players === this.#snapshot.players) return;
+    this.#snapshot.players = players;
+    this.#showTotal();
   }
 
   #take(/** @type {Snapshot} */ snapshot, /** @type {Transport} */ transport) {
-    const first = this.#snapshot === null;
+    const before = this.#snapshot;
     this.#snapshot = snapshot;
     this.#confirm();
-    this.#render(!first && document.visibilityState === 'visible');
+    if (before && before.players === snapshot.players && JSON.stringify(before.rows) === JSON.stringify(snapshot.rows)) return;
+    this.#render(before !== null && document.visibilityState === 'visible');
     this.#summarise();
     this.#emitUpdate(transport);
   }
 
-  #takeYou(/** @type {You} */ { score, rank, players }) {
-    this.#you = { score, rank, players };
+  #takeYou(/** @type {You|null} */ you) {
+    const { score, rank, players } = you ?? {};
+    const before = this.#you;
+    if (score === before?.score && rank === before?.rank && players === before?.players) return;
+    this.#you = you && { score: you.score, rank: you.rank, players: you.players };
     this.#render(document.visibilityState === 'visible');
     this.#summarise();
     this.#emitUpdate(this.#feed?.transport ?? null);
   }
 
-  #takeViewer(/** @type {string|null} */ id) {
-    if (id === this.#viewer) return;
+  /** `first`: a new connection may not have looked at the viewer's token or session yet. */
+  #takeViewer(/** @type {string|null} */ id, /** @type {boolean} */ first) {
+    if (id) {
+      this.#unknownSince = 0;
+      this.#signedOut(false);
+    } else if (first) this.#unknownSince ||= Date.now();
+    else return this.#ended();
+    if (!id || id === this.#viewer) return;
     this.#viewer = id;
-    const forgotten = !id && this.#you;
-    if (forgotten) this.#you = null;
     this.#render(false);
-    if (forgotten) this.#emitUpdate(this.#feed?.transport ?? null);
   }
 
   #forgetViewer() {
+    this.#unknownSince = 0;
     this.#viewer = this.#you = null;
     this.#mine = null;
     this.#ui.own.replaceChildren();
@@ -715,11 +888,10 @@ class LiveLeaderboard extends HTMLElement {
 
   #emitUpdate(/** @type {Transport|null} */ transport) {
     const { epoch = null, seq = null, players = 0 } = this.#snapshot ?? {};
-    const detail = { board: this.board, epoch, seq, players, rows: this.rows, you: this.you, transport };
-    this.dispatchEvent(new CustomEvent('leaderboard-update', { bubbles: true, composed: true, detail }));
+    this.#tell('update', { board: this.board, epoch, seq, players, rows: this.rows, you: this.you, transport });
   }
 
-  /** @param {State} state @param {Transport|null} transport @param {string|null} reason */
+  /** @param {State} state @param {Transport|null} transport @param {keyof Labels|null} reason */
   #setState(state, transport, reason) {
     const changed = state !== this.#state || reason !== this.#reason;
     this.#state = state;
@@ -728,29 +900,19 @@ class LiveLeaderboard extends HTMLElement {
     this.#ui.again.hidden = state !== 'reconnecting' && state !== 'closed';
     this.#showStatus();
     if (!changed) return;
-    const detail = { state, transport, reason, updatedAt: this.#updatedAt || null };
-    this.dispatchEvent(new CustomEvent('leaderboard-state', { bubbles: true, composed: true, detail }));
+    this.#tell('state', { state, transport, reason: reason && this.#say(reason), updatedAt: this.#updatedAt || null });
   }
 
-  /** Never says "Live" of anything that is not. */
   #showStatus() {
-    const words = {
-      connecting: 'Connecting…',
-      live: 'Live',
-      polling: 'Updating every few seconds',
-      reconnecting: 'Reconnecting…',
-      paused: 'Paused',
-      closed: this.#reason ?? 'Disconnected',
-    }[this.#state];
+    const state = this.#say((this.#state === 'closed' && this.#reason) || this.#state);
     const age = this.#updatedAt && Date.now() - this.#updatedAt;
     const told = age && this.#state !== 'live' && (this.#state !== 'polling' || age > 4 * POLL_MS);
-    const text = told ? `${words} · last updated ${ago(age)}` : words;
+    const text = told ? this.#say('updated', { state, ago: this.#speech.ago(age) }) : state;
     if (this.#ui.status.textContent !== text) this.#ui.status.textContent = text;
   }
 
   #isMine(/** @type {Row} */ row) {
-    if (this.#viewer) return row.user_id === this.#viewer;
-    return this.#you?.rank != null && row.rank === this.#you.rank && row.score === this.#you.score;
+    return row.user_id === this.#viewer;
   }
 
   #render(/** @type {boolean} */ animated) {
@@ -763,7 +925,7 @@ class LiveLeaderboard extends HTMLElement {
     let mineShown = false;
     snapshot.rows.forEach((row, index) => {
       const known = this.#lines.get(row.user_id);
-      const line = known ?? new Line(this.#numbers);
+      const line = known ?? new Line(this.#speech);
       const mine = this.#isMine(row);
       mineShown ||= mine;
       line.show(row, mine, Boolean(known && animated));
@@ -775,12 +937,15 @@ class LiveLeaderboard extends HTMLElement {
     this.#renderOwn(mineShown, animated);
     this.#ui.table.hidden = snapshot.rows.length === 0 && !this.#mine;
     this.#ui.empty.hidden = snapshot.rows.length > 0;
-    const players = Math.max(snapshot.players, snapshot.rows.length);
-    this.#ui.total.textContent = players === 1 ? '1 player' : `${this.#numbers.format(players)} players`;
+    this.#showTotal();
     if (animated) this.#move(before);
   }
 
-  /** The viewer's own line, when it is not among those above. */
+  #showTotal() {
+    const players = Math.max(this.#snapshot?.players ?? 0, this.rows.length);
+    this.#ui.total.textContent = this.#say('players', { n: this.#speech.numbers.format(players) }, players);
+  }
+
   #renderOwn(/** @type {boolean} */ mineShown, /** @type {boolean} */ animated) {
     const { score = null, rank = null } = this.#you ?? {};
     if (mineShown || score === null || rank === null) {
@@ -789,8 +954,8 @@ class LiveLeaderboard extends HTMLElement {
       return;
     }
     const known = this.#mine !== null;
-    this.#mine ??= new Line(this.#numbers);
-    this.#mine.show({ rank, score, username: 'You', user_id: this.#viewer ?? 'you', avatar: null }, true, known && animated);
+    this.#mine ??= new Line(this.#speech);
+    this.#mine.show({ rank, score, username: this.#say('you'), user_id: this.#viewer ?? 'you', avatar: null }, true, known && animated);
     if (!known) this.#ui.own.replaceChildren(this.#mine.element);
   }
 
@@ -798,7 +963,7 @@ class LiveLeaderboard extends HTMLElement {
     return new Map([...this.#lines].map(([id, line]) => [id, line.element.getBoundingClientRect().top]));
   }
 
-  /** FLIP: each row starts where it was and glides to where it is. */
+  /** FLIP. */
   #move(/** @type {Map<string, number>} */ before) {
     if (matchMedia('(prefers-reduced-motion: reduce)').matches) return;
     const after = this.#positions();
@@ -809,27 +974,28 @@ class LiveLeaderboard extends HTMLElement {
       if (from === undefined) line.element.animate({ opacity: [0, 1] }, timing);
       else if (Math.abs(offset) > 1)
         line.element.animate(
-          // Who rises passes in front.
           { transform: [`translateY(${offset}px)`, 'none'], zIndex: offset > 0 ? ['2', '2'] : ['1', '1'] },
           timing,
         );
     }
   }
 
-  /** Tells a screen reader of a new leader or a new own rank, at most every SUMMARY_MS. */
+  /** For screen readers. */
   #summarise() {
-    if (this.#summaryTimer !== undefined) return;
+    if (this.#summaryTimer) return;
     const wait = Math.max(0, this.#summarised.at + SUMMARY_MS - Date.now());
     this.#summaryTimer = setTimeout(() => {
-      this.#summaryTimer = undefined;
+      this.#summaryTimer = 0;
       const [leader] = this.rows;
       const mine = this.rows.find((row) => this.#isMine(row));
       const rank = mine?.rank ?? this.#you?.rank ?? null;
       const key = `${leader?.user_id} ${rank}`;
       if (key === this.#summarised.key) return;
       this.#summarised = { at: Date.now(), key };
-      const first = leader ? `${leader.username} leads with ${this.#numbers.format(leader.score)} points.` : 'Nobody has scored yet.';
-      this.#ui.spoken.textContent = rank === null ? first : `${first} You are at rank ${this.#numbers.format(rank)}.`;
+      const { numbers } = this.#speech;
+      const score = leader && numbers.format(leader.score);
+      const first = leader ? this.#say('leads', { name: leader.username, score }, leader.score) : this.#say('empty');
+      this.#ui.spoken.textContent = rank === null ? first : `${first} ${this.#say('place', { rank: numbers.format(rank) })}`;
     }, wait);
   }
 }

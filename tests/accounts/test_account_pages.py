@@ -75,6 +75,16 @@ def test_what_is_wrong_with_a_change_is_said_at_its_field(page: Client, form: di
     assert PASSWORD not in answer.content.decode()
 
 
+def test_everything_that_is_wrong_with_a_form_is_told_at_once(page: Client) -> None:
+    """Also by the calls: the form and the call judge alike."""
+    both = {"old": "not it", "new": "12345678"}
+    assert sorted(page.post(CHANGE, both).context["form"].errors) == ["new", "old"]
+    assert sorted(page.post(CHANGE, {"old": "", "new": "12345678"}).context["form"].errors) == ["new", "old"]
+    assert sorted(page.post(NEW_PASSWORD, {"token": "x", "new": "short"}).context["form"].errors) == ["new", "token"]
+    answer = Client().post("/api/v1/auth/password/reset/confirm", {"token": "x", "new": "short"}, "application/json")
+    assert sorted(answer.json()["errors"]) == ["new", "token"]
+
+
 def test_signing_out_everywhere(page: Client, zoe: User) -> None:
     other = Client()
     other.force_login(zoe)

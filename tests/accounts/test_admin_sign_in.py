@@ -1,14 +1,19 @@
 """The admin site's own door: the same limit, the same names, no way in for players."""
 
+import re
+
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 from pytest_django.fixtures import Settings
 
 from accounts.models import User
+from tests.support.people import give
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_limits")]
 
+INDEX = "/admin/"
 LOGIN = "/admin/login/"
 PASSWORD = "a long enough pass phrase"
 
@@ -40,10 +45,32 @@ def test_a_player_signs_in_by_page_and_by_call_under_the_name_they_signed_up(cli
         client.logout()
 
 
-@pytest.mark.parametrize("role", [User.Role.PLAYER, User.Role.MODERATOR])
-def test_only_an_admin_gets_in(client: Client, role: User.Role) -> None:
-    User.objects.create_user("eve", "eve@example.org", PASSWORD, role=role)
+def test_a_player_does_not_get_in(client: Client) -> None:
+    User.objects.create_user("eve", "eve@example.org", PASSWORD)
     assert enter(client, "eve") == 200
+
+
+def test_a_moderator_gets_in_and_sees_what_moderators_may_do(client: Client, alice: User) -> None:
+    """The header leads there; the index has the history, in which names lead nowhere, and says how to give a bonus."""
+    mo = User.objects.create_user("mo", "mo@example.org", PASSWORD, role=User.Role.MODERATOR)
+    give(alice, 5)
+    assert enter(client, "mo") == 302
+    assert f'<a href="{INDEX}">Moderate</a>' in client.get("/embed").content.decode()
+    index = client.get(INDEX).content.decode()
+    history = reverse("admin:scoreboard_scorehistory_changelist")
+    assert history in index
+    assert "give a bonus" in index
+    listed = client.get(history)
+    assert "alice" in listed.content.decode()
+    assert reverse("admin:accounts_user_change", args=[alice.pk]) not in listed.content.decode()
+    links = set(re.findall(r'href="(/admin/[a-z]+/[a-z]+/)"', index))
+    assert links == {history}
+    for closed in ("accounts_user", "scoreboard_userscore", "integrity_flag", "actions_actiontype", "accounts_apikey"):
+        assert client.get(reverse(f"admin:{closed}_changelist")).status_code == 403
+    mo.user_permissions.add(Permission.objects.get(codename="view_flag"))
+    assert reverse("admin:integrity_flag_changelist") in client.get(INDEX).content.decode()
+    User.objects.filter(pk=mo.pk).update(is_active=False)
+    assert client.get(INDEX).status_code == 302
 
 
 def test_guesses_run_into_the_limit_and_then_even_the_right_password_waits(client: Client, settings: Settings) -> None:

@@ -12,8 +12,8 @@ from actions.batcher import Batcher
 from actions.submission import Submission
 from scoreboard.models import UserScore
 from tests.support.people import give, submission
+from tests.support.processes import eventually
 from tests.support.worker import blocked_backends
-from tests.system.live.server import eventually
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("board", "unlimited")]
 

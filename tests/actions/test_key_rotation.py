@@ -8,6 +8,7 @@ import base64
 import http.client
 import json
 import random
+import secrets
 import threading
 import time
 from collections import Counter
@@ -26,13 +27,13 @@ from actions import tokens
 from scoreboard.models import ScoreHistory
 from tests.support.client import MINT, UPDATE, Api, assert_problem
 from tests.support.people import back_end, bearer, players, update_body
+from tests.support.processes import PATIENCE, eventually
 from tests.system.deploy.nginx import Web
-from tests.system.live.server import PATIENCE, eventually
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("board", "unlimited")]
 
-OLD = "old:HS256:" + base64.b64encode(b"o" * 32).decode()
-NEW = "new:EdDSA:" + base64.b64encode(b"n" * 32).decode()
+OLD = "old:HS256:" + base64.b64encode(secrets.token_bytes(32)).decode()
+NEW = "new:EdDSA:" + base64.b64encode(secrets.token_bytes(32)).decode()
 STEPS = ([OLD], [OLD, NEW], [NEW, OLD], [NEW])
 
 

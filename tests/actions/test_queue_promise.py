@@ -188,7 +188,7 @@ def test_lost_messages_are_sent_again_and_others_are_not(
     api: Api, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[uuid.UUID] = []
-    monkeypatch.setattr(queue, "send", sent.append)
+    monkeypatch.setattr(queue, "send", lambda work_id, request_id: sent.append(work_id))
     late, early, done = (queued(api, alice, fresh(alice)) for _ in range(3))
     queue.process(done.pk)
     old = timezone.now() - queue.RESEND_AFTER - timedelta(seconds=1)

@@ -1,5 +1,6 @@
 """Real workers on a real broker: Redis, or RabbitMQ when CELERY_BROKER_URL names one. Killed, cut off, fed poison."""
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -8,15 +9,15 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import AuditLog, User
 from actions import queue
 from actions.models import QueuedWork
 from scoreboard.models import ScoreHistory, UserScore
-from tests.support.client import Api
+from tests.support.client import UPDATE, Api
 from tests.support.people import give
+from tests.support.processes import eventually
 from tests.support.queued import fresh, queued, status, total
 from tests.support.worker import ON_RABBITMQ, Worker, dead_letters, wait_until_blocked
-from tests.system.live.server import eventually
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -51,17 +52,29 @@ def send_what_is_late() -> None:
 
 def test_what_is_queued_is_paid(api: Api, alice: User, start: Start) -> None:
     works = [queued(api, alice, *(fresh(alice) for _ in range(size))) for size in (1, 2, 1)]
+    assert len({work.request_id for work in works}) == 3
     start()
     eventually(lambda: all(map(done, works)), "the worker is through with them")
     for work in works:
         assert {result["status"] for result in status(api, alice, work)["results"]} == {200}
     assert total(alice) == 200
+    entries = ScoreHistory.objects.order_by("id").values_list("request_id", flat=True)
+    assert sorted(entries) == sorted(works[index].request_id for index in (0, 1, 1, 2))
+
+
+def test_what_a_worker_refuses_is_on_record(api: Api, alice: User, start: Start) -> None:
+    body = fresh(alice)
+    work = queued(api, alice, body)
+    assert api.post(UPDATE, body, alice).status_code == 200
+    start()
+    line = eventually(AuditLog.objects.filter(request_id=work.request_id).first, "the refusal is written")
+    assert (line.kind, line.user_id) == ("already-redeemed", alice.pk)
 
 
 def test_a_message_sent_five_times_pays_once(api: Api, alice: User, start: Start) -> None:
     work, last = queued(api, alice, fresh(alice)), queued(api, alice, fresh(alice))
     for each in (work, work, work, work, last):
-        queue.send(each.pk)
+        queue.send(each.pk, each.request_id)
     start()
     eventually(lambda: done(work) and done(last), "the worker is through with both")
     assert total(alice) == 100
@@ -104,9 +117,11 @@ def test_poison_is_tried_four_times_then_lies_dead_until_it_is_replayed(api: Api
     work = queued(api, alice, fresh(alice))
     good = QueuedWork.objects.get().submissions
     QueuedWork.objects.update(submissions=[{"action_id": "x", "claims": {"action_id": "no uuid"}}])
-    start(QUEUE_RETRY_SECONDS="0,0,0")
+    worker = start(QUEUE_RETRY_SECONDS="0,0,0")
     eventually(lambda: QueuedWork.objects.get().state == "dead", "it is given up")
     dead = QueuedWork.objects.get()
+    said = [json.loads(line) for line in worker.log.read_text().splitlines() if "queued_work_failed" in line]
+    assert [line["request_id"] for line in said] == [dead.request_id] * 4
     assert (dead.attempts, dead.results) == (4, None)
     assert "badly formed hexadecimal UUID string" in dead.error
     assert status(api, alice, work)["state"] == "dead"

@@ -2,11 +2,13 @@
 
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
 from accounts import sign_in
 from accounts.models import SignIn, User
@@ -17,10 +19,11 @@ from tests.support.agreement import assert_agreement, shown, sql_rows
 from tests.support.client import MINT, TOP, UPDATE
 from tests.support.cut_wire import CutWire, cut_wire
 from tests.support.people import PASSWORD, give
+from tests.support.processes import eventually
 from tests.support.unlimited import UNLIMITED
 from tests.support.wire import Client
 from tests.system.deploy.nginx import Web
-from tests.system.live.server import Server, eventually
+from tests.system.live.server import Server
 
 
 @pytest.fixture
@@ -61,7 +64,7 @@ def calls(alice: User, body: dict[str, Any]) -> list[tuple[str, str, User | None
         ("POST", "/api/v1/auth/token/refresh", None, refresh),
         ("POST", "/api/v1/auth/token/verify", None, {"token": refresh["refresh"]}),
         ("POST", "/api/v1/auth/logout", None, refresh),
-        ("POST", MINT, alice, {"action_type": "WIN_MATCH"}),
+        ("POST", MINT, alice, {"action_type": "COMPLETE_TASK"}),
         ("POST", UPDATE, alice, body),
         ("POST", "/api/v1/score/batch", alice, {"actions": [body]}),
         ("POST", "/api/v1/score/bonus", alice, {"user_id": str(nobody), "points": 1, "reason": "x"}),
@@ -132,23 +135,78 @@ def settled(answer: tuple[int, Any]) -> tuple[int, Any] | None:
     return answer if answer[0] != 503 else None
 
 
-def test_sessions_that_an_administrator_ends_cost_one_503_each_at_most(
-    board: Board, wire: CutWire, web: Server, alice: User
-) -> None:
-    """A restart of PostgreSQL between two requests."""
-    with Client(web) as client:
-        client.act(alice)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-                " WHERE application_name = 'scoreboard' AND datname = current_database() AND pid <> pg_backend_pid()"
-            )
-        for _ in range(3):
-            status, _answer = eventually(
-                lambda: settled(client.post(MINT, {"action_type": "COMPLETE_TASK"}, alice)), "it recovers"
-            )
-            assert status == 201
-        eventually(lambda: settled(client.post(UPDATE, client.mint(alice), alice)), "it recovers")
-    totals = list(ScoreHistory.objects.values_list("new_total", flat=True).order_by("id"))
-    assert totals == [50 * (number + 1) for number in range(len(totals))]
+def test_sessions_that_a_restart_ended_cost_no_call(board: Board, web: Server, alice: User) -> None:
+    """Each of the server's threads has a connection of its own, and the batcher one more."""
+    with ExitStack() as stack:
+        clients = [stack.enter_context(Client(web)) for _ in range(8)]
+        for client in clients:
+            client.act(alice)
+        end_sessions()
+        for number, client in enumerate(clients):
+            assert client.get("/api/v1/score/me", alice)[0] == 200
+            assert client.act(alice)["new_score"] == 50 * (9 + number)
     assert_agreement(board)
+
+
+def test_a_postgresql_that_takes_no_writes_is_away_for_writes_only(
+    board: Board, web: Server, alice: User, bob: User
+) -> None:
+    """After a fail-over a session may be one of the standby, or of a primary that became one."""
+    give(bob, 7)
+    with Client(web) as client:
+        body = client.mint(alice)
+        before = tables()
+        with read_only():
+            assert client.get("/readyz")[1]["postgresql"] == "read-only"
+            for method, path, user, sent in writes(alice, body):
+                status, document = client.ask(method, path, user, sent)
+                assert (path, status, document["type"]) == (path, 503, "/problems/unavailable")
+                assert int(client.headers["retry-after"]) > 0
+            for path in (TOP, "/api/v1/score/me", "/api/v1/action/types", f"/api/v1/score/{alice.pk}/history"):
+                assert (path, client.ask("GET", path, alice if "score/" in path else None, None)[0]) == (path, 200)
+            assert b"bob" in web.get("/embed/global")
+            assert tables() == before
+        assert client.post(UPDATE, body, alice)[1]["data"]["new_score"] == 50
+    assert_agreement(board)
+
+
+def writes(alice: User, body: dict[str, Any]) -> list[tuple[str, str, User | None, Any]]:
+    return [call for call in calls(alice, body) if call[0] == "POST" and call[1] not in UNCHANGED]
+
+
+UNCHANGED = {
+    "/api/v1/auth/token",
+    "/api/v1/auth/token/verify",
+    "/api/v1/score/bonus",
+}  # refused before they would write
+
+
+@contextmanager
+def read_only() -> Iterator[None]:
+    """What `ALTER DATABASE` says holds for sessions that begin later."""
+    name = connection.ops.quote_name(connection.settings_dict["NAME"])
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        end_sessions()
+        try:
+            yield
+        finally:
+            cursor.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+    end_sessions()
+
+
+def end_sessions() -> None:
+    """Ends those of the site, and returns when they have ended."""
+    others = (
+        " FROM pg_stat_activity WHERE application_name = 'scoreboard' AND datname = current_database()"
+        " AND pid <> pg_backend_pid()"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(pg_terminate_backend(pid)){others}")
+        assert cursor.fetchone()[0] > 0, "the control"
+        eventually(lambda: none_of(cursor, f"SELECT count(*){others}"), "the sessions have ended")
+
+
+def none_of(cursor: CursorWrapper, sql: str) -> bool:
+    cursor.execute(sql)
+    return bool(cursor.fetchone()[0] == 0)

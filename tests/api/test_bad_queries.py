@@ -1,15 +1,23 @@
 """Query parameters, paths and headers of the reading calls: clear 4xx, never a 500, whatever they hold."""
 
+import re
 import uuid
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+import yaml
+from django.urls import URLResolver, get_resolver
 
 from accounts.models import User
+from api.query import declared
+from api.views import ApiView
 from leaderboard.boards import Board
+from tests.support.admin_site import superuser
 from tests.support.client import TOP, Api, assert_problem, assert_refused
 from tests.support.people import give
+from tests.support.processes import ROOT
 
 pytestmark = pytest.mark.usefixtures("board", "unlimited", "quiet_log")
 
@@ -121,16 +129,45 @@ def test_the_ends_of_the_ranges(api: Api, scorer: User, query: str, field: str) 
     assert get(api, "around", scorer, "radius=51").status_code == 400
 
 
+UNKNOWN = ["period=daily", "=", "&&=&", "?", "%", "=5", ";", "%00=%00", "Limit=5", "__proto__=1", "x" * 4000]
+
+
 @pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize(
-    "query",
-    [
-        *("&", "=", "&&=&", "?", "%", "=5", ";", "%00=%00", "utm_source=x", "__proto__=1", "x" * 4000),
-        "&".join(f"x{number}=1" for number in range(200)),
-    ],
-)
-def test_what_nobody_asked_for_breaks_nothing(api: Api, scorer: User, call: str, query: str) -> None:
-    assert get(api, call, scorer, query).status_code == 200
+def test_an_unknown_parameter_is_refused_by_name(api: Api, scorer: User, call: str) -> None:
+    assert get(api, call, scorer, "&").status_code == 200
+    for query in UNKNOWN:
+        [(name, said)] = assert_problem(get(api, call, scorer, query), "invalid-request")["errors"].items()
+        assert (len(name) <= 64, said) == (True, ["Unknown parameter."]), query
+    many = "&".join(f"x{number}=1" for number in range(200))
+    assert len(assert_problem(get(api, call, scorer, many), "invalid-request")["errors"]) == 10
+
+
+def views(patterns: list[Any], prefix: str = "/") -> Iterator[tuple[str, Any]]:
+    """(path, view class) of every call of the API, with an id where the path has one."""
+    for pattern in patterns:
+        path = prefix + re.sub("<[^>]+>", str(uuid.UUID(int=1)), str(pattern.pattern))
+        if isinstance(pattern, URLResolver):
+            yield from views(pattern.url_patterns, path)
+        elif issubclass(getattr(pattern.callback, "cls", object), ApiView):
+            yield path, pattern.callback.cls
+
+
+def test_every_call_refuses_unknown_parameters_and_is_described_with_the_known_ones(api: Api) -> None:
+    root = superuser()
+    documented = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())["paths"]
+    calls = list(views(get_resolver().url_patterns))
+    assert len(calls) >= 20
+    for path, view in calls:
+        for method in {"get", "post", "put", "patch", "delete"} & vars(view).keys():
+            answer = api.send(method.upper(), f"{path}?period=daily", b"{}", root)
+            assert assert_problem(answer, "invalid-request")["errors"] == {"period": ["Unknown parameter."]}, path
+            described: Any = next((calls[method] for name, calls in documented.items() if same(name, path)), {})
+            listed = {one["name"] for one in described.get("parameters", []) if one["in"] == "query"}
+            assert listed == set(declared(view.query)), path
+
+
+def same(template: str, path: str) -> bool:
+    return re.sub("{[^}]+}", str(uuid.UUID(int=1)), template) == path
 
 
 @pytest.mark.parametrize("call", CALLS)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes import PATIENCE
 from tests.system.deploy.nginx import Web
-from tests.system.live.server import PATIENCE
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis_of_its_own")]
 

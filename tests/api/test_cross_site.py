@@ -13,7 +13,7 @@ from tests.support.client import MINT, UPDATE, Api
 from tests.support.people import PASSWORD
 
 ELSEWHERE = "https://evil.example"
-BODY = json.dumps({"action_type": "WIN_MATCH"})
+BODY = json.dumps({"action_type": "COMPLETE_TASK"})
 BONUS = "/api/v1/score/bonus"
 
 

@@ -19,7 +19,7 @@ from accounts.models import User
 from api import redis_client, throttles
 from config import checks
 from tests.support.client import MINT, TOP, UPDATE, Api, assert_problem
-from tests.system.live.server import eventually
+from tests.support.processes import eventually
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_limits")]
 

@@ -17,7 +17,7 @@ from tests.support.wire import Client
 from tests.system.deploy.nginx import Web
 from tests.system.live.server import Server
 
-GOOD = json.dumps({"action_type": "WIN_MATCH"}).encode()
+GOOD = json.dumps({"action_type": "COMPLETE_TASK"}).encode()
 
 
 pytestmark = pytest.mark.usefixtures("transactional_db")

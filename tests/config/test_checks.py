@@ -1,6 +1,8 @@
 """What cannot work or is not safe is refused at start, by name, and no secret is shown."""
 
 import base64
+import json
+import secrets
 import subprocess
 import sys
 from typing import Any
@@ -16,16 +18,30 @@ from tests.support.processes import ROOT, environment
 pytestmark = pytest.mark.django_db
 
 SECRET = base64.b64encode(b"topsecret" * 4).decode()
+SOUND = secrets.token_urlsafe(32)
 STARTS = {
     "web": [sys.executable, "-c", "import config.wsgi"],
     "live": [sys.executable, "-c", "import config.asgi"],
     "command": [sys.executable, "manage.py", "check"],
 }
+READ = """
+import django; django.setup()
+from importlib import import_module
+for app in ("accounts", "actions", "integrity", "scoreboard"):
+    import_module(f"{app}.migrations.0002_functions")
+import_module("leaderboard.ranking.calls").lua("write")
+"""
 DEPLOY = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
 FAULTS: dict[str, tuple[str, Any, str]] = {
     "the development secret": ("SECRET_KEY", site.DEVELOPMENT_SECRET, "SECRET_KEY"),
     "no secret": ("SECRET_KEY", "", "SECRET_KEY"),
     "a short secret": ("SECRET_KEY", "topsecret", "SECRET_KEY"),
+    "forty times a letter": ("SECRET_KEY", "a" * 40, "SECRET_KEY repeats itself"),
+    "a word again and again": ("SECRET_KEY", "topsecret" * 5, "SECRET_KEY repeats itself"),
+    "a short key of sign-ins": ("SIMPLE_JWT", {"SIGNING_KEY": "topsecret"}, "JWT_SIGNING_KEY is shorter"),
+    "a key of sign-ins that repeats": ("SIMPLE_JWT", {"SIGNING_KEY": "topsecret" * 5}, "JWT_SIGNING_KEY repeats"),
+    "a key of tokens that repeats": ("ACTION_TOKEN_KEYS", [f"k:HS256:{SECRET}"], "ACTION_TOKEN_KEYS: key 'k' repeats"),
+    "a seed that repeats": ("ACTION_TOKEN_KEYS", [f"k:EdDSA:{SECRET[:40]}bGQ="], "ACTION_TOKEN_KEYS: key 'k' repeats"),
     "a key without its id": ("ACTION_TOKEN_KEYS", [SECRET], "ACTION_TOKEN_KEYS"),
     "a key too short": ("ACTION_TOKEN_KEYS", ["k:HS256:dG9wc2VjcmV0"], "ACTION_TOKEN_KEYS: key 'k'"),
     "a key that is no base64": ("ACTION_TOKEN_KEYS", ["k:HS256:topsecret!"], "ACTION_TOKEN_KEYS: key 'k'"),
@@ -63,6 +79,27 @@ def test_a_fault_is_named_and_no_secret_shown(settings: Settings, fault: str) ->
     assert said in str(refusal.value)
     for leak in ("topsecret", SECRET, "dG9wc2VjcmV0", site.DEVELOPMENT_SECRET):
         assert leak not in str(refusal.value)
+
+
+def test_secrets_that_begin_like_a_variable_are_what_was_written() -> None:
+    names = ["SECRET_KEY", "JWT_SIGNING_KEY", "ACTION_TOKEN_AUDIENCE", "REDIS_KEY_PREFIX", "EMAIL_FROM"]
+    given = {name: f"$HOME${name}" + "\\$x" * 3 + SOUND for name in names}
+    shown = (
+        "from django.conf import settings as s; import json;"
+        "print(json.dumps([s.SECRET_KEY, s.SIMPLE_JWT['SIGNING_KEY'], s.ACTION_TOKEN_AUDIENCE, s.REDIS_KEY_PREFIX,"
+        "s.DEFAULT_FROM_EMAIL]))"
+    )
+    code, said = run([sys.executable, "-c", shown], given)
+    assert (code, json.loads(said)) == (0, [given[name] for name in names])
+
+
+def test_files_are_read_in_utf_8_whatever_the_locale() -> None:
+    """The control: without PYTHONUTF8 this locale is ASCII."""
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    control = "import locale; print(locale.getpreferredencoding(False))"
+    assert "ANSI_X3.4" in run([sys.executable, "-c", control], locale)[1]
+    code, said = run([sys.executable, "-c", READ], locale)
+    assert code == 0, said
 
 
 @pytest.mark.parametrize("how", STARTS)

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 import uvicorn
 
-from config import http_protocol, wsgi_adapter
-from config.http_protocol import SiteHttp
-from config.wsgi_adapter import THREADS, WsgiAdapter
-from tests.system.live.server import NOWHERE, PATIENCE, Server
+from api import wsgi_adapter
+from api.wsgi_adapter import THREADS, WsgiAdapter
+from leaderboard.live import http_protocol
+from leaderboard.live.http_protocol import SiteHttp
+from tests.support.processes import PATIENCE
+from tests.system.live.server import NOWHERE, Server
 
 GET = b"GET /api/v1/nothing HTTP/1.1\r\nHost: localhost\r\n\r\n"
 POST = b"POST /api/v1/nothing HTTP/1.1\r\nHost: localhost\r\n"

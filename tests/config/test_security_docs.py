@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.live.server import ROOT
+from tests.support.processes import ROOT
 
 DOCUMENT = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
 NAMED = re.compile(r"`(tests/[\w/.*-]+)(?:::(\w+))?`")

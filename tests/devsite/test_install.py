@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from devsite import install
-from tests.system.live.server import ROOT
+from tests.support.processes import ROOT
 
 INSTALL = str(ROOT / "devsite" / "install.py")
 NO_INDEX = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/nonexistent"}

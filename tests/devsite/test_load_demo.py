@@ -10,8 +10,10 @@ from django.db.models import Sum
 from django.test import Client
 from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
-from accounts.models import User
+from accounts import api_keys, sign_in
+from accounts.models import ApiKey, SignIn, User
 from accounts.names import validate_username
+from devsite import demo_key
 from devsite.players import people
 from devsite.players.password import shared_password
 from leaderboard import ranking
@@ -46,13 +48,23 @@ def test_every_account_is_one_that_the_forms_would_accept() -> None:
         user.full_clean()
 
 
-def test_the_players_password_is_random_and_kept_in_the_home_alone(home: Path) -> None:
+def test_the_players_password_and_key_are_random_and_kept_in_the_home_alone(home: Path) -> None:
     call_command("load_demo")
-    assert [path.name for path in home.iterdir()] == ["demo_password"]
-    assert stat.S_IMODE((home / "demo_password").stat().st_mode) == 0o600
+    assert sorted(path.name for path in home.iterdir()) == ["demo_key", "demo_password"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in home.iterdir()} == {0o600}
     assert len(shared_password(home)) == 34
     for name, _, _, _ in people.PLAYERS[:3]:
         assert authenticate(username=name, password=shared_password(home))
+
+
+def test_the_key_ends_with_the_demo(home: Path) -> None:
+    call_command("prepare", demo=True)
+    text = demo_key.read(home)
+    assert api_keys.find(text)
+    call_command("prepare")
+    assert not api_keys.find(text)
+    call_command("prepare", demo=True)
+    assert api_keys.find(demo_key.read(home))
 
 
 def test_every_name_that_demo_players_may_take_is_one_that_the_forms_accept() -> None:
@@ -104,18 +116,38 @@ def test_an_open_board_shows_them_at_once(board: Board) -> None:
     assert [(row.username, row.score) for row in rows] == [(name, total) for name, _, total, _ in people.PLAYERS[:3]]
 
 
-def test_a_second_load_is_one_query_and_changes_nothing(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_a_second_load_is_three_queries_and_changes_nothing(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     call_command("load_demo")
     admin = User.objects.get(username="admin")
     admin.set_password("a secret of my own")
     admin.save()
     User.objects.filter(username=people.PLAYERS[0][0]).update(username="Renamed", is_hidden=True)
     history = ScoreHistory.objects.count()
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(3):  # the people, the key, and that it was used
         call_command("load_demo")
+    assert ApiKey.objects.count() == 1
     assert ScoreHistory.objects.count() == history
     assert authenticate(username="admin", password="a secret of my own")
     assert not User.objects.filter(username=people.PLAYERS[0][0]).exists()
+
+
+def test_the_documented_passwords_are_good_while_the_demo_is_wanted(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("prepare", demo=True)
+    mod = User.objects.get(username="mod")
+    mod.set_password("a secret of my own")
+    mod.save()
+    access = sign_in.start(User.objects.get(username="alice"))
+    call_command("prepare")
+    assert "The documented passwords of admin, alice are off" in capsys.readouterr().out
+    assert [authenticate(username=name, password=f"{name}-demo") for name in ("admin", "mod", "alice")] == [None] * 3
+    assert authenticate(username="mod", password="a secret of my own")
+    assert not SignIn.objects.filter(user__username="alice", ended_at=None).exists(), access
+    call_command("prepare")
+    assert capsys.readouterr().out == ""
+    call_command("prepare", demo=True)
+    assert authenticate(username="admin", password="admin-demo")
+    assert authenticate(username="alice", password="alice-demo")
+    assert authenticate(username="mod", password="mod-demo") is None
 
 
 def test_people_who_joined_the_demo_since_do_not_stop_a_later_start() -> None:

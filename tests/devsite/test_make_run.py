@@ -24,7 +24,8 @@ import pytest
 import websockets.sync.client
 
 from devsite import install
-from tests.system.live.server import ROOT, free_port
+from tests.support.processes import ROOT
+from tests.system.live.server import free_port
 
 START_SECONDS = 120.0
 STOP_SECONDS = 60.0

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from devsite.postgres import binaries
-from tests.system.live.server import PATIENCE, ROOT, eventually
+from tests.support.processes import PATIENCE, ROOT, eventually
 
 PSQL = str(binaries() / "psql")
 EXEC = [sys.executable, "-m", "devsite.servers", "exec"]

@@ -29,6 +29,10 @@ THRESHOLDS = Thresholds(
     address_accounts=5,
     address_crowd=30,
     address_days=7,
+    bonus_points=5000,
+    bonus_share=0.5,
+    bonus_times=10.0,
+    bonus_days=30,
 )
 
 HISTORY = """

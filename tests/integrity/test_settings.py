@@ -35,6 +35,9 @@ def test_every_threshold_is_a_setting() -> None:
         ("address_accounts", 1),
         ("address_crowd", 2),
         ("address_days", 400),
+        ("bonus_share", 0),
+        ("bonus_times", 1),
+        ("bonus_days", 0),
         ("hours", 0),
         ("players_per_run", 0),
     ],
@@ -46,7 +49,7 @@ def test_thresholds_that_make_no_sense_are_refused_by_name(settings: Any, name: 
     assert error.msg.startswith(f"WATCH_{name.upper()} is {value}; expected")
 
 
-@pytest.mark.parametrize("name", ["regular_run", "instant_run", "outlier_z", "address_accounts", "address_crowd"])
+@pytest.mark.parametrize("name", ["instant_run", "outlier_z", "address_crowd", "bonus_points", "bonus_times"])
 def test_zero_turns_off_and_is_no_mistake(settings: Any, name: str) -> None:
     settings.WATCH = {**settings.WATCH, name: 0}
     assert checks.watching(None) == []

@@ -4,7 +4,6 @@ import random
 from typing import Any
 
 import pytest
-from django.db import connection as database
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
@@ -18,6 +17,7 @@ from scoreboard.models import MAX_TOTAL, ScoreHistory
 from scoreboard.standing import Standing
 from tests.support.agreement import assert_agreement
 from tests.support.backups import CopiedTables
+from tests.support.database import without_scores
 from tests.support.people import entry, players
 from tests.support.viewer import Viewer
 
@@ -69,8 +69,7 @@ class Interleavings(RuleBasedStateMachine):
         for user in self.users:
             fresh = {"username": user.username, "is_hidden": False, "is_active": True, "avatar_url": ""}
             User.objects.filter(pk=user.pk).update(**fresh)
-        with database.cursor() as cursor:
-            cursor.execute("TRUNCATE user_scores, score_history CASCADE")
+        without_scores()
         self.lose_everything()
         assert rebuild.rebuild(self.board)
         self.news: list[Standing] = []

@@ -12,7 +12,8 @@ from pytest_django.fixtures import Settings
 from accounts.models import User
 from leaderboard.boards import Board
 from tests.support.people import give, player
-from tests.system.live.server import NOWHERE, ROOT
+from tests.support.processes import ROOT
+from tests.system.live.server import NOWHERE
 
 UNREACHABLE = "redis://127.0.0.1:9/0"  # the discard port: nothing listens
 NOTHING_THERE = """

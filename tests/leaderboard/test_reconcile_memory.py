@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, cast
 
 import pytest
-from django.db import connection
 
 from accounts.models import User
 from api import redis_client
@@ -17,6 +16,7 @@ from leaderboard.reconcile import Doubts
 from scoreboard import changes
 from tests.leaderboard.writers import writers
 from tests.support.agreement import assert_agreement
+from tests.support.database import without_scores
 from tests.support.processes import environment
 
 FEW, MANY = 1_000, 10_000
@@ -31,8 +31,7 @@ def in_small(board: Board, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(reconcile, "WAITING", FEW - 200)
     monkeypatch.setattr(reconcile, "SETTLE_SECONDS", 0.1)
     yield
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE user_scores, score_history CASCADE")  # row by row it would take minutes
+    without_scores()  # row by row it would take minutes
 
 
 def populate(have: int, want: int) -> None:
@@ -58,13 +57,13 @@ def all_stale(board: Board) -> None:
 
 
 def all_strangers(board: Board) -> None:
-    """As many players that SQL does not have, and as many lines that nobody owns."""
+    """As many players that SQL does not have."""
     redis, keys = cast(Any, redis_client.connection()), boards.keys(board)
     members = [member for member, _ in redis.zrange(keys.rank, 0, -1, withscores=True)]
     for start in range(0, len(members), 1000):
         some = members[start : start + 1000]
         redis.hset(keys.player, mapping={b"x" + member: b"1:" for member in some})
-        redis.zadd(keys.rank, dict.fromkeys((b"0" * 16 + member for member in some), 1))
+    redis.hincrby(keys.meta, "known", len(members))
 
 
 def untouched(board: Board) -> None:

@@ -1,7 +1,10 @@
 """A viewer's slots: what is written when its transport is free, and what becomes of the rest when it is not."""
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -101,6 +104,72 @@ def test_replies_wait_in_order_and_are_few() -> None:
         for _ in replies:
             transport.drain()
         assert transport.written == replies[: MAX_REPLIES + 1]
+
+    with_viewer(test)
+
+
+def board(seq: int, scores: list[int], epoch: str = "e") -> Page:
+    return Page(
+        epoch, seq, 1.5, len(scores), [replace(page(score).rows[0], rank=at) for at, score in enumerate(scores, 1)]
+    )
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([0, 1, 2, 3]), st.sampled_from(["push", "drain", "join", "epoch"])), max_size=40)
+)
+def test_a_change_is_sent_to_those_who_show_a_row_of_it(history: list[tuple[int, str]]) -> None:
+    """Viewers of one, two and three rows. A slow one skips snapshots, and all end with the newest of their rows."""
+    transports = {limit: SlowTransport() for limit in (1, 2, 3)}
+    viewers = {limit: Viewer(transport, "websocket", limit) for limit, transport in transports.items()}
+    joined = {3}
+    transports[1].slow = transports[2].slow = False
+    scores, seq, epoch, newest = [0, 0, 0], 0, 0, None
+    changes: dict[int, set[object]] = {limit: set() for limit in viewers}
+    for place, step in history:
+        match step:
+            case "drain":
+                transports[3].drain()
+                continue
+            case "join":
+                joined.add(min(place, 2) or 1)
+                continue
+            case "epoch":
+                epoch, seq = epoch + 1, 0
+        seq += 1
+        if place < 3:
+            scores[place] += 1
+        newest = EncodedPage("global", board(seq, scores, f"e{epoch}"), newest)
+        for limit in joined:
+            viewers[limit].show(newest)
+            changes[limit].add((epoch, *scores[:limit]))
+    for _ in range(3):
+        transports[3].drain()
+    for limit, transport in transports.items():
+        shown = [json.loads(packet.payload) for packet in transport.written]
+        rows = [(message["epoch"], *(row["score"] for row in message["top"])) for message in shown]
+        assert len(rows) == len(changes[limit]) or transport.slow, "one message for each change of its rows"
+        assert all(one != other for one, other in pairwise(rows)), "nothing is sent that it has"
+        if limit in joined and newest is not None and shown:
+            assert rows[-1] == (f"e{epoch}", *scores[:limit])
+
+
+def test_who_comes_back_with_rows_that_are_still_the_newest_learns_their_seq() -> None:
+    def test(viewer: Viewer, transport: SlowTransport) -> None:
+        transport.slow = False
+        viewer.limit = 1
+        first = EncodedPage("global", board(1, [5, 3]))
+        viewer.show(first)
+        second = EncodedPage("global", board(2, [5, 4, 0]), first)
+        viewer.show(second)
+        viewer.resume(("e", 1))
+        assert [json.loads(packet.payload) for packet in transport.written[1:]] == [
+            {"type": "current", "epoch": "e", "seq": 2, "players": 3}
+        ]
+        # What another process may have shown in between is not known here.
+        third = EncodedPage("global", board(4, [5, 4, 1]), second)
+        viewer.show(third)
+        viewer.resume(("e", 3))
+        assert transport.kinds()[2:] == ["leaderboard_update"]
 
     with_viewer(test)
 

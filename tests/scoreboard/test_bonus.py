@@ -91,7 +91,11 @@ def test_the_same_key_for_something_else_is_a_conflict(
 ) -> None:
     assert ask(api, mod, alice, key="k-1").status_code == 200
     body = {name: str(bob.pk) if name == "user_id" else value for name, value in change.items()}
-    assert_problem(ask(api, mod, alice, key="k-1", **body), "idempotency-conflict")
+    original = assert_problem(ask(api, mod, alice, key="k-1", **body), "id-reused")["original"]
+    row = Bonus.objects.get()
+    assert original.pop("created_at") == row.created_at.isoformat().replace("+00:00", "Z")
+    asked = {"user_id": str(alice.pk), "points": 10, "reason": "won the cup"}
+    assert original == {**asked, "action_id": str(row.pk), "state": "paid"}
     assert (total(alice), total(bob)) == (10, 0)
 
 

@@ -16,8 +16,9 @@ from pytest_django.fixtures import Settings
 from accounts.models import User
 from actions import broker, dead_letters
 from api import redis_client, throttles
-from leaderboard import boards, rebuild, snapshots
+from leaderboard import boards, catch_up, rebuild, snapshots
 from leaderboard.boards import Board
+from leaderboard.ranking.retry import misses
 from tests.support import database
 from tests.support.client import Api
 from tests.support.people import player
@@ -72,6 +73,9 @@ def redis_of_its_own(settings: Settings) -> Iterator[None]:
 def forget_boards() -> None:
     """What a process remembers of Redis between requests."""
     redis_client.breaker.open_until = 0.0
+    with catch_up._sweeping:
+        catch_up._made_up.clear()
+        misses.latest = catch_up._none
     for snapshot in snapshots._snapshots.values():
         snapshot.current = None
 

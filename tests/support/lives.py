@@ -13,7 +13,7 @@ from django.db import connection
 from django.test import Client
 
 from accounts import api_keys, attempts, second_factor, sign_in
-from accounts.models import SignUpAddress, User
+from accounts.models import AuditLog, SignUpAddress, User
 from actions import queue, tokens
 from api import redis_client
 from integrity.models import Flag, FlaggedEntry
@@ -45,6 +45,10 @@ def life(name: str = NAME) -> User:
     tokens.mint(zoe.pk, "WIN_MATCH")
     queue.accept(zoe.pk, [])
     LogEntry.objects.log_actions(mod.pk, [zoe], CHANGE, f"Talked to {NAME}", single_object=True)
+    for who, about in ((zoe, mod), (mod, zoe)):
+        AuditLog.objects.create(
+            pk=uuid.uuid4(), kind="forbidden", user=who, subject=about, first_at=now, last_at=now, count=1
+        )
     flag = open_flag(zoe, now)
     LogEntry.objects.log_actions(mod.pk, [flag], CHANGE, f"{NAME} was too fast", single_object=True)
     return zoe

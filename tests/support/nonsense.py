@@ -117,7 +117,7 @@ CALLS = {
     "refresh": Call("/api/v1/auth/token/refresh", lambda user: {"refresh": sign_in.start(user)["refresh"]}),
     "verify": Call("/api/v1/auth/token/verify", lambda user: {"token": sign_in.start(user)["refresh"]}),
     "logout": Call("/api/v1/auth/logout", lambda user: {"refresh": sign_in.start(user)["refresh"]}),
-    "mint": Call(MINT, lambda user: {"action_type": "WIN_MATCH"}, signed_in=True),
+    "mint": Call(MINT, lambda user: {"action_type": "COMPLETE_TASK"}, signed_in=True),
     "update": Call(UPDATE, lambda user: update_body(tokens.mint(user.pk, "WIN_MATCH")), signed_in=True),
     "batch": Call(
         "/api/v1/score/batch",

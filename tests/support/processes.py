@@ -49,11 +49,11 @@ def python(code: str, *arguments: str, **changes: str) -> "subprocess.CompletedP
     )
 
 
-def eventually(condition: Callable[[], T], what: str = "") -> T:
-    """The first true answer of `condition`, asked again and again; fails after PATIENCE seconds."""
-    deadline = time.monotonic() + PATIENCE
+def eventually(condition: Callable[[], T | None], what: str = "", seconds: float = PATIENCE) -> T:
+    """The first true answer of `condition`, asked again and again; fails when there is none in time."""
+    deadline = time.monotonic() + seconds
     while not (answer := condition()):
-        assert time.monotonic() < deadline, f"never: {what or condition}"
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what or condition}"
         time.sleep(0.01)
     return answer
 

@@ -1,6 +1,6 @@
 """The processes of production."""
 
-from tests.system.live.server import ROOT
+from tests.support.processes import ROOT
 
 
 def procfile() -> dict[str, str]:

@@ -7,6 +7,7 @@ from accounts.models import User
 from api import redis_client
 from leaderboard import boards
 from leaderboard.boards import Board
+from leaderboard.ranking import inspection
 from scoreboard.models import MAX_TOTAL
 
 
@@ -14,12 +15,14 @@ class Hand:
     """What the board holds of one player, to be spoiled."""
 
     def __init__(self, board: Board, user: User) -> None:
+        self.board = board
         self.redis: Any = redis_client.connection()
         self.keys, self.field = boards.keys(board), str(user.pk)
 
     @property
     def known(self) -> str:
-        return str(self.redis.hget(self.keys.player, self.field).decode())
+        """ "" while the board is lost, as writers beside a hand may find it."""
+        return str((self.redis.hget(self.keys.player, self.field) or b"").decode())
 
     @property
     def member(self) -> str:
@@ -27,13 +30,8 @@ class Hand:
 
 
 def forget(at: Hand) -> None:
-    at.redis.zrem(at.keys.rank, at.member)
-    at.redis.hdel(at.keys.player, at.field)
-    at.redis.hdel(at.keys.profile, at.field)
-
-
-def unrank(at: Hand) -> None:
-    at.redis.zrem(at.keys.rank, at.member)
+    """By the board's own script: a key that has lost members makes the whole board lost."""
+    inspection.forget(at.board, dict(zip([at.field], inspection.entries(at.board, [at.field]), strict=True)))
 
 
 def lower(at: Hand) -> None:
@@ -68,9 +66,21 @@ def nonsense(at: Hand) -> None:
     at.redis.hset(at.keys.player, at.field, b"\xff nonsense")
 
 
+def deleted(key: str) -> None:
+    redis_client.connection().delete(key)
+
+
+def halved(key: str) -> None:
+    """Every other member of a key is gone."""
+    redis: Any = redis_client.connection()
+    if redis.type(key) == b"zset":
+        redis.zrem(key, *redis.zrange(key, 0, -1)[::2])
+    else:
+        redis.hdel(key, *sorted(redis.hkeys(key))[::2])
+
+
 DRIFTS: dict[Callable[[Hand], None], str] = {
     forget: "missing",
-    unrank: "missing",
     lower: "stale",
     fraction: "stale",
     raise_total: "ahead",

@@ -13,7 +13,8 @@ from django.conf import settings
 from django.db import connection
 
 from actions.dead_letters import DEAD
-from tests.system.live.server import PATIENCE, ROOT, database_url, eventually
+from tests.support.processes import PATIENCE, ROOT, eventually
+from tests.system.live.server import database_url
 
 ON_RABBITMQ = settings.CELERY_BROKER_URL.startswith("amqp")
 

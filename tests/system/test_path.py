@@ -22,11 +22,12 @@ from leaderboard.boards import Board
 from scoreboard.models import ScoreHistory
 from tests.support.agreement import assert_agreement, shown, sql_rows
 from tests.support.people import back_end
+from tests.support.processes import eventually
 from tests.support.unlimited import UNLIMITED
 from tests.system.deploy.nginx import Web
 from tests.system.live.clients import Socket, viewer
 from tests.system.live.conftest import assert_no_defect
-from tests.system.live.server import Server, eventually
+from tests.system.live.server import Server
 
 PASSWORD = "a long enough pass phrase"
 IDLE_SECONDS = 10.0  # below the 30 that Granian waits for the next request

@@ -7,6 +7,9 @@ board.limit = 25;
 board.theme = 'dark';
 board.label = 'Heroes';
 board.token = null;
+board.getToken = async () => 'a.b.c';
+board.labels = { live: 'Live', players: { one: '{n} Spieler', other: '{n} Spieler' } };
+board.addEventListener('leaderboard-signed-out', ({ detail }) => console.log(detail.board));
 document.body.append(board);
 
 const first: Row | undefined = board.rows[0];
@@ -23,6 +26,8 @@ if (state === 'closed') board.reconnect();
 const found: LiveLeaderboard | null = document.querySelector('live-leaderboard');
 console.log(found instanceof LiveLeaderboard);
 
+// @ts-expect-error: not a word of the element
+board.labels = { alive: 'Live' };
 // @ts-expect-error: not a theme
 board.theme = 'pink';
 // @ts-expect-error: read only

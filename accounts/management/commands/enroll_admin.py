@@ -8,19 +8,20 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts import second_factor
 from accounts.models import User
+from accounts.roles import may_enter
 
 
 class Command(BaseCommand):
-    help = "Gives an admin a second factor: prints what an authenticator app reads, and recovery codes, once."
+    help = "Gives an admin or moderator a second factor: prints what an authenticator app reads, and recovery codes."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("user", help="the name of an admin")
+        parser.add_argument("user", help="the name of an admin or a moderator")
         parser.add_argument("--replace", action="store_true", help="in place of the one there is, which ends")
 
     def handle(self, *, user: str, replace: bool, **options: Any) -> None:
-        admin = User.objects.named(user).filter(is_staff=True, is_active=True).first()
-        if admin is None:
-            raise CommandError(f"There is no admin {user!r}.")
+        admin = User.objects.named(user).first()
+        if admin is None or not may_enter(admin):
+            raise CommandError(f"There is no admin or moderator {user!r}.")
         try:
             uri, codes = second_factor.enroll(admin, replace=replace)
         except second_factor.AlreadyEnrolled as error:

@@ -28,13 +28,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Raises CommandError rather than put accounts with known passwords beside real ones."""
+        if settings.HTTPS:
+            raise CommandError("HTTPS is on, so this is no demo of accounts with known passwords; start with DEMO=0.")
         home = Path(settings.SCOREBOARD_HOME)
         avatars = people.avatars(address.origin(address.host(), address.port()))
         if kept(avatars):
             demo_key.ensure(home)
             return
-        if settings.HTTPS:
-            raise CommandError("HTTPS is on, so this is no demo: accounts with known passwords are not added.")
         with transaction.atomic():
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])

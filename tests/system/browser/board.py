@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
-from tests.system.live.server import eventually
+from tests.support.processes import eventually
 
 LIVE = "**/scoreboard/live**"
 

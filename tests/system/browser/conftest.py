@@ -18,9 +18,9 @@ from actions.models import ActionType, Grant
 from api import redis_client
 from leaderboard import boards, ranking, rebuild
 from tests.support.fixtures import forget_boards
+from tests.support.processes import eventually
 from tests.support.programs import needed
 from tests.system.browser.site import Site
-from tests.system.live.server import eventually
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PHONE, DESKTOP = (360, 740), (1280, 900)

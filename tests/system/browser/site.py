@@ -10,10 +10,11 @@ import sys
 import urllib.request
 from pathlib import Path
 
+from tests.support.processes import ROOT, eventually
 from tests.support.procfile import procfile
 from tests.support.unlimited import UNLIMITED
 from tests.system.deploy.nginx import ROLES, configured
-from tests.system.live.server import ROOT, database_url, eventually, free_port
+from tests.system.live.server import database_url, free_port
 
 START_SECONDS = 90
 STOP_SECONDS = 60

@@ -4,6 +4,7 @@ With SCREENSHOTS=<folder> each page is also photographed there, for people to lo
 """
 
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -110,12 +111,31 @@ def test_messages_and_refusals_have_no_serious_findings(visitors: Visitors, crow
     assert found + findings(page) == []
 
 
+def test_the_header_of_a_phone_has_two_rows_for_whoever_is_signed_in(visitors: Visitors, crowd: User) -> None:
+    """Nothing is cut off or hidden, and fingers hit what they aim at (24 px, WCAG 2.2)."""
+    people = [crowd, player("W" * 50, role=User.Role.MODERATOR), player("ada", role=User.Role.ADMIN)]
+    measure = """() => [...document.querySelectorAll('.top a, .top button')].map(e => {
+        const { left, right, top, bottom } = e.getBoundingClientRect();
+        return { left, right, width: right - left, height: bottom - top, middle: (top + bottom) / 2,
+                 cut: e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX !== 'visible' };
+    })"""
+    for person in people:
+        page = visitors.page(visitors.profile(person, size=PHONE))
+        page.goto("/")
+        photograph(page, f"header-{person.role}")
+        targets = page.evaluate(measure)
+        assert all(target["width"] >= 24 and target["height"] >= 24 for target in targets)
+        assert all(target["left"] >= 0 and target["right"] <= PHONE[0] and not target["cut"] for target in targets)
+        rows = sorted(target["middle"] for target in targets)
+        assert sum(after - before > 10 for before, after in pairwise(rows)) == 1
+
+
 def test_a_finding_would_be_found(visitors: Visitors, crowd: User) -> None:
     """Inside the element's shadow root too."""
     page = visitors.page()
     page.goto("/")
     expect(status(page)).to_have_text("Live")
-    page.evaluate("document.querySelector('live-leaderboard').style.setProperty('--lb-muted', '#ccc')")
+    page.evaluate("document.querySelector('live-leaderboard').shadowRoot.querySelector('.foot').style.color = '#ccc'")
     assert any(finding.startswith("color-contrast") for finding in findings(page))
 
 

@@ -7,10 +7,10 @@ from playwright.sync_api import Page, expect
 
 from accounts.models import User
 from tests.support.people import give, player
+from tests.support.processes import eventually
 from tests.system.browser.board import LIVE, line, names, open_board, score, status
 from tests.system.browser.conftest import Visitors, forget_keys
 from tests.system.browser.site import Site
-from tests.system.live.server import eventually
 
 NOT_LIVE = re.compile("last updated .+ ago|Updating every few seconds")
 
@@ -64,7 +64,7 @@ def test_the_whole_site_is_restarted_under_an_open_page(visitors: Visitors, site
     page = open_board(visitors.page())
     expect(score(page, "alice")).to_have_text("10")
     site.stop()
-    expect(status(page)).to_have_text(re.compile(r"^Reconnecting… · last updated \d+ s ago$"))
+    expect(status(page)).to_have_text(re.compile(r"^Reconnecting… · last updated \d+ sec\. ago$"))
     expect(score(page, "alice")).to_have_text("10")
     give(alice, 5)
     site.start()

@@ -230,6 +230,30 @@ def test_a_token_that_expired_is_replaced_only_when_the_player_says_so(page: Pag
     assert paid() == [10]
 
 
+@pytest.mark.parametrize(
+    ("status", "kind", "title", "members"),
+    [
+        (401, "not-authenticated", "You are signed out", {}),
+        (403, "not-yours-to-grant", "Complete a task is not yours to grant", {}),
+        (403, "forbidden", "Not allowed", {}),
+        (403, "player-disabled", "Not allowed", {}),
+        (429, "rate-limited", "Too many at once", {"retry_after": 42}),
+        (422, "anything", "Not allowed", {}),
+    ],
+)
+def test_a_refusal_is_told_as_what_it_is(
+    page: Page, status: int, kind: str, title: str, members: dict[str, int]
+) -> None:
+    """The tester's case: a site whose signer is another program said of every click that one is signed out."""
+    page.route(MINT, lambda route: problem(route, status, kind, title="Not allowed", **members))
+    act(page)
+    expect(toast(page).locator("strong")).to_have_text(title)
+    if status != 401:
+        expect(toast(page)).to_contain_text("As the test says.")
+        expect(toast(page)).not_to_contain_text("signed out")
+    expect(score(page)).to_have_text("100")
+
+
 def test_a_session_that_ended_leads_to_sign_in(page: Page) -> None:
     page.context.clear_cookies(name="sessionid")
     act(page)

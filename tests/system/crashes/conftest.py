@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes import ROOT, eventually
 from tests.system.crashes.clocks import POSTGRES_CLOCK
 from tests.system.crashes.load import Load, load
 from tests.system.crashes.site import Site, folder
-from tests.system.live.server import ROOT, eventually
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from tests.support.processes import eventually
 from tests.system.crashes.client import Lost
 from tests.system.crashes.history import History
 from tests.system.crashes.player import Player, Tab
 from tests.system.crashes.site import Site
-from tests.system.live.server import eventually
 
 TABS = 2  # of each player
 SETTLING_SECONDS = 8.0  # for what is undecided when it stops

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.people import PASSWORD
+from tests.support.processes import eventually
 from tests.system.crashes.client import Answer, Client, Lost
 from tests.system.crashes.history import LOST, History, Minted, Seen, Told
-from tests.system.live.server import eventually
 
 TYPES = ("COMPLETE_TASK", "WIN_MATCH", "DAILY_LOGIN")
 GIVES_UP = 0.15  # of the tokens whose answer was lost: what became of them stays unknown to the client

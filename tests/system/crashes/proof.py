@@ -10,11 +10,11 @@ from pathlib import Path
 import psycopg
 import redis
 
+from tests.support.processes import eventually
 from tests.system.crashes import evidence
 from tests.system.crashes.checker import violations
 from tests.system.crashes.load import Load
 from tests.system.crashes.site import Site
-from tests.system.live.server import eventually
 
 HEALED_SECONDS = 15.0  # after everything runs again, the board is right: a sweep is never further away
 BUSY = 3  # the command's exit code

@@ -12,7 +12,7 @@ import redis
 from devsite.postgres import Postgres
 from devsite.process import Refusal
 from devsite.valkey import Valkey
-from tests.system.live.server import eventually
+from tests.support.processes import eventually
 
 START_SECONDS = 60
 

@@ -16,12 +16,12 @@ from pathlib import Path
 import psutil
 
 from devsite.process import die_with
+from tests.support.processes import ROOT
 from tests.support.procfile import procfile
 from tests.support.unlimited import UNLIMITED
 from tests.system.crashes.client import Client, Lost
 from tests.system.crashes.clocks import PYTHON_CLOCK, set_postgres_clock, set_site_clock
 from tests.system.crashes.servers import Servers, resume
-from tests.system.live.server import ROOT
 
 PARTS = ("web", "worker", "beat")
 

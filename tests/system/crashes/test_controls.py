@@ -4,11 +4,11 @@ import re
 import time
 from typing import Any
 
+from tests.support.processes import eventually
 from tests.system.crashes import evidence
 from tests.system.crashes.load import load
 from tests.system.crashes.proof import broken, heal, keep_promises
 from tests.system.crashes.site import Site
-from tests.system.live.server import eventually
 
 LIE = 1  # point: what the demo's actions are worth never adds up to it
 

@@ -8,12 +8,12 @@ import psutil
 import psycopg
 
 from devsite.postgres import DATABASE, USER
+from tests.support.processes import eventually
 from tests.system.crashes.client import TIMEOUT
 from tests.system.crashes.history import LOST
 from tests.system.crashes.load import Load
 from tests.system.crashes.proof import prove
 from tests.system.crashes.site import Site
-from tests.system.live.server import eventually
 
 SECONDS = float(os.environ.get("FAULT_SECONDS", "5"))
 LOCK_SECONDS = 5.0

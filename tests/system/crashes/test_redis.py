@@ -6,10 +6,10 @@ from typing import Any
 
 import psutil
 
+from tests.support.processes import eventually
 from tests.system.crashes.load import Load
 from tests.system.crashes.proof import prove
 from tests.system.crashes.site import Site
-from tests.system.live.server import eventually
 
 SECONDS = float(os.environ.get("FAULT_SECONDS", "5"))
 

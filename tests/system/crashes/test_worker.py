@@ -1,9 +1,9 @@
 """The worker killed in the middle of what it does."""
 
+from tests.support.processes import eventually
 from tests.system.crashes.load import Load
 from tests.system.crashes.proof import prove
 from tests.system.crashes.site import Site
-from tests.system.live.server import eventually
 
 HOLD = "SELECT 1 FROM user_scores WHERE user_id = %s FOR UPDATE"
 QUEUED = "SELECT id FROM queued_work WHERE state = 'queued' AND user_id = %s"

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from tests.support.processes import PATIENCE, ROOT, eventually
 from tests.support.programs import needed
-from tests.system.live.server import PATIENCE, ROOT, Server, eventually, free_port
+from tests.system.live.server import Server, free_port
 
 CONFIGURATION = ROOT / "deploy" / "nginx.conf"
 ROLES = {"8100": "door", "8101": "web", "8102": "web", "8201": "live", "8202": "live"}

@@ -12,17 +12,17 @@ from urllib.parse import urlencode
 import pytest
 from django.db import connection
 from django.db.models import F
+from websockets.exceptions import ConnectionClosed
 
 from accounts import api_keys
 from accounts.models import User
 from actions.models import ActionToken, QueuedWork
 from leaderboard import boards, rebuild
 from leaderboard.boards import Board
-from tests.support.processes import python
+from tests.support.processes import eventually, python
 from tests.support.redis_of_our_own import OwnRedis
 from tests.system.deploy.talkative_site import PASSWORD, WRONG, Site
 from tests.system.live.clients import viewer
-from tests.system.live.server import eventually
 
 
 @pytest.fixture
@@ -153,7 +153,9 @@ def test_no_secret_is_in_anything_that_is_printed(site: Site, own_redis: OwnRedi
     token = bearer["Authorization"].partition(" ")[2]
     with viewer(site.live, protocols=("bearer", token)) as watching:
         watching.until("you")
-    with viewer(site.live, f"?token={token}", headers={"Authorization": f"Bearer {token}x"}) as watching:
+    with viewer(site.live, headers={"Authorization": f"Bearer {token}x"}) as watching:
+        watching.until("leaderboard_update")
+    with viewer(site.live, f"?token={token}") as watching, pytest.raises(ConnectionClosed, match="invalid-request"):
         watching.until("leaderboard_update")
     ids = crashes(site, bearer, cookie)
     own_redis.kill()  # what the clients of Redis then say of where they cannot connect

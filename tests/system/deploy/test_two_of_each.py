@@ -19,9 +19,10 @@ from django.db import connections
 from accounts.models import User
 from leaderboard.boards import Board
 from tests.support.people import back_end, bearer
+from tests.support.processes import PATIENCE, eventually
 from tests.system.deploy.nginx import Door, Web, post, two_of_each
 from tests.system.live.clients import viewer
-from tests.system.live.server import PATIENCE, Server, eventually
+from tests.system.live.server import Server
 
 Site = tuple[Door, list[Web], list[Server]]
 

@@ -19,7 +19,8 @@ FAULTS = {
         SELECT action_id FROM score_history GROUP BY action_id HAVING count(*) > 1""",
     "a bonus that nobody gave, or somebody gave themselves": """
         SELECT h.id FROM score_history h LEFT JOIN bonuses b ON b.id = h.action_id
-         WHERE h.source = 'bonus' AND (b.id IS NULL OR b.actor_id = h.user_id OR b.points <> h.delta)""",
+         WHERE h.source = 'bonus'
+           AND (b.id IS NULL OR b.actor_id = h.user_id OR b.points <> h.delta OR b.state <> 'paid')""",
     "a total that is not the sum of its history": """
         SELECT s.user_id FROM user_scores s
           LEFT JOIN (SELECT user_id, sum(delta) AS earned FROM score_history GROUP BY user_id) h USING (user_id)

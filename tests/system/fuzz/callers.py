@@ -41,7 +41,8 @@ def populate() -> list[str]:
     visibility.hide([user.pk for user in crowd[:2]])
     crowd[2].is_active = False
     visibility.save_profile(crowd[2], ["is_active"])
-    ActionType.objects.create(slug="ANY_POINTS", title="Any", points=1, min_points=1, max_points=1_000_000)
+    anything = {"points": 1, "min_points": 1, "max_points": 1_000_000, "approved_points": 1_000_000}
+    ActionType.objects.create(slug="ANY_POINTS", title="Any", **anything)
     return [str(user.pk) for user in crowd]
 
 

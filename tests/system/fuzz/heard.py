@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tests.system.fuzz.leaks import SERVER_NAME, leaks
 
-TYPES = {"connection_success", "leaderboard_update", "you", "current", "ping", "error", "notice", "bye"}
+TYPES = {"connection_success", "leaderboard_update", "you", "current", "ping", "error", "bye"}
 # Ours (docs/live-protocol.md), and those with which RFC 6455 wants broken frames answered. Not 1011: that is a defect.
 CLOSE_CODES = {4000, 4001, 4002, 4408, 4501, 4503, 4504, 4513, 4529} | {1000, 1001, 1002, 1003, 1005, 1007, 1009}
 CLOSE_CODES |= {1012, 1014, 3000, 4999}  # what a client of tests/system/fuzz/frames.py says comes back to it

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.processes import ROOT
 from tests.system.fuzz.callers import Caller
-from tests.system.live.server import ROOT
 
 DOCUMENT = ROOT / "docs" / "openapi.yaml"
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")

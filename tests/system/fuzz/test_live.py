@@ -17,12 +17,13 @@ import psutil
 import pytest
 
 from tests.support.people import bearer, player
+from tests.support.processes import eventually
 from tests.system.fuzz.frames import handshake, nonsense
 from tests.system.fuzz.heard import Heard, heard
 from tests.system.fuzz.messages import bad_conversation
 from tests.system.fuzz.requests import bad_request
 from tests.system.live.clients import Watching, viewer, watcher
-from tests.system.live.server import Server, eventually
+from tests.system.live.server import Server
 from tests.system.live.writing import write
 
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "0"))

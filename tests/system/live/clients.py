@@ -11,7 +11,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
-from tests.system.live.server import PATIENCE, Server
+from tests.support.processes import PATIENCE
+from tests.system.live.server import Server
 
 Message = dict[str, Any]
 

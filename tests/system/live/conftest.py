@@ -10,8 +10,9 @@ from pytest_django.fixtures import Settings
 
 from api import redis_client
 from leaderboard.boards import Board
+from tests.support.processes import eventually
 from tests.system.live.clients import viewer
-from tests.system.live.server import NOWHERE, Server, eventually
+from tests.system.live.server import NOWHERE, Server
 from tests.system.live.writing import empty_board
 
 PUSH_MS = 100

@@ -9,8 +9,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from tests.support.processes import PATIENCE
 from tests.system.live.clients import Message
-from tests.system.live.server import PATIENCE, Server
+from tests.system.live.server import Server
 
 CONNECTING = 50  # at a time
 

@@ -5,35 +5,22 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
 from django.db import connection as database
 from prometheus_client.parser import text_string_to_metric_families
 
-ROOT = Path(__file__).resolve().parents[3]
-PATIENCE = 60.0  # seconds for anything a test waits for; reached only when it fails
+from tests.support.processes import PATIENCE, ROOT, eventually
+
 NOWHERE = "postgres://nobody@127.0.0.1:9/nothing"  # the discard port: nothing listens
 
 _worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _ports = iter(range(20_000 + 1_000 * (_worker % 12) + os.getpid() % 500, 32_000))
-
-
-def eventually(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
-    """The first true value of `condition`, asked again and again; fails the test when there is none in time."""
-    deadline = time.monotonic() + seconds
-    while True:
-        if value := condition():
-            return value
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.01)
 
 
 def database_url() -> str:

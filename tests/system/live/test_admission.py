@@ -2,9 +2,10 @@
 
 from contextlib import ExitStack
 
+from tests.support.processes import eventually
 from tests.system.live.clients import answer, viewer, watcher
 from tests.system.live.conftest import Start
-from tests.system.live.server import NOWHERE, Server, eventually
+from tests.system.live.server import NOWHERE, Server
 
 
 def test_a_full_server_sends_viewers_on_until_somebody_leaves(start: Start) -> None:

@@ -8,9 +8,10 @@ from django.conf import settings as site
 from django.test import Client
 
 from accounts.models import User
+from tests.support.processes import eventually
 from tests.system.live.clients import viewer, watcher
 from tests.system.live.conftest import Start
-from tests.system.live.server import database_url, eventually
+from tests.system.live.server import database_url
 from tests.system.live.writing import write
 
 

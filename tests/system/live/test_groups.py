@@ -13,8 +13,8 @@ from pytest_django.fixtures import Settings
 from leaderboard import boards
 from leaderboard.live import groups
 from leaderboard.live.groups import Groups, Membership
+from tests.support.processes import PATIENCE
 from tests.system.live.conftest import share
-from tests.system.live.server import PATIENCE
 from tests.system.live.writing import empty_board, write
 
 GROUP = "board.somewhere"

@@ -97,7 +97,7 @@ class TestOnAPublicBoard:
     def test_the_query_string_may_not(self, live: Server) -> None:
         for query in (f"?token={token()}", f"?access_token={token()}", f"?jwt={token()}"):
             with viewer(live, query) as alice:
-                assert alice.opening()[0]["user_id"] is None
+                assert alice.next()["code"] == "invalid-request"
 
     @bad_tokens
     def test_a_bad_token_costs_nobody_the_view(self, live: Server, bad: str) -> None:
@@ -110,6 +110,7 @@ class TestOnAPublicBoard:
                 alice.say(type="authenticate", token=token())
                 known(alice)
         with watcher(live, **bearer(bad)) as bob:
+            assert bob.next()["code"] == "not-authenticated"
             assert bob.opening()[0]["user_id"] is None
 
     @pytest.mark.parametrize("raw", [None, 7, [], {}, True])
@@ -146,7 +147,7 @@ class TestOnAPrivateBoard:
         write("alice", 30)
         with viewer(private) as alice:
             alice.say(type="resume")
-            assert alice.next()["code"] == "not-authenticated"
+            assert alice.next()["code"] == "invalid-request"  # it is early; nothing is wrong with its credentials
             alice.say(type="authenticate", token=token())
             assert alice.next()["user_id"] == ALICE
             alice.scores({"alice": 30})

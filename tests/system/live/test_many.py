@@ -9,11 +9,12 @@ import pytest
 
 from api import redis_client
 from leaderboard import boards
+from tests.support.processes import eventually
 from tests.support.redis_of_our_own import OwnRedis
 from tests.system.live.clients import viewer, watcher
 from tests.system.live.conftest import Start
 from tests.system.live.crowd import Crowd, Member, together
-from tests.system.live.server import NOWHERE, Server, eventually
+from tests.system.live.server import NOWHERE, Server
 from tests.system.live.test_identity import token
 from tests.system.live.writing import page, user_id, write
 

@@ -2,9 +2,10 @@
 
 import pytest
 
+from tests.support.processes import eventually
 from tests.system.live.clients import answer, viewer, watcher
 from tests.system.live.conftest import Start
-from tests.system.live.server import DaphneServer, Server, UvicornServer, eventually
+from tests.system.live.server import DaphneServer, Server, UvicornServer
 from tests.system.live.test_identity import bearer, token
 from tests.system.live.writing import user_id, write
 

@@ -1,4 +1,4 @@
-"""A signed-in viewer's own line, and news for that player alone."""
+"""A signed-in viewer's own line."""
 
 from typing import Any
 
@@ -8,8 +8,9 @@ from channels.layers import get_channel_layer
 from pytest_django.fixtures import Settings
 
 from leaderboard import boards, notifications, ranking
+from tests.support.processes import eventually
 from tests.system.live.clients import viewer, watcher
-from tests.system.live.server import Server, eventually
+from tests.system.live.server import Server
 from tests.system.live.test_identity import bearer, token
 from tests.system.live.writing import standing, user_id, write
 
@@ -79,45 +80,6 @@ def test_all_tabs_of_a_player_get_it_and_nobody_else_does(live: Server) -> None:
         assert bob.until("you", players=1)["score"] == 0
 
 
-def test_news_reach_every_tab_of_the_player_and_only_those(live: Server) -> None:
-    with (
-        viewer(live, protocols=("bearer", token())) as tab,
-        watcher(live, **bearer(token())) as other_tab,
-        viewer(live) as stranger,
-    ):
-        for watching in (tab, other_tab):
-            watching.until("you")
-        stranger.opening()
-        eventually(
-            lambda: live.metric("scoreboard_live_groups") == 2, "the process is in alice's and the board's group"
-        )
-        assert notifications.send_to_player(user_id("alice"), "flag-dismissed", "Your score was reviewed and stands.")
-        expected = {
-            "type": "notice",
-            "board": None,
-            "code": "flag-dismissed",
-            "detail": "Your score was reviewed and stands.",
-        }
-        for watching in (tab, other_tab):
-            assert watching.until("notice") == expected
-        write("alice", 30)
-        assert stranger.next()["type"] == "leaderboard_update"
-
-
-def test_news_of_a_board_reach_everyone_who_watches_it(live: Server) -> None:
-    with viewer(live) as alice, watcher(live) as bob:
-        alice.opening()
-        bob.opening()
-        assert notifications.send_to_board("global", "season-closed", "The season is over.")
-        for watching in (alice, bob):
-            assert watching.until("notice") == {
-                "type": "notice",
-                "board": "global",
-                "code": "season-closed",
-                "detail": "The season is over.",
-            }
-
-
 def test_groups_are_left_with_their_last_viewer(live: Server) -> None:
     eventually(lambda: live.metric("scoreboard_live_groups") == 1, "only the board's own group")
     with viewer(live, protocols=("bearer", token())) as tab:
@@ -128,17 +90,17 @@ def test_groups_are_left_with_their_last_viewer(live: Server) -> None:
     eventually(lambda: live.metric("scoreboard_live_groups") == 1, "only the board's own group again")
 
 
-@pytest.mark.parametrize("message", [{}, {"type": "notice.board"}, {"type": "x"}, {"type": 7, "player": ALICE}])
+@pytest.mark.parametrize("message", [{}, {"type": "board.changed"}, {"type": "x"}, {"type": 7, "player": ALICE}])
 def test_what_others_send_to_a_group_does_no_harm(live: Server, message: dict[str, Any]) -> None:
     with viewer(live) as alice:
         alice.opening()
         async_to_sync(get_channel_layer().group_send)("board.global", message)
-        assert notifications.send_to_board("global", "hello", "Still here.")
-        assert alice.until("notice")["code"] == "hello"
+        write("alice", 30)
+        assert alice.until("leaderboard_update")["top"][0]["score"] == 30
 
 
 def test_news_that_nobody_can_send_fail_nothing(settings: Settings) -> None:
     settings.CHANNEL_LAYERS = {
         "default": {**settings.CHANNEL_LAYERS["default"], "CONFIG": {"hosts": ["redis://127.0.0.1:9/0"]}}
     }
-    assert not notifications.send_to_board("global", "hello", "Anybody there?")
+    assert not notifications.standing_changed(user_id("alice"))

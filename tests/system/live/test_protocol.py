@@ -76,7 +76,8 @@ def test_each_viewer_gets_as_many_lines_as_it_asked_for(live: Server, query: str
         ("?limit=99999999999999999999", "invalid-request"),
         ("?limit=5&limit=6", "invalid-request"),
         ("?board=%FF", "invalid-request"),
-        ("?board=", "not-found"),
+        ("?board=", "invalid-request"),
+        ("?limit=5&period=daily", "invalid-request"),
         ("?board=nowhere", "not-found"),
         ("?board=__class__", "not-found"),
     ],
@@ -116,7 +117,7 @@ def test_resuming_with_what_is_newest_is_answered_with_current(live: Server) -> 
         _, snapshot = alice.opening()
         epoch, seq = snapshot["epoch"], snapshot["seq"]
         alice.say(type="resume", epoch=epoch, seq=seq)
-        assert alice.next() == {"type": "current", "epoch": epoch, "seq": seq}
+        assert alice.next() == {"type": "current", "epoch": epoch, "seq": seq, "players": 0}
 
 
 STALE: list[dict[str, Any]] = [
@@ -244,7 +245,7 @@ def test_every_15_seconds_viewers_are_told_what_is_newest(live: Server) -> None:
         _, snapshot = alice.opening()
         bob.opening()
         before, began = bob.id, time.monotonic()
-        ping = {"type": "ping", "epoch": snapshot["epoch"], "seq": snapshot["seq"]}
+        ping = {"type": "ping", "epoch": snapshot["epoch"], "seq": snapshot["seq"], "players": 0}
         assert alice.until("ping") == bob.until("ping") == ping
         assert time.monotonic() - began < 28  # not the second one, 15 s later
         assert bob.comments

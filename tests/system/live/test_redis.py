@@ -11,10 +11,11 @@ from api import redis_client
 from leaderboard import boards, ranking, rebuild
 from leaderboard.boards import Board
 from tests.support.people import give
+from tests.support.processes import PATIENCE, eventually
 from tests.support.redis_of_our_own import OwnRedis
 from tests.system.live.clients import Message, Watching, viewer, watcher
 from tests.system.live.conftest import Start
-from tests.system.live.server import PATIENCE, Server, eventually
+from tests.system.live.server import Server
 from tests.system.live.writing import page, write
 
 

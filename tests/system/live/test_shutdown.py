@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.processes import PATIENCE
 from tests.support.redis_of_our_own import OwnRedis
 from tests.system.live.clients import viewer, watcher
 from tests.system.live.conftest import Start
 from tests.system.live.crowd import Crowd, together
-from tests.system.live.server import NOWHERE, PATIENCE, Server
+from tests.system.live.server import NOWHERE, Server
 from tests.system.live.test_identity import token
 from tests.system.live.test_stalls import stalled
 from tests.system.live.writing import page, write

@@ -13,9 +13,10 @@ import psutil
 import pytest
 
 from leaderboard import boards, ranking
+from tests.support.processes import PATIENCE, eventually
 from tests.system.live.clients import viewer
 from tests.system.live.conftest import Start
-from tests.system.live.server import NOWHERE, PATIENCE, Server, eventually
+from tests.system.live.server import NOWHERE, Server
 from tests.system.live.writing import page, standing, write
 
 TRANSPORTS = ["websocket", "sse"]

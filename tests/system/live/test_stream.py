@@ -24,8 +24,8 @@ def test_the_stream_greets_shows_the_board_and_goes_on(live: Server) -> None:
 
 def test_both_transports_say_the_same(live: Server) -> None:
     with watcher(live, "?limit=2") as alice, viewer(live, "?limit=2") as bob:
-        for name in ("alice", "bob", "carol"):
-            write(name, 30)
+        for score, name in enumerate(("alice", "bob", "carol")):
+            write(name, 30 + score)
         last = page().seq
         assert alice.until("leaderboard_update", seq=last) == bob.until("leaderboard_update", seq=last)
 
@@ -56,7 +56,7 @@ def test_coming_back_with_what_is_newest_is_answered_with_current(live: Server) 
         _, snapshot = alice.opening()
     with watcher(live, Last_Event_ID=str(alice.id)) as alice:
         assert alice.next()["type"] == "connection_success"
-        assert alice.next() == {"type": "current", "epoch": snapshot["epoch"], "seq": snapshot["seq"]}
+        assert alice.next() == {"type": "current", "epoch": snapshot["epoch"], "seq": snapshot["seq"], "players": 0}
         write("alice", 30)
         alice.scores({"alice": 30})
 
@@ -82,6 +82,7 @@ def test_coming_back_with_anything_else_brings_the_newest_snapshot(live: Server,
         ("?limit=0", 400, "invalid-request"),
         ("?limit=101", 400, "invalid-request"),
         ("?limit=ten", 400, "invalid-request"),
+        ("?period=daily", 400, "invalid-request"),
         ("?limit=1&limit=2", 400, "invalid-request"),
         ("?board=global&board=global", 400, "invalid-request"),
         ("?" + "&".join(f"x{number}=1" for number in range(30)), 400, "invalid-request"),

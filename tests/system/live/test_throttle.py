@@ -10,9 +10,10 @@ import pytest
 
 from api import redis_client
 from leaderboard import boards, snapshots
-from tests.system.live.clients import Message, Socket, viewer
+from tests.support.processes import eventually
+from tests.system.live.clients import Message, Socket, viewer, watcher
 from tests.system.live.conftest import Start
-from tests.system.live.server import NOWHERE, Server, eventually
+from tests.system.live.server import NOWHERE, Server
 from tests.system.live.writing import announcement, packed, page, user_id, write
 
 
@@ -171,3 +172,31 @@ def test_encoding_is_done_once_for_each_limit_in_use(live: Server) -> None:
             alice.scores({"alice": 30})
         assert live.metric("scoreboard_live_pushes_total", board="global") == pushes + 1
         assert live.metric("scoreboard_live_encodes_total") == encodes + 2
+
+
+@pytest.mark.parametrize("watch", [viewer, watcher], ids=["websocket", "sse"])
+def test_a_change_below_a_viewers_rows_is_not_sent_to_it(live: Server, watch: Any) -> None:
+    """A hundred rows are one board with one seq; three of them change seldom."""
+    names = ["alice", "bob", "carol"]
+    for score, name in enumerate(names):
+        write(name, 30 - score)
+    with watch(live, "?limit=3") as three, viewer(live) as all_of_them:
+        shown = three.until("leaderboard_update", seq=page().seq)
+        for number in range(4):
+            write(f"player-{number}", 10 + number)
+            all_of_them.until("leaderboard_update", seq=page().seq)
+        write("alice", 31, 2)
+        newest = three.until("leaderboard_update")
+        assert newest["seq"] == page().seq == shown["seq"] + 5
+        assert (newest["players"], [row["score"] for row in newest["top"]]) == (7, [31, 29, 28])
+
+
+def test_who_resumes_with_rows_that_did_not_change_is_told_the_seq_and_the_players(live: Server) -> None:
+    write("alice", 30)
+    with viewer(live, "?limit=1") as one, viewer(live) as all_of_them:
+        shown = one.until("leaderboard_update", seq=page().seq)
+        write("bob", 20)
+        all_of_them.until("leaderboard_update", seq=page().seq)
+        for seq in (shown["seq"], page().seq):
+            one.say(type="resume", epoch=shown["epoch"], seq=seq)
+            assert one.next() == {"type": "current", "epoch": shown["epoch"], "seq": page().seq, "players": 2}

@@ -14,13 +14,13 @@ from django.db import connections
 from pytest_django.fixtures import Settings
 
 from api import throttles
-from config.wsgi_adapter import WsgiAdapter
+from api.wsgi_adapter import WsgiAdapter
 from leaderboard import ranking, snapshots
 from leaderboard.boards import VISIBLE_TOP, Board
 from leaderboard.live import hub
 from leaderboard.live.address_limit import AddressLimit
 from leaderboard.live.top import Top
-from tests.system.live.server import PATIENCE
+from tests.support.processes import PATIENCE
 from tests.system.live.writing import write
 
 ADDRESS = "192.0.2.7"
@@ -195,7 +195,7 @@ def test_headers_of_one_kind_of_request_go_to_no_other(copy: snapshots.Snapshot)
         ({"query": "limit=5&limit=5"}, 400),
         ({"query": "limit="}, 400),
         ({"query": "limit"}, 400),
-        ({"query": "colour=red"}, 200),
+        ({"query": "period=daily"}, 400),
         ({"query": "board=nowhere"}, 404),
         ({"query": "limit=10&offset=91"}, 200),
         ({"method": "POST"}, 405),

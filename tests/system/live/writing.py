@@ -35,7 +35,7 @@ def empty_board() -> str:
     keys = boards.keys(boards.get("global"))
     pipeline = redis_client.connection().pipeline()
     pipeline.delete(*keys.all())
-    pipeline.hset(keys.meta, mapping={"epoch": epoch, "seq": 1, "updated": "1.000"})
+    pipeline.hset(keys.meta, mapping={"epoch": epoch, "seq": 1, "updated": "1.000", "known": 0, "shown": 0})
     pipeline.publish(boards.channel(boards.get("global")), announcement(epoch, 1))
     pipeline.execute()
     return epoch

@@ -1,22 +1,29 @@
-"""What the site's HTTP connections do not put up with: clients that are slow, send too much, or no HTTP at all."""
+"""uvicorn's HTTP connections: a stream of events goes straight to the socket, and some clients are not put up with.
+
+Those are clients that are slow, send too much, or no HTTP at all.
+"""
 
 import asyncio
 import json
+from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from api.problems import CONTENT_TYPE, document
 from api.request_ids import accept_or_make
-from leaderboard.live.protocols import LiveHttp
+from leaderboard.live.messages import Packet
+from leaderboard.live.protocols import Direct, forget_transport
+from leaderboard.live.transport import EXTENSION
 
 HEAD_SECONDS = 15.0  # for a request's head, from its first byte (or from the connection) to its end
 HEAD_LIMIT = 32 * 1024  # bytes
 BODY_SECONDS = 30.0  # between two pieces of a request's body
+LAST_CHUNK = b"0\r\n\r\n"
 STALL_SECONDS = 30.0  # without accepting an answer's bytes; viewers are the hub's to judge
 
 
-class SiteHttp(LiveHttp):
-    """Gives up on a client that does not finish a request, or takes no bytes of its answer."""
+class SiteHttp(Direct, HttpToolsProtocol):
+    """A connection that gives up on a client that does not finish a request, or takes no bytes of its answer."""
 
     _timer: asyncio.TimerHandle | None = None
     _stalled: asyncio.TimerHandle | None = None
@@ -46,6 +53,7 @@ class SiteHttp(LiveHttp):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        cast(dict[str, Any], self.scope)["extensions"] = {EXTENSION: self}
         self._in_head, self._head_bytes = True, 0
         self._allow(HEAD_SECONDS)
 
@@ -65,6 +73,7 @@ class SiteHttp(LiveHttp):
     def handle_websocket_upgrade(self) -> None:
         self._stop_timer()
         super().handle_websocket_upgrade()
+        self._unwind()  # from here on the transport belongs to the WebSocket
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -88,6 +97,22 @@ class SiteHttp(LiveHttp):
             return False
         self.cycle.keep_alive = False
         return True
+
+    # --- a stream of events ---
+
+    def write(self, packet: Packet) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(packet.chunk)
+
+    def close(self, code: int, reason: str) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(LAST_CHUNK)
+            self.transport.close()
+            self._cut_later()
+
+    def _unwind(self) -> None:
+        forget_transport(self.scope)
+        self.parser = self.flow = self.cycle = None  # type: ignore[assignment]
 
     # --- what cannot be read ---
 

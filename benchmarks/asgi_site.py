@@ -1,9 +1,0 @@
-"""The whole site under ASGI, only to measure why `web` is not run that way."""
-
-import os
-
-from django.core.asgi import get_asgi_application
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-
-application = get_asgi_application()

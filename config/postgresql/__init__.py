@@ -1,0 +1,1 @@
+"""Django's backend for PostgreSQL, for a server whose defaults are another's choice."""
