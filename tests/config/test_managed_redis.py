@@ -147,7 +147,7 @@ def test_the_start_says_that_the_password_is_wrong(own_redis: OwnRedis) -> None:
 
 
 def test_a_user_with_the_documented_rights_is_denied_nothing(
-    transactional_db: None, own_redis: OwnRedis, redis_of_its_own: None, catalogue: None, alice: User, tmp_path: Path
+    transactional_db: None, own_redis: OwnRedis, redis_of_its_own: None, alice: User, tmp_path: Path
 ) -> None:
     """A score, a viewer's push, a reconcile and queued work; Redis notes each command that it denies."""
     assert rebuild.rebuild(boards.get("global"))

@@ -124,7 +124,7 @@ def test_an_empty_board_is_not_a_lost_one(board: Board) -> None:
 
 
 @pytest.fixture
-def evicting(transactional_db: None, own_redis: OwnRedis, redis_of_its_own: None, catalogue: None) -> Board:
+def evicting(transactional_db: None, own_redis: OwnRedis, redis_of_its_own: None) -> Board:
     """A board on a Redis of its own."""
     board = boards.get("global")
     assert rebuild.rebuild(board)
