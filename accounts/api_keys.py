@@ -7,13 +7,14 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.models import ApiKey, User
+from accounts.models import SITE, ApiKey, User, default_limit
 
 TEXT = re.compile(r"sb_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 ROTATION_OVERLAP = timedelta(hours=24)
@@ -21,11 +22,30 @@ LAST_USED_STEP = timedelta(minutes=1)  # a busy key's row is written once a minu
 
 
 def issue(
-    name: str, scopes: list[str], *, created_by: User | None = None, limit: str = "6000/minute"
+    name: str,
+    scopes: list[str],
+    *,
+    created_by: User | None = None,
+    limit: str | None = None,
+    action_types: Sequence[str] = (),
+    provider: str = SITE,
 ) -> tuple[ApiKey, str]:
-    """Makes a key; returns it and its text, which exists nowhere else afterwards."""
+    """Makes a key; returns it and its text, which exists nowhere else afterwards.
+
+    `limit`: None for LIMIT_KEY. `action_types`: what it may grant; empty: all that a back end may. Raises
+    ValidationError.
+    """
     prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
-    key = ApiKey(name=name, prefix=prefix, digest=digest(secret), scopes=scopes, limit=limit, created_by=created_by)
+    key = ApiKey(
+        name=name,
+        prefix=prefix,
+        digest=digest(secret),
+        scopes=scopes,
+        action_types=list(action_types),
+        provider=provider,
+        limit=default_limit() if limit is None else limit,
+        created_by=created_by,
+    )
     key.full_clean(exclude=["created_by"])
     key.save(force_insert=True)
     return key, f"sb_{prefix}_{secret}"
@@ -41,7 +61,14 @@ def rotate(key: ApiKey, *, created_by: User | None = None) -> tuple[ApiKey, str]
         old = ApiKey.objects.select_for_update().get(pk=key.pk)
         if not old.usable:
             raise ValueError(f"{old} is revoked or expired")
-        successor, text = issue(old.name, list(old.scopes), created_by=created_by, limit=old.limit)
+        successor, text = issue(
+            old.name,
+            list(old.scopes),
+            created_by=created_by,
+            limit=old.limit,
+            action_types=old.action_types,
+            provider=old.provider,
+        )
         end = timezone.now() + ROTATION_OVERLAP
         if old.expires_at is None or old.expires_at > end:
             successor.expires_at, old.expires_at = old.expires_at, end

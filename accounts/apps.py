@@ -6,6 +6,9 @@ class AccountsConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
-        from accounts import identity_data, openapi, privacy  # noqa: F401  (openapi registers)
+        from accounts import identity_data, openapi, player_fields, privacy  # noqa: F401  (two of them register)
+        from api import problems
+
+        problems.declare({"player-disabled": (403, "The player is disabled")})
 
         privacy.register(identity_data.export, identity_data.erase)

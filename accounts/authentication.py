@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import InvalidToken
@@ -122,6 +123,20 @@ class BackEnd:
     def pk(self) -> uuid.UUID:
         return self.key.pk
 
+    def charge(self, uses: int) -> None:
+        """Takes so many uses from the key's limit at once, or none. Raises Problem rate-limited."""
+        item = parse(self.key.limit)
+        hit(Charge("api-key", item, (str(self.key.pk),), uses) if item and uses else None)
+
+    def charge_batch(self, entries: int) -> None:
+        """The rest of what a batch uses, for the call itself was charged. Raises ValidationError for one that can never
+        be within the limit."""
+        item = parse(self.key.limit)
+        if item and entries > item.amount:
+            sentence = f"More entries than the limit of this key ({self.key.limit}) ever allows: send smaller batches."
+            raise ValidationError({"awards": [sentence]})
+        self.charge(entries - 1)
+
 
 class ApiKeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer sb_…` or `X-API-Key` → BackEnd.
@@ -137,10 +152,10 @@ class ApiKeyAuthentication(BaseAuthentication):
         if key is None:
             charge_address(request._request, ("sign-in",))
             raise Problem("forbidden", "The API key is unknown, expired or revoked.", reason="api-key")
-        item = parse(key.limit)
+        back_end = BackEnd(key)
         try:
-            hit(Charge("api-key", item, (str(key.pk),)) if item else None)
+            back_end.charge(1)
         except Problem as refusal:
             note(refusal, Caller(api_key=key.pk, address=client_address(request._request)))
             raise
-        return BackEnd(key), key
+        return back_end, key

@@ -17,11 +17,12 @@ from django.utils import timezone
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from accounts import attempts, visibility
-from accounts.models import ApiKey, AuditLog, SignUpAddress, User
+from accounts import attempts, players, visibility
+from accounts.models import LOCAL, ApiKey, AuditLog, BannedPlayer, SignUpAddress, User
 
 IDENTITY = (
-    *("id", "username", "email", "avatar_url", "region", "role", "is_active", "is_hidden", "is_staff", "is_superuser"),
+    *("id", "provider", "external_id", "username", "display_name", "email", "avatar_url", "region", "attributes"),
+    *("role", "is_active", "is_hidden", "opted_out", "is_staff", "is_superuser"),
     *("date_joined", "last_login", "email_confirmed_at", "erased_at"),
 )
 
@@ -37,7 +38,7 @@ def anonymise(user_id: uuid.UUID) -> bool:
     """Takes the identity off the row, and the player off every board at once; False when that was done before.
 
     Committed by itself, before anything else is cleared: from here on nothing new is made in this person's name. Raises
-    StillSuperuser.
+    StillSuperuser. Of a banned player of another site a keyed hash of the id stays, so that the id cannot start anew.
     """
     with transaction.atomic():
         user = User.objects.select_for_update(no_key=True).get(pk=user_id)
@@ -46,8 +47,11 @@ def anonymise(user_id: uuid.UUID) -> bool:
         if user.erased_at is not None:
             return False
         nobody, now = uuid.uuid4().hex, timezone.now()
-        user.username, user.email = f"erased-{nobody}", f"{nobody}@erased.invalid"
-        user.avatar_url = user.region = ""
+        if user.external_id is not None and not user.is_active:
+            BannedPlayer.objects.get_or_create(digest=players.digest(user.provider, user.external_id))
+        user.username, user.email = f"erased-{nobody}", f"{nobody}@erased.invalid" if user.provider == LOCAL else ""
+        user.external_id, user.attributes = None, {}
+        user.display_name = user.avatar_url = user.region = ""
         user.set_unusable_password()
         user.email_confirmed_at, user.session_key = None, uuid.uuid4()
         user.role = User.Role.PLAYER

@@ -3,15 +3,17 @@
 The trigger that keeps an erased user erased is in sql/, installed by the migrations.
 """
 
+import re
 import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.core.exceptions import ValidationError
-from django.core.validators import URLValidator
+from django.core.validators import RegexValidator, URLValidator
 from django.db import models, transaction
 from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Lower
@@ -25,10 +27,18 @@ if TYPE_CHECKING:
     UserManagerBase = UserManager["User"]
     SignInManagerBase = models.Manager["SignIn"]
     TextField = models.TextField[str | None, str | None]
+    CharField = models.CharField[str | None, str | None]
 else:
     UserManagerBase = UserManager
     SignInManagerBase = models.Manager
-    TextField = models.TextField
+    TextField, CharField = models.TextField, models.CharField
+
+
+LOCAL, SITE = "local", "site"  # providers: the sign-up here, and what a key names unless it names another
+
+
+class NullCharField(CharField):
+    """Text or NULL: no id is not an empty one."""
 
 
 class SkeletonField(TextField):
@@ -56,9 +66,15 @@ class AccountManager(UserManagerBase):
 class User(AbstractUser):
     """Who someone is. What they scored is in `user_scores`, so that this row stays cold.
 
+    Who signed up here has the provider `local` and signs in with the username. A player of a site that has its own
+    users is known by the site's provider and the site's id (`external_id`), has neither e-mail address nor password,
+    and a username that only fills the column (accounts/sql/players.sql). `display_name` is what is shown, and may equal
+    another player's.
+
     A trigger raises `user_scores.version` whenever a column that a board shows changes, by any statement.
-    Username, skeleton and email are unique by expression indexes only: an update of a column with a plain unique index
-    takes a row lock that collides with the history's foreign key and could deadlock with the ledger.
+    Username, skeleton, email and external id are unique by expression or partial indexes only: an update of a column
+    with a plain unique index takes a row lock that collides with the history's foreign key and could deadlock with the
+    ledger.
     """
 
     class Role(models.TextChoices):
@@ -67,7 +83,16 @@ class User(AbstractUser):
         ADMIN = "admin"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    provider = models.CharField(max_length=32, default=LOCAL, db_default=LOCAL, editable=False)
+    external_id = NullCharField(max_length=255, null=True, editable=False, help_text="The provider's id of the player.")
     username = models.CharField(max_length=MAX_LENGTH, validators=[validate_username])
+    display_name = models.CharField(
+        max_length=MAX_LENGTH,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="What is shown; empty: the username, or “Player” and the end of the id.",
+    )
     skeleton = SkeletonField(null=True, editable=False)
     email = models.EmailField(max_length=254)
     email_confirmed_at = models.DateTimeField(null=True, editable=False)
@@ -75,6 +100,12 @@ class User(AbstractUser):
         max_length=500, blank=True, default="", validators=[URLValidator(schemes=["http", "https"])]
     )
     region = models.CharField(max_length=32, blank=True, default="")
+    attributes = models.JSONField(
+        blank=True,
+        default=dict,
+        db_default=Value({}, models.JSONField()),
+        help_text="As PLAYER_ATTRIBUTES declares them.",
+    )
     role = models.CharField(
         max_length=16,
         choices=Role,
@@ -83,6 +114,11 @@ class User(AbstractUser):
     )
     is_hidden = models.BooleanField(
         default=False, help_text="Hidden players keep their points and history but are on no board."
+    )
+    opted_out = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="The player, or the player's own site, wishes to be on no board; points and history are kept.",
     )
     erased_at = models.DateTimeField(null=True, editable=False, help_text="Since then nobody is behind this row.")
     session_key = models.UUIDField(default=uuid.uuid4, editable=False, help_text="A new one ends all sessions.")
@@ -106,7 +142,27 @@ class User(AbstractUser):
                 violation_error_message="This name looks like one that is taken.",
             ),
             models.UniqueConstraint(
-                Lower("email"), name="users_email_key", violation_error_message="This address is in use."
+                Lower("email"),
+                name="users_email_key",
+                condition=~Q(email=""),
+                violation_error_message="This address is in use.",
+            ),
+            models.UniqueConstraint(
+                fields=["provider", "external_id"],
+                name="users_external_key",
+                condition=Q(external_id__isnull=False),
+            ),
+            models.CheckConstraint(
+                condition=Q(provider=LOCAL, external_id=None)
+                | Q(external_id__isnull=False) & ~Q(provider=LOCAL)
+                | Q(erased_at__isnull=False, external_id=None),
+                name="users_external_id",
+            ),
+            # The last word on who can sign in, whatever the code above it does.
+            models.CheckConstraint(
+                condition=Q(provider=LOCAL) | Q(email="", password__startswith="!", role="player"),  # noqa: S106
+                name="users_of_others_cannot_sign_in",
+                violation_error_message="A player of another site has no password, no address and no rights here.",
             ),
             models.CheckConstraint(
                 condition=Q(role="admin", is_staff=True) | (~Q(role="admin") & Q(is_staff=False)),
@@ -126,7 +182,19 @@ class User(AbstractUser):
         permissions = [("hide_user", "Can hide players from the boards")]
 
     def __str__(self) -> str:
-        return self.username
+        return self.shown_name
+
+    @property
+    def shown_name(self) -> str:
+        """What boards, API, pushes and admin show; `player_name` in SQL."""
+        if self.display_name or self.provider == LOCAL:
+            return self.display_name or self.username
+        return f"Player {str(self.pk)[-4:]}"
+
+    @property
+    def visible(self) -> bool:
+        """Whether boards may show this player; `player_visible` in SQL."""
+        return self.is_active and not self.is_hidden and not self.opted_out
 
     @property
     def earns_nothing(self) -> bool:
@@ -233,6 +301,12 @@ class SignUpAddress(models.Model):
         return str(self.user_id)
 
 
+PROVIDER = re.compile(r"^(?!local\Z)[a-z][a-z0-9_-]{0,31}\Z")
+validate_provider = RegexValidator(
+    PROVIDER, "Use 1 to 32 small letters, digits, - and _, beginning with a letter; `local` is the sign-up here."
+)
+
+
 def validate_limit(text: str) -> None:
     try:
         parse(text)
@@ -240,19 +314,57 @@ def validate_limit(text: str) -> None:
         raise ValidationError(str(error)) from error
 
 
+def default_limit() -> str:
+    """LIMIT_KEY, as it is when a key is issued."""
+    return str(settings.LIMITS["key"])
+
+
+class BannedPlayer(models.Model):
+    """A player of another site who was banned and then erased: a keyed hash of provider and id, and nothing else.
+
+    Without SECRET_KEY, which is not in the database, no id can be found from it by trying.
+    """
+
+    digest = models.CharField(max_length=64, primary_key=True)
+
+    class Meta:
+        db_table = "banned_players"
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.digest
+
+
 class ApiKey(models.Model):
     """One key of one back end. Revoked and expired keys stay listed: the audit trail names them."""
 
     class Scope(models.TextChoices):
+        AWARD = "award", "Award points to any player"
         MINT = "mint", "Mint action tokens for any player"
+        PLAYERS = "players", "Create, change, list and erase the players of its provider"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=100, help_text="Which back end uses it.")
     prefix = models.CharField(max_length=12, unique=True, editable=False)
     digest = models.CharField(max_length=64, editable=False)
     scopes = ArrayField(models.CharField(max_length=20, choices=Scope))
+    action_types = ArrayField(
+        models.CharField(max_length=50),
+        default=list,
+        blank=True,
+        help_text="The action types it may grant, separated by commas; empty: all that a back end may.",
+    )
+    provider = models.CharField(
+        max_length=32,
+        default=SITE,
+        validators=[validate_provider],
+        help_text="Whose user ids it speaks of. Keys of one provider speak of the same players.",
+    )
     limit = models.CharField(
-        max_length=40, default="6000/minute", validators=[validate_limit], help_text="Such as 6000/minute, or off."
+        max_length=40,
+        default=default_limit,
+        validators=[validate_limit],
+        help_text="Such as 6000/minute, or off. A batch counts as its entries.",
     )
     created_by = models.ForeignKey(User, models.PROTECT, null=True, editable=False, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)

@@ -167,3 +167,16 @@ def is_variant(char: str) -> bool:
 
 def is_mark(char: str) -> bool:
     return unicodedata.category(char) in ("Mn", "Me")
+
+
+def cleaned(text: str) -> str:
+    """A display name made of any text: NFC, without what does not show, single spaces, at most MAX_LENGTH characters.
+
+    "" when nothing visible is left. It may equal another's: who a player is, the id says.
+    """
+    name = " ".join(unicodedata.normalize("NFC", text[: 8 * MAX_LENGTH]).split())[:MAX_LENGTH]
+    while (kept := "".join(name[place] for place in range(len(name)) if shows(name, place))) != name:
+        name = kept  # what stood beside a character that went may show nothing now
+    runs = (list(run)[: MAX_MARKS if marks else None] for marks, run in groupby(name, key=is_mark))
+    name = unicodedata.normalize("NFC", " ".join("".join(map("".join, runs)).split()))
+    return name if any(unicodedata.category(char)[0] in "LNPS" for char in name) else ""

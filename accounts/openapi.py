@@ -1,8 +1,13 @@
-"""How the schema describes our two ways to authenticate. drf-spectacular finds these classes by being imported."""
+"""How the schema describes our ways to authenticate, and what a site may say of its players.
+
+drf-spectacular finds these classes by being imported.
+"""
 
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
+
+from accounts import attributes
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -25,3 +30,12 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         return {"type": "apiKey", "in": "cookie", "name": "sessionid"}
+
+
+class AttributesField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """The attributes that PLAYER_ATTRIBUTES declares."""
+
+    target_class = "accounts.player_fields.Attributes"
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        return attributes.schema()

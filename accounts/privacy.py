@@ -85,17 +85,19 @@ def own_export(user: User) -> dict[str, Any]:
 
 
 def erase_oneself(user: User, password: str, request: HttpRequest) -> None:
-    """Erases the user. Raises ValidationError for a wrong password, Problem forbidden for staff, rate-limited.
-
-    What a store that is away still holds, `finish_erasures` erases.
-    """
+    """Erases the user. Raises ValidationError for a wrong password, Problem forbidden for staff, rate-limited."""
     if user.is_staff:
         raise Problem("forbidden", "Admins are not erased this way: an operator does it, with erase_user.")
     passwords.prove(user, password, "password", request)
+    erase_now(user.pk)
+
+
+def erase_now(user_id: uuid.UUID) -> None:
+    """Erases the user; what a store that is away still holds, `finish_erasures` erases."""
     try:
-        erase(user.pk)
+        erase(user_id)
     except Unfinished as error:
-        log.warning("erasure_unfinished", user_id=str(user.pk), error=str(error))
+        log.warning("erasure_unfinished", user_id=str(user_id), error=str(error))
 
 
 def finish_erasures() -> None:

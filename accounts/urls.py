@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts import account_views, views
+from accounts import account_views, player_views, views
 
 urlpatterns = [
     path("auth/register", views.RegisterView.as_view(), name="auth-register"),
@@ -15,6 +15,8 @@ urlpatterns = [
     path("auth/password/reset/confirm", account_views.PasswordResetConfirmView.as_view(), name="auth-reset-confirm"),
     path("auth/email/confirm", account_views.EmailConfirmView.as_view(), name="auth-email-confirm"),
     path("auth/sessions/end", account_views.SessionsEndView.as_view(), name="auth-sessions-end"),
+    path("players", player_views.PlayersView.as_view(), name="players"),
+    path("players/<opaque:player>", player_views.PlayerView.as_view(), name="player"),
     path("me", account_views.MeView.as_view(), name="me"),
     path("me/export", account_views.ExportView.as_view(), name="me-export"),
 ]

@@ -1,4 +1,4 @@
-"""Changes of what a board shows of a player beside the score: hidden or not, active or not, name, avatar, region.
+"""Changes of what a board shows of a player beside the score: hidden, opted out or disabled, name, avatar, region.
 
 They raise the same version as a score does (a trigger sees to it). The boards, which are above this app in the import
 law, hear of them by the one callable set with `on_shown_changed`.
@@ -11,7 +11,7 @@ from django.db import transaction
 
 from accounts.models import User
 
-SHOWN = frozenset({"username", "avatar_url", "region", "is_hidden", "is_active"})
+SHOWN = frozenset({"username", "display_name", "avatar_url", "region", "is_hidden", "opted_out", "is_active"})
 
 
 _shown_changed: Callable[[Sequence[uuid.UUID]], None] | None = None

@@ -96,8 +96,8 @@ class ActionTokenAdmin(ReadOnlyAdmin):
     list_filter = ["action_type", "granted_by", "issued_at"]
     list_select_related = ["user"]
     ordering = ["-expires_at"]
-    search_fields = ["=id", "user__username__iexact"]
-    search_help_text = "A whole action id or a player's whole name."
+    search_fields = ["=id", "user__username__iexact", "user__external_id__exact"]
+    search_help_text = "A whole action id, a player's whole sign-in name or a site's own id of the player."
 
     def player(self, token: ActionToken) -> str:
         return user_link(token.user)

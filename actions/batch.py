@@ -38,14 +38,19 @@ def result(one: Submission) -> dict[str, Any]:
     """One item of `results`: the HTTP status the action would have had alone, and what would have come with it."""
     if one.refusal is None:
         return {"status": 200, **one.answer}
-    problem = problem_of(one)
+    return {"action_id": one.name, **refused(one.refusal)}
+
+
+def refused(refusal: Problem | ValidationError | None) -> dict[str, Any]:
+    """The members of an item that was refused."""
+    problem = problem_of(refusal)
     members = document(problem.kind, problem.sentence, status=problem.status_code, extra=problem.extra)
     del members["request_id"]  # the results have it in common
-    return {"action_id": one.name, **members}
+    return members
 
 
-def problem_of(one: Submission) -> Problem:
-    problem = as_problem(one.refusal) if one.refusal else None
+def problem_of(refusal: Problem | ValidationError | None) -> Problem:
+    problem = as_problem(refusal) if refusal else None
     if problem is None:
         raise AssertionError("every refusal is a problem")
     return problem

@@ -186,6 +186,31 @@ class ActionToken(models.Model):
         return str(self.id)
 
 
+class Award(models.Model):
+    """One deed that a back end told of: what makes a repeat pay nothing, for ever, whichever key of the provider tells.
+
+    `key` is the SHA-256 of the site's own id of the deed. The id itself goes when the player is erased: it may name the
+    player. What the award did is in the history, under `action_id`. No foreign keys, as in ActionToken.
+    """
+
+    action_id = models.UUIDField(primary_key=True)
+    provider = models.CharField(max_length=32)
+    key = models.BinaryField(max_length=32)
+    external_id = models.CharField(max_length=255, blank=True, help_text="The site's own id of the deed.")
+    user = models.ForeignKey(User, models.DO_NOTHING, db_constraint=False, related_name="+")
+    action_type = models.CharField(max_length=50)
+    points = models.PositiveIntegerField(null=True, help_text="As asked for; empty: the type's.")
+    issued_by = models.UUIDField(help_text="The API key that told.")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "awards"
+        constraints = [models.UniqueConstraint(fields=["provider", "key"], name="awards_once")]
+
+    def __str__(self) -> str:
+        return f"{self.provider}: {self.external_id or self.action_id}"
+
+
 class QueuedWork(models.Model):
     """Submissions accepted with 202. This row is the durable promise; the broker only carries its id.
 

@@ -29,3 +29,19 @@ class AlreadyRedeemedSerializer(ProblemSerializer):
         },
         required=False,
     )
+
+
+class AwardIdReusedSerializer(ProblemSerializer):
+    """409: with `id-reused`, `original` is what the award under this id did."""
+
+    original = inline_serializer(
+        "OriginalAward",
+        {
+            "user_id": serializers.UUIDField(),
+            "action_type": serializers.CharField(),
+            "score_delta": serializers.IntegerField(),
+            "new_score": serializers.IntegerField(),
+            "awarded_at": serializers.DateTimeField(),
+        },
+        required=False,
+    )

@@ -89,7 +89,7 @@ def stored(one: Submission) -> dict[str, Any]:
     The token itself is not kept: its key may be rotated out while the work waits.
     """
     if one.refusal or one.claims is None:
-        problem = batch.problem_of(one)
+        problem = batch.problem_of(one.refusal)
         refusal = {"kind": problem.kind, "detail": problem.sentence, "extra": problem.extra}
         if len(json.dumps(refusal, default=str)) > REFUSAL_BYTES:
             refusal |= {"detail": "Hand it in without respond-async to hear what is wrong with it.", "extra": {}}

@@ -1,8 +1,11 @@
 """Bodies of the action calls."""
 
+from typing import Any
+
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from accounts.player_fields import PlayerId, UserId
 from actions.models import MAX_POINTS, Grant
 from api.fields import StrictInteger, StrictSerializer, StrictText, StrictUUID, UnixTime
 
@@ -14,8 +17,18 @@ class MintSerializer(StrictSerializer):
 class BackEndMintSerializer(MintSerializer):
     """What a trusted back end sends: for whom, and how many points inside the type's bounds."""
 
-    user_id = StrictUUID()
+    user_id = UserId(required=False)
+    player = PlayerId(
+        required=False,
+        max_length=255,
+        help_text="Instead of `user_id`: the site's own id of its player, who is made when seen for the first time.",
+    )
     points = StrictInteger(required=False, min_value=1, max_value=MAX_POINTS, help_text="Default: the catalogue's.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("player" in attrs) == ("user_id" in attrs):
+            raise serializers.ValidationError({"user_id": ["Give `user_id` or `player`, exactly one of them."]})
+        return attrs
 
 
 class SubmissionSerializer(StrictSerializer):

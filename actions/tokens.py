@@ -63,7 +63,8 @@ def mint(
     """Issues a token on the word of a trusted back end: its row, then its signature.
 
     `points`, inside the type's bounds; None: the catalogue's. `issued_by`: the API key.
-    Raises Problem: 404 no such user or type, 403 not-yours-to-grant (a separate signer's type) or forbidden (staff);
+    Raises Problem: 404 no such user or type, 403 player-disabled, not-yours-to-grant (a separate signer's type) or
+    forbidden (staff);
     ValidationError for points outside the bounds.
     """
     return issue(user_id, action_type, Grant.BACK_END, points=points, issued_by=issued_by)
@@ -102,7 +103,7 @@ def issue(
     if outcome != "minted":
         kind, sentence = REFUSALS[outcome]
         if kind == "not-authenticated" and granted_by == Grant.BACK_END:
-            raise Problem("not-found", "There is no such active user.")
+            raise Problem("not-found", "There is no such user.")
         raise Problem(kind, sentence)
     return Minted(
         action_id=action_id,
@@ -115,6 +116,7 @@ def issue(
 
 
 REFUSALS = {
+    "player-disabled": ("player-disabled", "The player is disabled or banned here."),
     "not-authenticated": ("not-authenticated", "The user is disabled or gone."),
     "sign-in-ended": ("not-authenticated", "The sign-in has ended; sign in again."),
     "unknown-type": ("not-found", "There is no such action type."),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, cast
 
+from django.db import transaction
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework.authentication import BaseAuthentication
@@ -13,6 +14,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import players
 from accounts.authentication import (
     AccountSessionAuthentication,
     ApiKeyAuthentication,
@@ -20,6 +22,7 @@ from accounts.authentication import (
     StatelessJWTAuthentication,
     StatelessUser,
 )
+from accounts.back_ends import demand, demand_type
 from accounts.models import ApiKey, User
 from actions import batch, queue, redemption, tokens
 from actions.admission import admit
@@ -89,7 +92,7 @@ class MintView(PlayerView):
         summary="Get a signed one-time token for an action",
         description=(
             "Players send `action_type`, one that is `granted_by` the player. Back ends with an API key also send "
-            "`user_id` and, if they like, `points`."
+            "`user_id` or `player` and, if they like, `points`."
         ),
         tags=["actions"],
         request=PolymorphicProxySerializer(
@@ -110,12 +113,14 @@ class MintView(PlayerView):
 
     @staticmethod
     def mint_for_back_end(request: Request, key: ApiKey) -> tokens.Minted:
-        if ApiKey.Scope.MINT not in key.scopes:
-            raise Problem("forbidden", "This API key may not mint.")
-        body = BackEndMintSerializer(data=request.data)
+        demand(key, ApiKey.Scope.MINT)
+        body = BackEndMintSerializer(data=request.data, context={"request": request})
         body.is_valid(raise_exception=True)
         asked = body.validated_data
-        return tokens.mint(asked["user_id"], asked["action_type"], points=asked.get("points"), issued_by=key.pk)
+        demand_type(key, asked["action_type"])
+        with transaction.atomic():  # a refusal makes no player
+            user_id = asked["user_id"] if "user_id" in asked else players.ensure(key.provider, asked["player"])
+            return tokens.mint(user_id, asked["action_type"], points=asked.get("points"), issued_by=key.pk)
 
 
 class UpdateView(PlayerView):

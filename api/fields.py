@@ -3,14 +3,17 @@
 import math
 import re
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 MAX_SAFE_INTEGER = 2**53 - 1  # the largest total: Redis scores and JSON numbers are doubles
 
 QUERY_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
 MAX_NAMED, MAX_NAME = 10, 64  # unknown fields that a refusal names, and characters of each: it must not repeat a body
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,12})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
@@ -56,6 +59,15 @@ class StrictInteger(serializers.IntegerField):
         return int(data)
 
 
+class StrictBoolean(serializers.BooleanField):
+    """JSON's true or false; never "yes" or 1."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=str(data)[:MAX_NAME])
+        return data
+
+
 class QueryInteger(serializers.IntegerField):
     """An integer in a URL, written the one plain way; Python would also take "1_0", " 5", "-0" and other digits."""
 
@@ -74,6 +86,20 @@ class UnixTime(serializers.FloatField):
         if not math.isfinite(data):
             self.fail("invalid")
         return float(data)
+
+
+@extend_schema_field({"type": "string", "format": "date-time"})
+class Moment(StrictText):
+    """An instant as RFC 3339 writes it, with its offset from UTC; in UTC."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        text = super().to_internal_value(data)
+        try:
+            if not RFC_3339.fullmatch(text):
+                raise ValueError
+            return datetime.fromisoformat(text.upper()).astimezone(UTC)
+        except (ValueError, OverflowError) as error:
+            raise serializers.ValidationError("Expected a time such as 2026-11-26T12:00:00Z.") from error
 
 
 class StrictUUID(serializers.UUIDField):

@@ -12,6 +12,7 @@ from api.problems import Problem
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_BATCH_BODY_BYTES = 256 * 1024
+MAX_AWARDS_BODY_BYTES = 2 * 1024 * 1024  # the largest that any call takes
 MAX_DEPTH = 20
 
 
@@ -24,6 +25,7 @@ class StrictJSONParser(BaseParser):
 
     media_type = "application/json"
     max_bytes = MAX_BODY_BYTES
+    storable = True
 
     def parse(
         self,
@@ -32,13 +34,47 @@ class StrictJSONParser(BaseParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         refuse_coded(parser_context)
-        return loads(read_at_most(stream, self.max_bytes, parser_context))
+        return loads(read_at_most(stream, self.max_bytes, parser_context), storable=self.storable)
 
 
 class BatchJSONParser(StrictJSONParser):
     """The same for `POST /score/batch`, whose hundred signed tokens need more room."""
 
     max_bytes = MAX_BATCH_BODY_BYTES
+
+
+class AwardsJSONParser(StrictJSONParser):
+    """The same for `POST /awards/batch`, but text that cannot be stored is the matter of the award that has it."""
+
+    max_bytes = MAX_AWARDS_BODY_BYTES
+    storable = False
+
+
+class Lines(list[Any]):
+    """The values of the lines of an NDJSON body; a ParseError stands for a line that is none."""
+
+
+class NDJSONParser(BaseParser):
+    """application/x-ndjson: one JSON text a line, empty lines left out. A bad line refuses no other. Gives Lines."""
+
+    media_type = "application/x-ndjson"
+
+    def parse(
+        self,
+        stream: IO[bytes],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        refuse_coded(parser_context)
+        body = read_at_most(stream, MAX_AWARDS_BODY_BYTES, parser_context)
+        return Lines(line_value(line) for line in body.split(b"\n") if line.strip())
+
+
+def line_value(line: bytes) -> Any:
+    try:
+        return loads(line)
+    except ParseError as error:
+        return error
 
 
 def refuse_coded(context: Mapping[str, Any] | None) -> None:
@@ -69,8 +105,11 @@ def too_large(limit: int) -> Problem:
     return Problem("payload-too-large", f"The body may have at most {limit} bytes.")
 
 
-def loads(body: bytes) -> Any:
-    """The value of a JSON text; raises ParseError with a sentence that names the fault."""
+def loads(body: bytes, *, storable: bool = True) -> Any:
+    """The value of a JSON text; raises ParseError with a sentence that names the fault.
+
+    `storable`: whether text that PostgreSQL cannot keep is one; else the caller refuses it.
+    """
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -82,7 +121,7 @@ def loads(body: bytes) -> Any:
         raise
     except (ValueError, RecursionError) as error:
         raise ParseError("The body is not valid JSON.") from error
-    if "\\u" in text:
+    if storable and "\\u" in text:
         refuse_unstorable(value)
     return value
 

@@ -37,11 +37,12 @@ LIMIT = re.compile(r"[1-9][0-9]{0,6}/([1-9][0-9]{0,2} )?(second|minute|hour|day)
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One allowance to be charged: a policy's name, its window, and whom it counts."""
+    """One allowance to be charged: a policy's name, its window, whom it counts, and how many uses it takes."""
 
     policy: str
     item: limits.RateLimitItem
     who: tuple[str, ...]
+    uses: int = 1
 
 
 @lru_cache(maxsize=256)
@@ -78,7 +79,7 @@ def hit(*charges: Charge | None) -> None:
 
 
 def take(one: Charge) -> float | None:
-    """Takes one from the allowance. None, or, when nothing is left, the Unix time at which the oldest use expires."""
+    """Takes from the allowance. None, or, when too little is left, the Unix time at which the oldest use expires."""
     if not breaker.is_open:
         try:
             return take_from(shared(), one)
@@ -90,14 +91,14 @@ def take(one: Charge) -> float | None:
 
 
 def take_from(limiter: MovingWindowRateLimiter, one: Charge) -> float | None:
-    if limiter.hit(one.item, one.policy, *one.who):
+    if limiter.hit(one.item, one.policy, *one.who, cost=one.uses):
         return None
     reset = float(limiter.get_window_stats(one.item, one.policy, *one.who).reset_time)
     if reset <= time.time() + one.item.get_expiry() + CLOCKS_APART_SECONDS:
         return reset
     # A use in the future: the clock was set back, and until it is there again nothing would leave the window.
     limiter.clear(one.item, one.policy, *one.who)
-    limiter.hit(one.item, one.policy, *one.who)
+    limiter.hit(one.item, one.policy, *one.who, cost=one.uses)
     return None
 
 

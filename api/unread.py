@@ -6,7 +6,7 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 
 from api.middleware import GetResponse
-from api.parsers import MAX_BATCH_BODY_BYTES
+from api.parsers import MAX_AWARDS_BODY_BYTES
 
 PIECE = 16 * 1024  # bytes
 
@@ -36,11 +36,11 @@ def taken_in(request: HttpRequest) -> bool:
     chunked = "HTTP_TRANSFER_ENCODING" in request.META
     if not (chunked or (declared.isascii() and declared.isdigit())):
         return True
-    if not chunked and (len(declared) > 9 or int(declared) > MAX_BATCH_BODY_BYTES):
+    if not chunked and (len(declared) > 9 or int(declared) > MAX_AWARDS_BODY_BYTES):
         return False
     # Django takes a body without a declared length for an empty one.
     stream = cast(IO[bytes], request.META["wsgi.input"] if chunked else request)
-    left = MAX_BATCH_BODY_BYTES
+    left = MAX_AWARDS_BODY_BYTES
     try:
         while left > 0 and (piece := stream.read(min(PIECE, left))):
             left -= len(piece)

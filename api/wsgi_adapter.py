@@ -18,11 +18,11 @@ from urllib.parse import unquote_to_bytes
 
 from structlog.contextvars import bind_contextvars
 
-from api.parsers import MAX_BATCH_BODY_BYTES
+from api.parsers import MAX_AWARDS_BODY_BYTES
 from api.problems import problem_response
 from api.request_ids import accept_or_make
 
-MAX_BODY = MAX_BATCH_BODY_BYTES  # the largest that a call takes, and what nginx is told
+MAX_BODY = MAX_AWARDS_BODY_BYTES  # the largest that a call takes, and what nginx is told
 LINGER_SECONDS = 2.0  # for a client that sends too much to read the refusal before the connection is cut
 THREADS = 16  # each has a connection to PostgreSQL; fewer make smaller group commits
 IN_MEMORY = 2**20  # bytes of an answer; the rest of a larger one goes to a temporary file

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
+from accounts import attributes
 from actions import token_keys
 from actions.models import MAX_POINTS
 from api import throttles
@@ -108,6 +109,16 @@ def session(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
 
 
 @register()
+def player_attributes(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
+    """What cannot be read declares nothing."""
+    try:
+        attributes.declared()
+    except ValueError as error:
+        return [Error(f"PLAYER_ATTRIBUTES: {error}", id="scoreboard.E014")]
+    return []
+
+
+@register()
 def queue(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
     """Work that is never tried again, or for days, is lost in all but name."""
     pauses = settings.QUEUE_RETRY_SECONDS
@@ -175,6 +186,7 @@ def enforce() -> None:
         *secrets(None),
         *authority(None),
         *ranges(None),
+        *player_attributes(None),
         *session(None),
         *queue(None),
         *limits(None),

@@ -279,6 +279,9 @@ SITE_URL = env.str("SITE_URL", "")
 # Whether strangers may sign up here as players: "open" or "closed".
 SIGN_UP = env.str("SIGN_UP", "closed")
 
+# What a site may say of its players: "name:kind" items, or "name:kind:one|another"; kinds: text, integer, boolean.
+PLAYER_ATTRIBUTES = env.list("PLAYER_ATTRIBUTES", default=["region:text"])
+
 # --- Actions ---------------------------------------------------------------------------------------
 
 # "kid:algorithm:base64 key" items; the first one signs, all verify. Empty: one key derived from SECRET_KEY.
@@ -307,6 +310,7 @@ LIMITS = {
     "password-reset": env.str("LIMIT_PASSWORD_RESET", "10/hour"),  # asked for, per address, API and pages
     "mail": env.str("LIMIT_MAIL", "5/hour"),  # to one mailbox; beyond it none is sent
     "export": env.str("LIMIT_EXPORT", "10/hour"),  # of one's own data, per user
+    "key": env.str("LIMIT_KEY", "6000/minute"),  # of a new API key that names none of its own
     "actions": env.str(
         "LIMIT_ACTIONS", "100/hour"
     ),  # tokens that a player asks for, of all types together; counted by PostgreSQL
@@ -396,7 +400,11 @@ SPECTACULAR_SETTINGS = {
     },
     "COMPONENT_SPLIT_REQUEST": True,  # else the bounds of a text that must not be empty are lost
     "DISABLE_DOCSTRING_DESCRIPTIONS": True,  # they speak to readers of the code
-    "PATH_CONVERTER_OVERRIDES": {"id": {"type": "string", "format": "uuid"}},
+    "PATH_CONVERTER_OVERRIDES": {
+        "id": {"type": "string", "format": "uuid"},
+        "user": {"type": "string", "format": "user-id", "description": "A user id, or `ext:` and a site's own id."},
+        "opaque": {"type": "string", "format": "opaque-id", "minLength": 1, "maxLength": 255},
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "api.openapi_rules.complete",

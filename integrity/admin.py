@@ -56,8 +56,8 @@ class FlagAdmin(ReadOnlyAdmin):
     list_filter = [StateFilter, "detector", "severity", "updated_at"]
     list_select_related = ["user"]
     ordering = ["-severity", "-updated_at"]
-    search_fields = ["user__username__iexact", "note"]
-    search_help_text = "A player's whole name, or part of a note."
+    search_fields = ["user__username__iexact", "user__external_id__exact", "note"]
+    search_help_text = "A player's whole sign-in name, a site's own id of the player, or part of a note."
     fields = [
         "player",
         "detector",
@@ -173,7 +173,7 @@ class FlagAdmin(ReadOnlyAdmin):
         for flag in self.in_reach(request, selected)[:MAX_FLAGS]:
             try:
                 done = decisions.decide(flag.pk, measure, cast(User, request.user), note, shown=shown(request, flag))
-                messages.success(request, f"{done} ({flag.user.username})")
+                messages.success(request, f"{done} ({flag.user})")
             except decisions.NotPossible as error:
                 said = f"Flag {flag.pk} does not allow this admin to {measure}."
                 problems.note(Problem("forbidden", said, reason="decision", subject=flag.user_id))

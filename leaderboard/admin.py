@@ -30,7 +30,7 @@ class RankedChangeList(ChangeList):
 @admin.register(User)
 class RankedPlayerAdmin(PlayerAdmin):
     list_display = ["rank", *PlayerAdmin.list_display]
-    list_display_links = ["username"]
+    list_display_links = ["name"]
     fieldsets = [
         (title, {**options, "fields": ["rank", *options["fields"]]} if title == "Board" else options)
         for title, options in PlayerAdmin.fieldsets

@@ -7,6 +7,6 @@ from leaderboard import views
 urlpatterns = [
     path("scoreboard/top", views.TopView.as_view(), name="top"),
     path("score/me", views.MyScoreView.as_view(), name="my-score"),
-    path("score/<id:user_id>", views.PlayerScoreView.as_view(), name="player-score"),
-    path("score/<id:user_id>/around", views.AroundView.as_view(), name="around"),
+    path("score/<user:user_id>", views.PlayerScoreView.as_view(), name="player-score"),
+    path("score/<user:user_id>/around", views.AroundView.as_view(), name="around"),
 ]

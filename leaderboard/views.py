@@ -14,7 +14,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
+from accounts.back_ends import found
 from accounts.models import User
+from accounts.players import Reference
 from api.openapi import envelope, problems
 from api.problems import Problem
 from api.responses import ok
@@ -125,9 +127,9 @@ class PlayerScoreView(BoardView):
         tags=["board"],
         responses={200: envelope(PlayerStandingSerializer()), **problems(400, 401, 404, 429, 503)},
     )
-    def get(self, request: Request, user_id: uuid.UUID) -> HttpResponse:
+    def get(self, request: Request, user_id: uuid.UUID | Reference) -> HttpResponse:
         board = boards.get(self.asked["board"])
-        standing = reads.player(board, user_id)
+        standing = reads.player(board, found(request, user_id))
         if standing is None:
             raise Problem("not-found", "There is no such player.")
         return tagged_by_content(request, JSONRenderer().render({"success": True, "data": asdict(standing)}))
@@ -143,9 +145,9 @@ class AroundView(BoardView):
         tags=["board"],
         responses={200: envelope(RowSerializer(many=True), **PAGE_MEMBERS), **problems(400, 401, 404, 429, 503)},
     )
-    def get(self, request: Request, user_id: uuid.UUID) -> HttpResponse:
-        board = boards.get(self.asked["board"])
-        page = reads.around(board, user_id, self.asked["radius"])
-        if not page.rows and reads.player(board, user_id) is None:
+    def get(self, request: Request, user_id: uuid.UUID | Reference) -> HttpResponse:
+        board, player = boards.get(self.asked["board"]), found(request, user_id)
+        page = reads.around(board, player, self.asked["radius"])
+        if not page.rows and reads.player(board, player) is None:
             raise Problem("not-found", "There is no such player.")
         return tagged_by_content(request, snapshots.encode_page(page, page.rows))

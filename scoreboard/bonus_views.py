@@ -12,7 +12,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import User
-from api.fields import StrictInteger, StrictSerializer, StrictText, StrictUUID
+from accounts.player_fields import UserId
+from api.fields import StrictInteger, StrictSerializer, StrictText
 from api.openapi import envelope, problems
 from api.responses import ok
 from api.views import ApiView
@@ -30,7 +31,7 @@ class Reason(StrictText):
 
 
 class BonusSerializer(StrictSerializer):
-    user_id = StrictUUID()
+    user_id = UserId()
     points = StrictInteger(min_value=1, max_value=MAX_BONUS)
     reason = Reason(max_length=500)
 
@@ -90,7 +91,7 @@ class BonusView(ApiView):
             raise serializers.ValidationError(
                 {"Idempotency-Key": ["Send this header: 1 to 255 visible ASCII characters."]}
             )
-        body = BonusSerializer(data=request.data)
+        body = BonusSerializer(data=request.data, context={"request": request})
         body.is_valid(raise_exception=True)
         given = bonus.give(cast(User, request.user).pk, key, **body.validated_data)
         return ok(asdict(given), status=202 if isinstance(given, Waiting) else 200)

@@ -8,7 +8,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.back_ends import found
 from accounts.models import User
+from accounts.players import Reference
 from api.fields import QueryInteger, StrictText
 from api.openapi import envelope, problems
 from api.problems import Problem
@@ -32,7 +34,7 @@ class HistoryQuery(Query):
 
 class ActorSerializer(serializers.Serializer[User]):
     user_id = serializers.UUIDField(source="pk")
-    username = serializers.CharField()
+    username = serializers.CharField(source="shown_name")
 
 
 class HistoryEntrySerializer(serializers.Serializer[Any]):
@@ -41,12 +43,15 @@ class HistoryEntrySerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     action_id = serializers.UUIDField()
     source = serializers.ChoiceField(ScoreHistory.Source.choices)  # type: ignore[assignment]  # Field has a `source`
-    action_type = serializers.CharField(help_text="Empty unless the source is an action.")
+    action_type = serializers.CharField(help_text="Empty unless the source is an action, an award or its correction.")
     delta = serializers.IntegerField()
     old_total = serializers.IntegerField()
     new_total = serializers.IntegerField()
     reason = serializers.CharField(help_text="Empty for actions.")
     created_at = serializers.DateTimeField()
+    occurred_at = serializers.DateTimeField(
+        allow_null=True, help_text="When it was done, as the site that awarded it says; decides nothing."
+    )
     actor = serializers.SerializerMethodField(
         help_text="Who acted, if not the player; null to callers who may not read any history."
     )
@@ -75,8 +80,8 @@ class HistoryView(ApiView):
             **problems(400, 401, 403, 404, 429, 503),
         },
     )
-    def get(self, request: Request, user_id: uuid.UUID) -> Response:
-        user = cast(User, request.user)
+    def get(self, request: Request, user_id: uuid.UUID | Reference) -> Response:
+        user, user_id = cast(User, request.user), found(request, user_id)
         any_history = user.has_perm(VIEW_ANY)
         if user.pk != user_id and not any_history:
             raise Problem("forbidden", "Only your own history is open to you.")

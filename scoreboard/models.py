@@ -49,6 +49,7 @@ class ScoreHistory(models.Model):
 
     class Source(models.TextChoices):
         ACTION = "action"
+        AWARD = "award"
         BONUS = "bonus"
         ADJUSTMENT = "adjustment"
         CORRECTION = "correction"
@@ -74,6 +75,7 @@ class ScoreHistory(models.Model):
     reason = models.TextField(blank=True)
     request_id = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField()
+    occurred_at = models.DateTimeField(null=True, help_text="When it was done, as the site says; decides nothing.")
     # The transaction that appended it: what readers of `changes` go by. PostgreSQL fills it in for every writer.
     changed_xid = models.BigIntegerField(db_default=CURRENT_TRANSACTION, editable=False)
 

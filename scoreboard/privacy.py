@@ -17,7 +17,7 @@ from scoreboard.models import Bonus, ScoreHistory, UserScore
 
 ENTRY = (
     *("id", "action_id", "source", "action_type", "delta", "old_total", "new_total", "reason", "request_id"),
-    "created_at",
+    *("created_at", "occurred_at"),
 )
 BONUS = ("points", "reason", "state", "created_at")
 

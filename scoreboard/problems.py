@@ -10,7 +10,6 @@ problems.declare(
     {
         "score-out-of-range": (409, "The total would leave its range"),
         "id-reused": (409, "The id was used for something else"),
-        "player-disabled": (403, "The player is disabled"),
     }
 )
 

@@ -6,5 +6,5 @@ from scoreboard import bonus_views, history_views
 
 urlpatterns = [
     path("score/bonus", bonus_views.BonusView.as_view(), name="score-bonus"),
-    path("score/<id:user_id>/history", history_views.HistoryView.as_view(), name="score-history"),
+    path("score/<user:user_id>/history", history_views.HistoryView.as_view(), name="score-history"),
 ]

@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 
 from accounts import api_keys
 from accounts.admin.records import actor
-from accounts.models import ApiKey
+from accounts.models import SITE, ApiKey
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[ApiKey]
@@ -21,16 +21,33 @@ else:
 
 class ApiKeyForm(ModelForm):
     scopes = forms.MultipleChoiceField(choices=ApiKey.Scope.choices, widget=forms.CheckboxSelectMultiple)
+    provider = forms.CharField(
+        max_length=32, required=False, initial=SITE, help_text=f"Whose user ids it speaks of; empty: {SITE}."
+    )
+
+    def clean_provider(self) -> str:
+        return self.cleaned_data["provider"] or SITE
 
     class Meta:
         model = ApiKey
-        fields = ("name", "scopes", "limit")
+        fields = ("name", "scopes", "action_types", "provider", "limit")
 
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ModelAdmin):
     form = ApiKeyForm
-    list_display = ["name", "prefix", "scopes", "limit", "state", "created_by", "created_at", "last_used_at"]
+    list_display = [
+        "name",
+        "prefix",
+        "scopes",
+        "action_types",
+        "provider",
+        "limit",
+        "state",
+        "created_by",
+        "created_at",
+        "last_used_at",
+    ]
     list_select_related = ["created_by"]
     list_display_links = None
     actions = ["rotate", "revoke"]
@@ -51,7 +68,14 @@ class ApiKeyAdmin(ModelAdmin):
         return f"until {key.expires_at:%Y-%m-%d %H:%M}" if key.expires_at else "active"
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
-        made, text = api_keys.issue(obj.name, list(obj.scopes), created_by=actor(request), limit=obj.limit)
+        made, text = api_keys.issue(
+            obj.name,
+            list(obj.scopes),
+            created_by=actor(request),
+            limit=obj.limit,
+            action_types=obj.action_types,
+            provider=obj.provider,
+        )
         obj.pk, obj.prefix = made.pk, made.prefix
         request.issued = text  # type: ignore[attr-defined]  # for response_add, and nowhere else
 

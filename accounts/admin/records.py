@@ -24,7 +24,7 @@ else:
 
 
 # Columns that link to a person's page, and what those see there who may not open it.
-NAMES = {"player": "user__username", "by": "actor__username"}
+NAMES = {"player": "user", "by": "actor"}
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -54,7 +54,7 @@ class ReadOnlyAdmin(ModelAdmin):
 
 
 def user_link(user: User) -> str:
-    return format_html('<a href="{}">{}</a>', reverse("admin:accounts_user_change", args=[user.pk]), user.username)
+    return format_html('<a href="{}">{}</a>', reverse("admin:accounts_user_change", args=[user.pk]), user.shown_name)
 
 
 def actor(request: HttpRequest) -> User:
@@ -123,8 +123,11 @@ class AuditLogAdmin(ReadOnlyAdmin):
     list_filter = [Today, KindFilter]
     list_select_related = ["user", "subject", "api_key"]
     ordering = ["-last_at", "id"]
-    search_fields = ["user__username__iexact", "subject__username__iexact", "=request_id", "=address"]
-    search_help_text = "A user's whole name, a request id, or the hash of an address."
+    search_fields = [
+        *("user__username__iexact", "subject__username__iexact", "subject__external_id__exact"),
+        *("=request_id", "=address"),
+    ]
+    search_help_text = "A whole sign-in name, a site's own id of a player, a request id, or the hash of an address."
 
     def who(self, line: AuditLog) -> str:
         """A link to everything that this caller was refused."""

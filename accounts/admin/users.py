@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import (
     AdminUserCreationForm,
@@ -18,7 +19,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from accounts import visibility
-from accounts.models import User
+from accounts.models import LOCAL, User
 from accounts.names import validate_unreserved
 from api.problems import Problem, note
 
@@ -36,6 +37,7 @@ FOR_SUPERUSERS = {"password", "is_superuser", "groups", "user_permissions"}
 SINGLE_RIGHTS: list[Any] = ["groups", "user_permissions"]
 AUTHORITY: list[Any] = ["role", "is_superuser", *SINGLE_RIGHTS]
 SAID = {"role", "is_superuser", "is_active", "is_hidden"}  # the admin log has what they were and are
+SIGN_IN: list[Any] = ["username", "email", *AUTHORITY]
 
 
 class PasswordState(ReadOnlyPasswordHashWidget):
@@ -82,18 +84,18 @@ class UserAdmin(BaseUserAdmin):
         (None, {"classes": ["wide"], "fields": ["username", "email", "usable_password", "password1", "password2"]})
     ]
     fieldsets = [
-        (None, {"fields": ["username", "email", "avatar_url", "region"]}),
-        ("Board", {"fields": ["is_hidden"]}),
+        (None, {"fields": ["provider", "external_id", "username", "display_name", "email", "avatar_url", "region"]}),
+        ("Board", {"fields": ["is_hidden", "opted_out"]}),
         ("Account", {"fields": ["is_active", "password", "last_login", "date_joined"]}),
         ("Authority", {"fields": ["role", "is_superuser"]}),
         ("Rights beside the role's", {"classes": ["collapse"], "fields": SINGLE_RIGHTS}),
     ]
-    readonly_fields = ["last_login", "date_joined"]
-    list_display = ["username", "email", "role", "is_active", "shown", "date_joined"]
-    list_filter = ["role", "is_active", "is_hidden", "is_superuser"]
+    readonly_fields = ["provider", "external_id", "last_login", "date_joined"]
+    list_display = ["name", "external_id", "email", "role", "is_active", "shown", "date_joined"]
+    list_filter = ["role", "is_active", "is_hidden", "opted_out", "is_superuser"]
     list_per_page = 50
-    search_fields = ["username", "email", "id__exact"]
-    search_help_text = "Part of a name or an address, or a whole id."
+    search_fields = ["username", "display_name", "email", "id__exact", "external_id__exact"]
+    search_help_text = "Part of a name or an address, or a whole id, ours or a site's own."
     show_full_result_count = False
     actions = ["hide", "unhide"]
 
@@ -117,7 +119,9 @@ class UserAdmin(BaseUserAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
         fields = [*super().get_readonly_fields(request, obj)]
         if not self.has_hide_permission(request):
-            fields.append("is_hidden")
+            fields += ["is_hidden", "opted_out"]
+        if obj is not None and obj.provider != LOCAL:
+            fields += SIGN_IN  # no one signs in as a player of another site
         # An admin who may change users must not be able to raise anyone's rights, their own least of all.
         return fields if is_superuser(request) else [*fields, *AUTHORITY]
 
@@ -133,16 +137,21 @@ class UserAdmin(BaseUserAdmin):
         return [(title, options) for title, options in within if options["fields"]]
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
-        """Superusers only: who sets a password can act under that name."""
-        if not is_superuser(request):
+        """Superusers only: who sets a password can act under that name. Not for players of another site."""
+        user = self.get_object(request, unquote(id))
+        if not is_superuser(request) or (user is not None and user.provider != LOCAL):
             raise PermissionDenied
         return super().user_change_password(request, id, form_url)
 
     # --- the list
 
+    @admin.display(ordering="username")
+    def name(self, user: User) -> str:
+        return user.shown_name
+
     @admin.display(boolean=True, description="On boards", ordering="is_hidden")
     def shown(self, user: User) -> bool:
-        return user.is_active and not user.is_hidden
+        return user.visible
 
     @admin.action(description="Hide selected players from the boards", permissions=["hide"])
     def hide(self, request: HttpRequest, selected: QuerySet[User]) -> None:

@@ -53,7 +53,24 @@ class Migration(migrations.Migration):
                 ),
                 ("date_joined", models.DateTimeField(default=django.utils.timezone.now, verbose_name="date joined")),
                 ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("provider", models.CharField(db_default="local", default="local", editable=False, max_length=32)),
+                (
+                    "external_id",
+                    accounts.models.NullCharField(
+                        editable=False, help_text="The provider's id of the player.", max_length=255, null=True
+                    ),
+                ),
                 ("username", models.CharField(max_length=50, validators=[accounts.names.validate_username])),
+                (
+                    "display_name",
+                    models.CharField(
+                        blank=True,
+                        db_default="",
+                        default="",
+                        help_text="What is shown; empty: the username, or “Player” and the end of the id.",
+                        max_length=50,
+                    ),
+                ),
                 ("skeleton", accounts.models.SkeletonField(editable=False, null=True)),
                 ("email", models.EmailField(max_length=254)),
                 ("email_confirmed_at", models.DateTimeField(editable=False, null=True)),
@@ -68,6 +85,15 @@ class Migration(migrations.Migration):
                 ),
                 ("region", models.CharField(blank=True, default="", max_length=32)),
                 (
+                    "attributes",
+                    models.JSONField(
+                        blank=True,
+                        db_default=models.Value({}, models.JSONField()),
+                        default=dict,
+                        help_text="As PLAYER_ATTRIBUTES declares them.",
+                    ),
+                ),
+                (
                     "role",
                     models.CharField(
                         choices=[("player", "Player"), ("moderator", "Moderator"), ("admin", "Admin")],
@@ -80,6 +106,14 @@ class Migration(migrations.Migration):
                     "is_hidden",
                     models.BooleanField(
                         default=False, help_text="Hidden players keep their points and history but are on no board."
+                    ),
+                ),
+                (
+                    "opted_out",
+                    models.BooleanField(
+                        db_default=False,
+                        default=False,
+                        help_text="The player, or the player's own site, wishes to be on no board; points and history are kept.",
                     ),
                 ),
                 (
@@ -122,6 +156,16 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="BannedPlayer",
+            fields=[
+                ("digest", models.CharField(max_length=64, primary_key=True, serialize=False)),
+            ],
+            options={
+                "db_table": "banned_players",
+                "default_permissions": (),
+            },
+        ),
+        migrations.CreateModel(
             name="ApiKey",
             fields=[
                 ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
@@ -132,16 +176,40 @@ class Migration(migrations.Migration):
                     "scopes",
                     django.contrib.postgres.fields.ArrayField(
                         base_field=models.CharField(
-                            choices=[("mint", "Mint action tokens for any player")], max_length=20
+                            choices=[
+                                ("award", "Award points to any player"),
+                                ("mint", "Mint action tokens for any player"),
+                                ("players", "Create, change, list and erase the players of its provider"),
+                            ],
+                            max_length=20,
                         ),
                         size=None,
                     ),
                 ),
                 (
+                    "action_types",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=50),
+                        blank=True,
+                        default=list,
+                        help_text="The action types it may grant, separated by commas; empty: all that a back end may.",
+                        size=None,
+                    ),
+                ),
+                (
+                    "provider",
+                    models.CharField(
+                        default="site",
+                        help_text="Whose user ids it speaks of. Keys of one provider speak of the same players.",
+                        max_length=32,
+                        validators=[accounts.models.validate_provider],
+                    ),
+                ),
+                (
                     "limit",
                     models.CharField(
-                        default="6000/minute",
-                        help_text="Such as 6000/minute, or off.",
+                        default=accounts.models.default_limit,
+                        help_text="Such as 6000/minute, or off. A batch counts as its entries.",
                         max_length=40,
                         validators=[accounts.models.validate_limit],
                     ),
@@ -319,8 +387,41 @@ class Migration(migrations.Migration):
             model_name="user",
             constraint=models.UniqueConstraint(
                 django.db.models.functions.text.Lower("email"),
+                condition=models.Q(("email", ""), _negated=True),
                 name="users_email_key",
                 violation_error_message="This address is in use.",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="user",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("external_id__isnull", False)),
+                fields=("provider", "external_id"),
+                name="users_external_key",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="user",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("external_id", None), ("provider", "local")),
+                    models.Q(("external_id__isnull", False), models.Q(("provider", "local"), _negated=True)),
+                    models.Q(("erased_at__isnull", False), ("external_id", None)),
+                    _connector="OR",
+                ),
+                name="users_external_id",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="user",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("provider", "local"),
+                    models.Q(("email", ""), ("password__startswith", "!"), ("role", "player")),
+                    _connector="OR",
+                ),
+                name="users_of_others_cannot_sign_in",
+                violation_error_message="A player of another site has no password, no address and no rights here.",
             ),
         ),
         migrations.AddConstraint(

@@ -12,4 +12,8 @@ class Migration(migrations.Migration):
         migrations.RunSQL(
             (SQL / "users.sql").read_text(encoding="utf-8"), "DROP FUNCTION users_refuse_revival CASCADE"
         ),
+        migrations.RunSQL(
+            (SQL / "players.sql").read_text(encoding="utf-8"),
+            "DROP FUNCTION players_describe, players_described, players_make, player_name",
+        ),
     ]

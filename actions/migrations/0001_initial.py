@@ -223,6 +223,35 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Award",
+            fields=[
+                ("action_id", models.UUIDField(primary_key=True, serialize=False)),
+                ("provider", models.CharField(max_length=32)),
+                ("key", models.BinaryField(max_length=32)),
+                (
+                    "external_id",
+                    models.CharField(blank=True, help_text="The site's own id of the deed.", max_length=255),
+                ),
+                ("action_type", models.CharField(max_length=50)),
+                ("points", models.PositiveIntegerField(help_text="As asked for; empty: the type's.", null=True)),
+                ("issued_by", models.UUIDField(help_text="The API key that told.")),
+                ("created_at", models.DateTimeField()),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "db_table": "awards",
+                "constraints": [models.UniqueConstraint(fields=("provider", "key"), name="awards_once")],
+            },
+        ),
+        migrations.CreateModel(
             name="QueuedWork",
             fields=[
                 ("id", models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),

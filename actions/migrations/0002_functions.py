@@ -21,4 +21,9 @@ class Migration(migrations.Migration):
             (SQL / "redeem.sql").read_text(encoding="utf-8"),
             "DROP FUNCTION action_redeem; DROP TYPE redeem_outcome; DROP FUNCTION action_tokens_see;",
         ),
+        migrations.RunSQL(
+            (SQL / "awards.sql").read_text(encoding="utf-8"),
+            "DROP FUNCTION award_record, award_judge; DROP TYPE award_outcome, award_judgement;"
+            " DROP TRIGGER awards_kept ON awards; DROP FUNCTION awards_refuse_removal CASCADE;",
+        ),
     ]

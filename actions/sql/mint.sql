@@ -4,7 +4,7 @@
 -- long as they count (`purge_after`). A back end's tokens obey the bounds of the type alone.
 
 CREATE TYPE mint_outcome AS (
-    outcome text,            -- minted | not-authenticated | sign-in-ended | unknown-type | not-yours-to-grant | staff |
+    outcome text,            -- minted | player-disabled | not-authenticated | sign-in-ended | unknown-type | not-yours-to-grant | staff |
                              -- points-out-of-bounds | rate-limited
     points bigint,           -- of the token, like the next two
     issued_at timestamptz,
@@ -38,6 +38,7 @@ BEGIN
     SELECT * INTO v_type FROM action_types a WHERE a.slug = p_action_type AND action_type_works(a, p_bound);
     v_points := coalesce(p_points, v_type.points);
     v_minted.outcome := CASE
+        WHEN NOT v_user.is_active AND p_granted_by = 'back_end' THEN 'player-disabled'
         WHEN v_user.is_active IS NOT TRUE THEN 'not-authenticated'
         WHEN NOT v_user.goes_on THEN 'sign-in-ended'
         WHEN v_type.slug IS NULL THEN 'unknown-type'

@@ -20,8 +20,8 @@ class BonusAdmin(ReadOnlyAdmin):
     list_filter = ["state", "created_at"]
     list_select_related = ["user", "actor", "decided_by"]
     ordering = ["-created_at"]
-    search_fields = ["=id", "user__username__iexact", "actor__username__iexact"]
-    search_help_text = "A whole id, or the whole name of a player or a giver."
+    search_fields = ["=id", "user__username__iexact", "user__external_id__exact", "actor__username__iexact"]
+    search_help_text = "A whole id, the whole sign-in name of a player or a giver, or a site's own id of a player."
     actions = ["approve", "refuse"]
 
     def player(self, bonus: Bonus) -> str:

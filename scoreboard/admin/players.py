@@ -21,7 +21,7 @@ class PlayerAdmin(AdjustScores):
         for title, options in UserAdmin.fieldsets
     ]
     readonly_fields = [*SCORE, *UserAdmin.readonly_fields]
-    list_display = ["username", "total", *UserAdmin.list_display[1:]]
+    list_display = ["name", "total", *UserAdmin.list_display[1:]]
     list_select_related = ["score"]
     actions = ["adjust_scores", *UserAdmin.actions]
     change_form_template = "admin/scoreboard/player.html"

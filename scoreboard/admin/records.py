@@ -12,7 +12,7 @@ class UserScoreAdmin(ReadOnlyAdmin):
     list_display = ["player", "total", "version", "reached_at"]
     list_select_related = ["user"]
     ordering = ["-total", "reached_at", "-user_id"]
-    search_fields = ["user__username"]
+    search_fields = ["user__username", "user__display_name", "user__external_id__exact"]
 
     @admin.display(ordering="user__username")
     def player(self, score: UserScore) -> str:
@@ -21,13 +21,24 @@ class UserScoreAdmin(ReadOnlyAdmin):
 
 @admin.register(ScoreHistory)
 class ScoreHistoryAdmin(ReadOnlyAdmin):
-    list_display = ["created_at", "player", "delta", "totals", "source", "action_type", "by", "reason", "request_id"]
+    list_display = [
+        "created_at",
+        "player",
+        "delta",
+        "totals",
+        "source",
+        "action_type",
+        "occurred_at",
+        "by",
+        "reason",
+        "request_id",
+    ]
     list_filter = ["source", "created_at"]
     list_select_related = ["user", "actor"]
     ordering = ["-id"]
     # Exact, so that an index answers: the history is the one table without a bound.
-    search_fields = ["user__username__iexact", "=request_id"]
-    search_help_text = "A player's whole name, or a request id."
+    search_fields = ["user__username__iexact", "user__external_id__exact", "=request_id"]
+    search_help_text = "A player's whole sign-in name, a site's own id of the player, or a request id."
 
     def has_view_permission(self, request: HttpRequest, obj: ScoreHistory | None = None) -> bool:
         """Moderators too: the API shows them everybody's history."""

@@ -137,6 +137,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("action", "Action"),
+                            ("award", "Award"),
                             ("bonus", "Bonus"),
                             ("adjustment", "Adjustment"),
                             ("correction", "Correction"),
@@ -152,6 +153,10 @@ class Migration(migrations.Migration):
                 ("reason", models.TextField(blank=True)),
                 ("request_id", models.CharField(blank=True, max_length=64)),
                 ("created_at", models.DateTimeField()),
+                (
+                    "occurred_at",
+                    models.DateTimeField(help_text="When it was done, as the site says; decides nothing.", null=True),
+                ),
                 (
                     "changed_xid",
                     models.BigIntegerField(

@@ -1,14 +1,15 @@
--- Who is on which board, and all that a board shows of a player. Said here and, for SQL's rows in Python, in `Board.shows`.
+-- Who is on which board, and all that a board shows of a player. Said here and, for SQL's rows in Python, in `Board.shows`; of a
+-- user without a total in `User.visible`.
 
 CREATE FUNCTION player_visible(u users) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
-    SELECT u.is_active AND NOT u.is_hidden
+    SELECT u.is_active AND NOT u.is_hidden AND NOT u.opted_out
 $$;
 
 -- One row for each player with a total: the columns of a `Standing`, in its order, and the transaction that changed it.
 -- `profile_id` is `user_id` from the other table: a bound that is to hold for both has to be said of both.
 CREATE VIEW player_standings AS
 SELECT s.user_id, s.total, s.version, s.reached_at, player_visible(u) AS visible,
-       u.username, u.avatar_url, u.region, s.changed_xid, u.id AS profile_id
+       player_name(u) AS username, u.avatar_url, u.region, s.changed_xid, u.id AS profile_id
   FROM user_scores s JOIN users u ON u.id = s.user_id;
 
 -- One row for each player and board; `shown`: has a rank there. A board this view does not know has no players.

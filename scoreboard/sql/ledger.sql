@@ -18,13 +18,15 @@ CREATE TYPE ledger_outcome AS (
 );
 
 -- Each entry is judged alone: one that would leave 0 … 2^53−1 does not touch the others. A repeat within the call answers
--- with what became of the first. `p_target`, where given, replaces the total instead of adding to it. No entry of any
--- source raises the total of staff (every role but player); what they had before they became staff stays, and can be lowered.
+-- with what became of the first. `p_target`, where given, replaces the total instead of adding to it. `p_occurred` is only told.
+-- No entry of any source raises the total of staff (every role but player); what they had before they became staff stays, and
+-- can be lowered.
 -- Plans are generic, because planning each call costs more than its work, and go by keys, because whole tables and bitmaps
 -- meet every dead version of rows that change all the time.
 CREATE FUNCTION ledger_record(
     p_user uuid[], p_action uuid[], p_source text[], p_action_type text[],
-    p_delta bigint[], p_target bigint[], p_actor uuid[], p_reason text[], p_request_id text[]
+    p_delta bigint[], p_target bigint[], p_actor uuid[], p_reason text[], p_request_id text[],
+    p_occurred timestamptz[] DEFAULT NULL
 ) RETURNS SETOF ledger_outcome LANGUAGE plpgsql
     SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
@@ -120,9 +122,9 @@ BEGIN
     END LOOP;
 
     INSERT INTO score_history (user_id, action_id, source, action_type, delta, old_total, new_total, version,
-                               actor_id, reason, request_id, created_at)
+                               actor_id, reason, request_id, created_at, occurred_at)
     SELECT o.user_id, o.action_id, e.source, e.action_type, o.delta, o.old_total, o.new_total, o.version,
-           e.actor, e.reason, e.request_id, o.created_at
+           e.actor, e.reason, e.request_id, o.created_at, p_occurred[o.ord]
       FROM unnest(v_outcomes) o
       JOIN unnest(p_source, p_action_type, p_actor, p_reason, p_request_id) WITH ORDINALITY
         AS e(source, action_type, actor, reason, request_id, ord) ON e.ord = o.ord

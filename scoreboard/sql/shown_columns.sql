@@ -8,8 +8,9 @@ DECLARE
 BEGIN
     SELECT array_agg(n.id) INTO v_changed
       FROM new_users n JOIN old_users o ON o.id = n.id
-     WHERE (o.username, o.avatar_url, o.region, o.is_hidden, o.is_active, o.role)
-           IS DISTINCT FROM (n.username, n.avatar_url, n.region, n.is_hidden, n.is_active, n.role);
+     WHERE (o.username, o.display_name, o.avatar_url, o.region, o.is_hidden, o.opted_out, o.is_active, o.role)
+           IS DISTINCT FROM
+           (n.username, n.display_name, n.avatar_url, n.region, n.is_hidden, n.opted_out, n.is_active, n.role);
     IF v_changed IS NULL THEN
         RETURN NULL;
     END IF;

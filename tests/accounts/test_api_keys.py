@@ -79,9 +79,8 @@ def test_without_bounds_it_is_the_catalogues_points_or_none(api: Api, issued: Is
 
 
 def test_for_whom_and_for_what_must_exist(api: Api, issued: Issued, alice: User) -> None:
-    banned = player(is_active=False)
-    for user in (uuid.uuid4(), banned):
-        assert_problem(mint(api, issued[1], user), "not-found")
+    assert_problem(mint(api, issued[1], uuid.uuid4()), "not-found")
+    assert_problem(mint(api, issued[1], player(is_active=False)), "player-disabled")
     assert_problem(mint(api, issued[1], alice, action_type="NO_SUCH"), "not-found")
     ActionType.objects.filter(slug="DAILY_LOGIN").update(enabled=False)
     assert_problem(mint(api, issued[1], alice, action_type="DAILY_LOGIN"), "not-found")
@@ -217,8 +216,11 @@ def test_a_key_is_presented_by_either_header(api: Api, issued: Issued, alice: Us
 
 
 def test_the_command_prints_a_key_alone_on_its_last_line(api: Api, alice: User, capsys: Any) -> None:
-    call_command("create_api_key", "game server", "--scopes", "mint")
-    assert mint(api, capsys.readouterr().out.splitlines()[-1], alice).status_code == 201
+    call_command("create_api_key", "game server", "--scopes", "mint", "--types", "WIN_MATCH", "--provider", "shop")
+    text = capsys.readouterr().out.splitlines()[-1]
+    assert mint(api, text, alice).status_code == 201
+    assert_problem(mint(api, text, alice, action_type="COMPLETE_TASK"), "forbidden")
+    assert (ApiKey.objects.get().provider, ApiKey.objects.get().limit) == ("shop", "6000/minute")
     with pytest.raises(CommandError, match="rule"):
         call_command("create_api_key", "game server", "--scopes", "mint,rule")
 

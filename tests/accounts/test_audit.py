@@ -24,7 +24,7 @@ from api import refusals
 from api.refusals import Caller, Refusal
 from tests.support.admin_site import admin, change_page, form_values, signed_in, superuser
 from tests.support.client import MINT, TOP, UPDATE, Api
-from tests.support.people import PASSWORD, bearer, player, update_body
+from tests.support.people import PASSWORD, bearer, player, site_key, update_body
 from tests.support.processes import ROOT, environment
 from tests.support.queued import BATCH, queued
 
@@ -162,6 +162,13 @@ CASES: dict[str, tuple[Callable[[Api, User, User], Any], int, str, str, str]] = 
         lambda api, a, b: api.post("/api/v1/score/bonus", bonus(a), b, headers=KEY),
         *(403, "forbidden", "permission", "b-"),
     ),
+    "an award to staff": (lambda api, a, b: award(api, moderator(a)), 403, "forbidden", "forbidden", "-a"),
+    "an award in a batch to who is disabled": (
+        *(lambda api, a, b: award(api, disabled(a), "/batch"), 200, "player-disabled", "player-disabled", "-a"),
+    ),
+    "a key without the scope": (
+        *(lambda api, a, b: api.get("/api/v1/players", headers=site_key("award")), 403, "forbidden", "forbidden", "--"),
+    ),
     "another player's history": (
         *(lambda api, a, b: api.get(f"/api/v1/score/{a.pk}/history", b), 403, "forbidden", "forbidden", "b-"),
     ),
@@ -170,6 +177,17 @@ CASES: dict[str, tuple[Callable[[Api, User, User], Any], int, str, str, str]] = 
 
 def bonus(user: User) -> dict[str, Any]:
     return {"user_id": str(user.pk), "points": 5, "reason": "well done"}
+
+
+def award(api: Api, user: User, batch: str = "") -> Any:
+    body = {"id": "order-1", "user_id": str(user.pk), "action_type": "WIN_MATCH"}
+    return api.post(f"/api/v1/awards{batch}", {"awards": [body]} if batch else body, headers=site_key())
+
+
+def disabled(user: User) -> User:
+    user.is_active = False
+    user.save()
+    return user
 
 
 def moderator(user: User) -> User:

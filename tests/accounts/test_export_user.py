@@ -31,7 +31,7 @@ def test_every_place_is_in_the_document(zoe: User) -> None:
     assert json.loads(document["boards"]["global"]["profile"])["username"] == NAME
     assert document["boards"]["global"]["total"] == 47
     empty = [name for name, part in document.items() if part in ([], {}, None)]
-    assert empty == ["bonuses_given"]
+    assert empty == ["awards", "bonuses_given"]
     assert document["admin_log"]["about"][0]["what"] == f"Talked to {NAME}"
 
 

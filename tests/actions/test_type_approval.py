@@ -1,6 +1,7 @@
 """Action types that can give much work once a second person has approved it: until then they are neither listed nor
 minted, awarded or seen."""
 
+import uuid
 from typing import Any
 
 import pytest
@@ -67,15 +68,19 @@ def approve(by: User, *slugs: str) -> list[str]:
 
 def works(user: User, slug: str = "BOSS") -> bool:
     """Every way to get at a type says the same."""
-    api, (_, key) = Api(), api_keys.issue("game server", ["mint"])
+    api, (_, key) = Api(), api_keys.issue("game server", ["mint", "award"])
     listed = slug in [one["action_type"] for one in api.get(CATALOGUE).json()["data"]]
     client = Client()
     client.force_login(user)
     shown = f'data-type="{slug}"' in client.get("/play").content.decode()
     body = {"user_id": str(user.pk), "action_type": slug}
-    minted = [api.post(MINT, {"action_type": slug}, user), api.post(MINT, body, headers={"X-API-Key": key})]
-    assert {answer.status_code for answer in minted} in ({201}, {404})
-    assert listed == shown == (minted[0].status_code == 201)
+    answers = [
+        api.post(MINT, {"action_type": slug}, user),
+        api.post(MINT, body, headers={"X-API-Key": key}),
+        api.post("/api/v1/awards", {"id": str(uuid.uuid4()), **body}, headers={"X-API-Key": key}),
+    ]
+    assert {answer.status_code for answer in answers} in ({201}, {404})
+    assert listed == shown == (answers[0].status_code == 201)
     return listed
 
 

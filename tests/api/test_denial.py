@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from accounts.models import User
+from api.parsers import MAX_AWARDS_BODY_BYTES
 from config.urls import openapi_document
 from tests.support.client import MINT, Api
 from tests.support.people import bearer
@@ -63,7 +64,7 @@ def test_a_body_that_nobody_wanted_costs_no_one_else_the_connection(web: Server,
                 assert answer(wire).startswith(b"HTTP/1.1 200 "), first
 
 
-@pytest.mark.parametrize("length", [2**18 + 1, 2**31, 2**62])
+@pytest.mark.parametrize("length", [MAX_AWARDS_BODY_BYTES + 1, 2**31, 2**62])
 def test_a_body_too_long_to_wait_for_ends_the_connection_and_says_so(web: Server, length: int) -> None:
     with socket.create_connection(("127.0.0.1", web.port), timeout=30) as wire:
         wire.sendall(b"POST /api/v1/score/bonus HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n{" % length)
@@ -78,7 +79,7 @@ def test_an_endless_chunked_body_is_not_read_to_its_end(web: Server, alice: User
             b"POST " + MINT.encode() + b" HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
             b"Content-Type: application/json\r\nAuthorization: " + authorization + b"\r\n\r\n"
         )
-        wire.sendall((b"10000\r\n" + b" " * 65536 + b"\r\n") * 4)
+        wire.sendall((b"10000\r\n" + b" " * 65536 + b"\r\n") * (MAX_AWARDS_BODY_BYTES // 65536))
         assert answer(wire).startswith(b"HTTP/1.1 400 ")
 
 

@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 
 from api import wsgi_adapter
-from api.wsgi_adapter import THREADS, WsgiAdapter
+from api.wsgi_adapter import MAX_BODY, THREADS, WsgiAdapter
 from leaderboard.live import http_protocol
 from leaderboard.live.http_protocol import SiteHttp
 from tests.support.processes import PATIENCE
@@ -92,11 +92,11 @@ def test_idle_connections_hold_nothing(server: Server) -> None:
 @pytest.mark.parametrize(
     "framed",
     [
-        b"Content-Length: 262145\r\n\r\n",
+        b"Content-Length: %d\r\n\r\n" % (MAX_BODY + 1),
         b"Content-Length: 100000000\r\n\r\n" + b"x" * 500_000,
         b"Content-Length: 99999999999999999\r\n\r\n",
-        b"Content-Length: 262145\r\nExpect: 100-continue\r\n\r\n",
-        b"Transfer-Encoding: chunked\r\n\r\n40000\r\n" + b"x" * 0x40000 + b"\r\n1\r\nx\r\n",
+        b"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n" % (MAX_BODY + 1),
+        b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % MAX_BODY + b"x" * MAX_BODY + b"\r\n1\r\nx\r\n",
     ],
 )
 def test_a_body_larger_than_any_call_takes_is_refused_unread(server: Server, framed: bytes) -> None:
@@ -113,7 +113,7 @@ def test_a_body_larger_than_any_call_takes_is_refused_unread(server: Server, fra
 
 def test_the_largest_body_is_taken_however_it_is_framed(server: Server) -> None:
     with Client(server) as client:
-        client.send(POST + b"Content-Length: 262144\r\n\r\n" + b"x" * 262_144)
+        client.send(POST + b"Content-Length: %d\r\n\r\n" % MAX_BODY + b"x" * MAX_BODY)
         assert client.answer()[0] == 404
     with Client(server) as client:
         client.send(POST + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n" + GET)
@@ -226,7 +226,7 @@ def answers_much(environ: dict[str, Any], start_response: Any) -> Any:
         (http_protocol, "HEAD_SECONDS", b"GET /small HTTP/1.1\r\nHost: a\r\n\r\nGET /"),
         (http_protocol, "BODY_SECONDS", POST + b"Content-Length: 10\r\n\r\n12345"),
         (http_protocol, "STALL_SECONDS", GET),
-        (wsgi_adapter, "LINGER_SECONDS", POST + b"Content-Length: 1000000\r\n\r\n"),
+        (wsgi_adapter, "LINGER_SECONDS", POST + b"Content-Length: 10000000\r\n\r\n"),
     ],
 )
 def test_a_client_that_does_not_go_on_is_cut(

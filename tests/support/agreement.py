@@ -15,9 +15,13 @@ from leaderboard.ranking import Row
 # Written out once more on purpose: a judge that shares the code of the accused proves nothing.
 LINES = """
 SELECT row_number() OVER (ORDER BY s.total DESC, s.reached_at ASC, s.user_id DESC),
-       s.user_id::text, u.username, s.total, nullif(u.avatar_url, ''), s.reached_at, s.version
+       s.user_id::text,
+       CASE WHEN u.display_name <> '' THEN u.display_name
+            WHEN u.provider = 'local' THEN u.username ELSE 'Player ' || right(u.id::text, 4) END,
+       s.total, nullif(u.avatar_url, ''),
+       s.reached_at, s.version
   FROM user_scores s JOIN users u ON u.id = s.user_id
- WHERE s.total > 0 AND u.is_active AND NOT u.is_hidden
+ WHERE s.total > 0 AND u.is_active AND NOT u.is_hidden AND NOT u.opted_out
  ORDER BY 1
 """
 

@@ -16,7 +16,13 @@ from actions.models import ActionType
 
 CATALOGUE = import_module("actions.migrations.0003_catalogue").CATALOGUE
 
-KEPT = ("score_history", "user_scores", "bonuses", "django_admin_log")  # a trigger refuses to remove their rows
+KEPT = (
+    "score_history",
+    "user_scores",
+    "bonuses",
+    "awards",
+    "django_admin_log",
+)  # a trigger refuses to remove their rows
 
 
 @cache

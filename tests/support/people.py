@@ -3,6 +3,7 @@
 import itertools
 import time
 import uuid
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -71,6 +72,14 @@ def entry(user: User, delta: int = 0, *, target: int | None = None, action: uuid
     return Entry(
         user.pk, action or uuid.uuid4(), ScoreHistory.Source.ADJUSTMENT, delta=delta, target=target, reason="test"
     )
+
+
+def site_key(*scopes: str, provider: str = "site", limit: str = "off", types: Sequence[str] = ()) -> dict[str, str]:
+    """The header of a back end that awards, and looks after its players; or has these scopes."""
+    _, text = api_keys.issue(
+        "site", list(scopes) or ["award", "players"], limit=limit, provider=provider, action_types=types
+    )
+    return {"Authorization": f"Bearer {text}"}
 
 
 def give(user: User, delta: int = 0, *, target: int | None = None, announced: bool = True) -> Outcome:

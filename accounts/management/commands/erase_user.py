@@ -23,7 +23,7 @@ class Command(BaseCommand):
 
     def handle(self, *, user: str | None, id: uuid.UUID | None, yes: bool, **options: Any) -> None:
         found = chosen.user(user, id)
-        if not yes and not self.confirmed(found.username, str(found.pk)):
+        if not yes and not self.confirmed(found.shown_name, str(found.pk)):
             raise CommandError("Nothing was changed.")
         try:
             erased_now = privacy.erase(found.pk)

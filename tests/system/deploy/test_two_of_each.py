@@ -17,6 +17,7 @@ import pytest
 from django.db import connections
 
 from accounts.models import User
+from api.parsers import MAX_AWARDS_BODY_BYTES
 from leaderboard.boards import Board
 from tests.support.people import back_end, bearer
 from tests.support.processes import PATIENCE, eventually
@@ -191,7 +192,7 @@ def refused(request: urllib.request.Request) -> tuple[int, dict[str, str], dict[
 def test_what_nginx_answers_by_itself_is_a_problem_document_too(site: Site, alice: User) -> None:
     door, webs, _ = site
     large = urllib.request.Request(  # noqa: S310
-        door.http("/api/v1/score/batch"), b"x" * 300_000, {"X-Request-ID": "mine-12345"}
+        door.http("/api/v1/score/batch"), b"x" * (MAX_AWARDS_BODY_BYTES + 1), {"X-Request-ID": "mine-12345"}
     )
     status, headers, document = refused(large)
     assert (status, document["type"], document["request_id"]) == (413, "/problems/payload-too-large", "mine-12345")

@@ -50,13 +50,13 @@ def callers() -> list[Caller]:
     player = User.objects.create_user("fuzz-player", "player@example.org", PASSWORD)
     moderator = User.objects.create_user("fuzz-moderator", "moderator@example.org", PASSWORD)
     moderator.user_permissions.add(*Permission.objects.filter(codename__in=["give_bonus", "view_any_history"]))
-    _, key = api_keys.issue("fuzz", [ApiKey.Scope.MINT], limit="off")
+    _, key = api_keys.issue("fuzz", list(ApiKey.Scope), limit="off")
     by_key = {"X-API-Key": key}
     return [
         ANYONE,
         Caller("player", ("actions", "board", "moderation"), bearer(player), plays=str(player.pk), key=by_key),
         Caller("moderator", ("moderation",), bearer(moderator)),
-        Caller("back end", ("actions",), by_key, back_end=True),
+        Caller("back end", ("actions", "awards", "players"), by_key, back_end=True),
         Caller("session", ("actions",), session(player), plays=str(player.pk), key=by_key),
     ]
 

@@ -29,6 +29,11 @@ spent: list[dict[str, Any]] = []  # submissions that were sent before: a repeat 
 
 schemathesis.openapi.format("username", st.text("abcdefgäß文😀", min_size=1, max_size=MAX_LENGTH))
 schemathesis.openapi.format("password", st.text("abcdefgäß文😀", min_size=12, max_size=40))
+OPAQUE = st.text("abcXYZ019 :|@ä文😀", min_size=1, max_size=40)
+schemathesis.openapi.format("opaque-id", OPAQUE)
+schemathesis.openapi.format("visible-text", st.text("abcdefgäß文😀", min_size=1, max_size=30))
+schemathesis.openapi.format("player-reference", st.text("abc019", min_size=1, max_size=40).map("ext:{}".format))
+schemathesis.openapi.format("user-id", st.uuids().map(str) | st.text("abc019", min_size=1).map("ext:{}".format))
 schemathesis.openapi.format(
     "cursor", st.integers(0, 2**63 - 1).map(lambda position: base64.b64encode(f"p={position}".encode()).decode())
 )
@@ -77,6 +82,15 @@ def whole(body: dict[str, Any]) -> dict[str, int]:
     return {"points": int(body["points"])}
 
 
+def awarding(body: dict[str, Any]) -> dict[str, Any]:
+    """Of one player, which the schema cannot say."""
+    points = whole(body) if "points" in body else {}
+    kind = "ANY_POINTS" if points else chance.choice(["WIN_MATCH", "COMPLETE_TASK", body["action_type"]])
+    player = {"player": body.get("player", "42")} if chance.random() < 0.7 else {"user_id": some_user()}
+    described: dict[str, Any] = {name: body[name] for name in ("id", "occurred_at") if name in body}
+    return {**described, "action_type": kind, **player, **points}
+
+
 def registering(body: dict[str, Any]) -> dict[str, Any]:
     """A name and an address that nobody has, and no password of the kind that people guess."""
     name = (body["username"] + uuid.uuid4().hex[:8])[-MAX_LENGTH:]
@@ -103,6 +117,8 @@ def with_pair(name: str) -> Any:
 
 GOOD = {
     "mint_action_token": minting,
+    "award": awarding,
+    "award_batch": lambda body: {"awards": body["awards"][:20]} if isinstance(body, dict) else body,
     "register": registering,
     "sign_in": signing_in,
     "refresh": with_pair("refresh"),

@@ -1,0 +1,216 @@
+"""Awards: a trusted back end's word that its player has done it, recorded once for the back end's own id of the deed.
+
+One statement (sql/awards.sql) judges and records one award or a thousand; then the board is told, as of every score.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from rest_framework.exceptions import ValidationError
+
+from accounts import players
+from accounts.models import ApiKey, User
+from accounts.players import Description, Reference
+from actions.models import Award
+from api.problems import Problem, note
+from api.request_ids import current_request_id
+from scoreboard import ledger
+from scoreboard.metrics import SCORE_INCREMENT_FAILURES, SCORE_INCREMENTS
+from scoreboard.models import ScoreHistory
+from scoreboard.standing import NESTED_COLUMNS, Standing, standing_or_none
+
+MAX_AWARDS = 1000  # of one call
+
+RECORD = f"""
+SELECT o.outcome, o.user_id, o.action_type, o.delta, o.new_total, o.created_at, {NESTED_COLUMNS}
+  FROM award_record(%s, %s::text[], %s, %s,
+                    %s::text[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::uuid[], %s::text[],
+                    %s::text[], %s::bigint[], %s::timestamptz[],
+                    %s::text[], %s::text[], %s::text[], %s::jsonb[], %s) o
+ ORDER BY o.ord
+"""  # noqa: S608
+
+REFUSALS = {
+    "unknown-type": ("not-found", "There is no such action type."),
+    "type-not-of-key": ("forbidden", "This API key may not grant this action type."),
+    "not-yours-to-grant": ("not-yours-to-grant", "This action type is granted by a separate signer alone."),
+    "unknown-user": ("not-found", "There is no such player."),
+    "player-disabled": ("player-disabled", "The player is disabled or banned here."),
+    "score-out-of-range": ("score-out-of-range", "The total would leave 0 to 9007199254740991."),
+}
+
+
+def refusal_of(outcome: str, user_id: uuid.UUID | None) -> Problem:
+    """What a caller is told of an outcome that counts for nothing; `user_id`: the player's."""
+    if outcome == "staff":
+        refusal = ledger.staff_earn_nothing()
+    else:
+        # An outcome that only the ledger knows refuses, too.
+        refusal = Problem(*REFUSALS.get(outcome, ("forbidden", f"The ledger refused it: {outcome}.")))
+    refusal.subject = user_id
+    return refusal
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """One award from the request to the answer.
+
+    The player is `player`, the site's own id, or `user`, ours or `ext:…`; exactly one of them. `name` is what the
+    client calls the deed, as far as that is text. `judged` fills in what became of it, and `record` the rank.
+    """
+
+    id: str = ""
+    action_type: str = ""
+    player: str | None = None
+    user: uuid.UUID | Reference | None = None
+    points: int | None = None
+    occurred_at: datetime | None = None
+    description: Description = field(default_factory=Description)
+    name: str | None = None
+    refusal: Problem | ValidationError | None = None
+    replayed: bool = False
+    user_id: uuid.UUID | None = None
+    score_delta: int | None = None
+    new_score: int | None = None
+    standing: Standing | None = None
+    rank: int | None = None
+
+    def refuse(self, refusal: Problem | ValidationError) -> None:
+        self.refusal = refusal
+        SCORE_INCREMENT_FAILURES.labels(getattr(refusal, "kind", "invalid-request")).inc()
+        if isinstance(refusal, Problem):
+            note(refusal, action_type=self.action_type)
+
+    def columns(self, provider: str) -> tuple[Any, ...]:
+        """As award_record takes it."""
+        named = self.user if isinstance(self.user, Reference) else None
+        name, avatar, region, attributes, _ = self.description.columns()
+        return (
+            self.id,
+            uuid.uuid4(),
+            None if named else self.user,
+            provider if self.player is not None else named and (named.provider or provider),
+            self.player if self.player is not None else named and named.external_id,
+            uuid.uuid4() if self.player is not None else None,
+            players.digest(provider, self.player) if self.player is not None else None,
+            self.action_type,
+            self.points,
+            self.occurred_at,
+            name,
+            avatar,
+            region,
+            attributes,
+        )
+
+    def judged(self, row: Sequence[Any]) -> None:
+        """Takes what PostgreSQL decided: a row of RECORD."""
+        outcome, user_id, action_type, delta, new_total, created_at, *standing = row
+        if outcome in ("awarded", "replayed"):
+            self.replayed = outcome == "replayed"
+            self.user_id, self.score_delta, self.new_score = user_id, delta, new_total
+            self.standing = standing_or_none(standing)
+            if not self.replayed:
+                SCORE_INCREMENTS.labels(ScoreHistory.Source.AWARD).inc()
+        elif outcome == "id-reused":
+            original = {
+                "user_id": str(user_id),
+                "action_type": action_type,
+                "score_delta": delta,
+                "new_score": new_total,
+                "awarded_at": created_at,
+            }
+            sentence = "This id was used for another award; `original` is what it did."
+            self.refuse(Problem("id-reused", sentence, extra={"original": original}, subject=user_id))
+        elif outcome == "points-out-of-bounds":
+            self.refuse(ValidationError({"points": ["Outside the bounds of this action type."]}))
+        else:
+            self.refuse(refusal_of(outcome, user_id))
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        """What the client is told of one that counted, now or before."""
+        return {
+            "id": self.id,
+            "player": self.player,
+            "user_id": str(self.user_id),
+            "score_delta": self.score_delta,
+            "new_score": self.new_score,
+            "rank": self.rank,
+            "replayed": self.replayed,
+        }
+
+
+def record(key: ApiKey, entries: Sequence[Entry]) -> None:
+    """Records each entry on its own merits, in one statement, and tells the board; what was refused before is left out.
+
+    Raises OperationalError when PostgreSQL is away; a repeat with the same ids tells what was recorded.
+    """
+    admitted = [entry for entry in entries if entry.refusal is None]
+    if not admitted:
+        return
+    columns = [list(column) for column in zip(*(entry.columns(key.provider) for entry in admitted), strict=True)]
+    bound = settings.APPROVE_TYPE_POINTS
+    with connection.cursor() as cursor:
+        cursor.execute(RECORD, [key.provider, key.action_types, key.pk, current_request_id(), *columns, bound])
+        for entry, row in zip(admitted, cursor.fetchall(), strict=True):
+            entry.judged(row)
+    placements = ledger.announce(entry.standing for entry in admitted)
+    for entry in admitted:
+        if entry.standing and (placement := placements.get(entry.standing.user_id)):
+            entry.rank = placement.rank
+
+
+@dataclass(frozen=True, slots=True)
+class Reversed:
+    """What taking an award back did, now or at the first call. `rank` is the player's as of this answer."""
+
+    id: str
+    player: str | None
+    user_id: uuid.UUID
+    score_delta: int
+    new_score: int
+    rank: int | None
+    reversed_at: datetime
+
+
+def reverse(key: ApiKey, award_id: str) -> Reversed:
+    """Takes the points of an award back, once: a correction in the history, under an id made of the award's.
+
+    Raises Problem: 404 no such award of this provider, 403 forbidden for a type that the key may not grant,
+    409 score-out-of-range when the player has fewer points than that.
+    """
+    digest = sha256(award_id.encode()).digest()
+    award = Award.objects.filter(provider=key.provider, key=digest).first()
+    if award is None:
+        raise Problem("not-found", "There is no such award.")
+    if key.action_types and award.action_type not in key.action_types:
+        raise Problem(*REFUSALS["type-not-of-key"])
+    first = ScoreHistory.objects.get(user_id=award.user_id, action_id=award.action_id)
+    entry = ledger.Entry(
+        user_id=award.user_id,
+        action_id=uuid.uuid5(award.action_id, "reversed"),
+        source=ScoreHistory.Source.CORRECTION,
+        action_type=award.action_type,
+        delta=-first.delta,
+        reason="The award was reversed.",
+    )
+    [outcome] = ledger.record([entry])
+    if outcome.new_total is None or outcome.delta is None or outcome.created_at is None:
+        raise refusal_of(outcome.outcome, award.user_id)
+    placement = ledger.announce([outcome.standing]).get(award.user_id)
+    owner = User.objects.filter(pk=award.user_id, provider=key.provider).values_list("external_id", flat=True).first()
+    return Reversed(
+        id=award_id,
+        player=owner,
+        user_id=award.user_id,
+        score_delta=outcome.delta,
+        new_score=outcome.new_total,
+        rank=placement.rank if placement else None,
+        reversed_at=outcome.created_at,
+    )
