@@ -39,3 +39,12 @@ class AttributesField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyp
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
         return attributes.schema()
+
+
+def one_player(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """Says of bodies that can name their player in two ways that they do so in one: serializers have no word for it."""
+    for name, schema in result["components"]["schemas"].items():
+        properties, required = schema.get("properties", {}), schema.get("required", ())
+        if name.endswith("Request") and {"user_id", "player"} <= properties.keys() and "user_id" not in required:
+            schema["oneOf"] = [{"required": ["user_id"]}, {"required": ["player"]}]
+    return result

@@ -92,7 +92,7 @@ class DisplayName(StrictText):
         return name
 
 
-@extend_schema_field({"type": ["string", "null"], "format": "uri", "pattern": "^https?://", "maxLength": MAX_AVATAR})
+@extend_schema_field({"type": ["string", "null"], "format": "picture-address", "maxLength": MAX_AVATAR})
 class Avatar(StrictText):
     """The address of a picture; null takes it away."""
 

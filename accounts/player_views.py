@@ -95,9 +95,11 @@ class PlayerView(BackEndView):
         tags=["players"],
         parameters=[PLAYER],
         request=PlayerSerializer,
-        responses={200: envelope(PlayerDocumentSerializer()), **problems(400, 401, 403, 413, 415, 429, 503)},
+        responses={200: envelope(PlayerDocumentSerializer()), **problems(400, 401, 403, 404, 413, 415, 429, 503)},
     )
     def put(self, request: Request, player: str) -> Response:
+        if not request.body:
+            raise serializers.ValidationError("Expected a JSON object, an empty one to make the player.")
         try:
             players.checked_player(player)
         except ValueError as error:

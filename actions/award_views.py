@@ -136,6 +136,9 @@ class AwardsView(BackEndView):
         return ok(entry.answer, status=200 if entry.replayed else 201)
 
 
+REVERSED: Any = {200: envelope(ReversedSerializer()), **problems(401, 403, 404, 409, 429, 503)}
+
+
 class AwardView(BackEndView):
     scope = ApiKey.Scope.AWARD
 
@@ -146,7 +149,7 @@ class AwardView(BackEndView):
         description="A repeat gets the same answer. The id stays used.",
         tags=["awards"],
         parameters=[AWARD_ID],
-        responses={200: envelope(ReversedSerializer()), **problems(401, 403, 404, 409, 429, 503)},
+        responses=REVERSED,
     )
     def delete(self, request: Request, award_id: str) -> Response:
         return ok(asdict(awards.reverse(self.caller(request).key, award_id)))
@@ -180,9 +183,14 @@ class AwardBatchView(AwardView):
         results = [result(entry) for entry in entries]
         return ndjson(results) if isinstance(request.data, Lines) else ok({"results": results})
 
-    @extend_schema(exclude=True)
+    @extend_schema(
+        operation_id="reverse_award_called_batch",
+        auth=KEY,
+        summary="Take back the award whose id is `batch`",
+        tags=["awards"],
+        responses=REVERSED,
+    )
     def delete(self, request: Request, award_id: str = "batch") -> Response:
-        """An award may be called so."""
         return super().delete(request, award_id)
 
 

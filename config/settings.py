@@ -407,6 +407,7 @@ SPECTACULAR_SETTINGS = {
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "accounts.openapi.one_player",
         "api.openapi_rules.complete",
     ],
 }

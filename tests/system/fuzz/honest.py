@@ -31,6 +31,7 @@ schemathesis.openapi.format("username", st.text("abcdefgäß文😀", min_size=1
 schemathesis.openapi.format("password", st.text("abcdefgäß文😀", min_size=12, max_size=40))
 OPAQUE = st.text("abcXYZ019 :|@ä文😀", min_size=1, max_size=40)
 schemathesis.openapi.format("opaque-id", OPAQUE)
+schemathesis.openapi.format("picture-address", st.text("abc019", min_size=1).map("https://example.org/{}.png".format))
 schemathesis.openapi.format("visible-text", st.text("abcdefgäß文😀", min_size=1, max_size=30))
 schemathesis.openapi.format("player-reference", st.text("abc019", min_size=1, max_size=40).map("ext:{}".format))
 schemathesis.openapi.format("user-id", st.uuids().map(str) | st.text("abc019", min_size=1).map("ext:{}".format))
