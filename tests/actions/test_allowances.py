@@ -1,11 +1,13 @@
 """Who may grant what, and how much of it to themselves: decided where the token's row is written."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection
+from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
@@ -16,6 +18,7 @@ from actions.tasks import purge_tokens
 from api import redis_client
 from tests.support.client import MINT, UPDATE, Api, assert_problem
 from tests.support.people import bearer, grow_older, player
+from tests.support.processes import eventually
 from tests.support.races import at_once
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("fresh_limits")]
@@ -229,16 +232,17 @@ def test_a_token_that_a_new_password_has_ended_uses_up_nothing(api: Api, alice: 
 
 THREADS = 32
 LOCK, INSERT = "PERFORM pg_advisory_xact_lock(hashtextextended('mint ' || p_user, 0));", "v_kept := greatest"
+MEET = "PERFORM pg_advisory_xact_lock_shared(4711);"
+
+
+def ask(headers: dict[str, str], slug: str) -> int:
+    return int(Api().post(MINT, {"action_type": slug}, headers=headers).status_code)
 
 
 def together(user: User, slug: str) -> Counter[int]:
     """How many of each status 32 threads got that asked at one moment."""
     headers = bearer(user)
-
-    def ask(_: int) -> int:
-        return int(Api().post(MINT, {"action_type": slug}, headers=headers).status_code)
-
-    answers = at_once(THREADS, ask)
+    answers = at_once(THREADS, lambda _: ask(headers, slug))
     assert not [answer for answer in answers if isinstance(answer, Exception)], answers
     return Counter(answer for answer in answers if isinstance(answer, int))
 
@@ -252,15 +256,27 @@ def test_exactly_what_is_allowed_is_issued(alice: User, settings: Settings, slug
 
 
 def test_without_its_lock_more_would_be(alice: User, settings: Settings) -> None:
-    """The control of the test above."""
+    """The control of the test above: both have judged before either writes."""
     settings.LIMITS = dict.fromkeys(settings.LIMITS, "off")
-    with connection.cursor() as cursor:
+    headers = bearer(alice)
+    with connection.cursor() as cursor, ThreadPoolExecutor(1) as pool:
         cursor.execute("SELECT pg_get_functiondef('action_mint'::regproc)")
         [(definition,)] = cursor.fetchall()
         assert LOCK in definition
-        unlocked = definition.replace(LOCK, "").replace(INSERT, f"PERFORM pg_sleep(0.5); {INSERT}")
+        unlocked = definition.replace(LOCK, "").replace(INSERT, f"{MEET} {INSERT}")
         try:
             cursor.execute(unlocked.replace("%", "%%"))
-            assert together(alice, "DAILY_LOGIN")[201] > 1
+            cursor.execute("SELECT pg_advisory_lock(4711)")
+            both = pool.submit(at_once, 2, lambda _: ask(headers, "DAILY_LOGIN"))
+            eventually(lambda: waiting(cursor) == 2, "both have judged")
+            cursor.execute("SELECT pg_advisory_unlock(4711)")
+            assert both.result() == [201, 201]
         finally:
+            cursor.execute("SELECT pg_advisory_unlock_all()")
             cursor.execute(definition.replace("%", "%%"))
+
+
+def waiting(cursor: CursorWrapper) -> int:
+    """How many sessions wait for the lock that the test holds."""
+    cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted")
+    return int(cursor.fetchone()[0])
