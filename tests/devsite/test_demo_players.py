@@ -143,6 +143,7 @@ def test_tokens_handed_in_twice_get_409_and_the_first_outcome(server: LiveServer
     assert int(kept[1]) == accepted(report)[0]
 
 
+@pytest.mark.long
 def test_a_second_run_signs_the_same_players_in(server: LiveServer) -> None:
     play(server.url)
     assert "signed in 3 players" in play(server.url)
@@ -161,6 +162,7 @@ def test_the_people_of_the_demo_are_signed_in_and_keep_their_points(server: Live
     assert User.objects.count() == count
 
 
+@pytest.mark.long
 def test_a_name_of_somebody_else_is_refused_and_reported(server: LiveServer) -> None:
     User.objects.create_user(people.username(0), "somebody@example.org", "a password of their own")
     report = play(server.url)
@@ -212,6 +214,7 @@ def test_a_lost_answer_is_settled_by_the_409_of_a_repeat(server: LiveServer, hom
     assert ScoreHistory.objects.count() == accepted(report)[0]
 
 
+@pytest.mark.long
 def test_a_server_that_takes_a_repeat_for_good_fails_the_run(server: LiveServer) -> None:
     def pay_twice(path: str, status: int, body: bytes) -> Reply:
         return (200 if status == 409 else status), body
@@ -220,6 +223,7 @@ def test_a_server_that_takes_a_repeat_for_good_fails_the_run(server: LiveServer)
         play(url, repeat=1)
 
 
+@pytest.mark.long
 def test_a_5xx_fails_the_run(server: LiveServer, home: Path) -> None:
     minted: list[int] = []
     broken = threading.Event()
@@ -238,6 +242,7 @@ def test_a_5xx_fails_the_run(server: LiveServer, home: Path) -> None:
     assert re.search(r"5xx mint http-500 \d+", report)
 
 
+@pytest.mark.long
 def test_what_a_site_answers_while_it_starts_is_no_failure(server: LiveServer) -> None:
     asked: list[str] = []
 

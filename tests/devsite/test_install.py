@@ -54,6 +54,7 @@ def test_other_requirements_or_another_python_are_installed(tmp_path: Path) -> N
     assert "Installing" in run(environment, requirements).stderr
 
 
+@pytest.mark.long
 def test_two_starts_at_one_moment_install_once(tmp_path: Path) -> None:
     environment, requirements = tmp_path / "venv", tmp_path / "requirements.txt"
     requirements.write_text("# nothing\n")

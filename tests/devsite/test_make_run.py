@@ -218,6 +218,7 @@ def test_the_page_and_the_api_answer_at_one_url(site: Site) -> None:
     assert len(site.top()) >= 10
 
 
+@pytest.mark.long
 def test_a_viewer_sees_real_players_climb_through_the_same_url(site: Site) -> None:
     uri = f"ws://127.0.0.1:{site.port}/scoreboard/live"
     with websockets.sync.client.connect(uri, sock=site.connect(), open_timeout=60, ping_interval=None) as viewer:
@@ -240,6 +241,7 @@ def test_nothing_outside_the_clone_was_opened(site: Site) -> None:
     assert (site.clone / ".local").stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.long
 def test_a_second_copy_runs_beside_the_first(site: Site, start: Start, tmp_path: Path) -> None:
     second = start(site.clone, SCOREBOARD_HOME=str(tmp_path / "home"), DEMO="0")
     assert b"<html" in second.get("/")
@@ -310,6 +312,7 @@ if AS_ROOT:
         yield folder
         shutil.rmtree(folder)
 
+    @pytest.mark.long
     def test_an_ordinary_user_runs_it_too(folder_of_nobody: Path, start: Start) -> None:
         clone = cloned(folder_of_nobody / "clone")
         subprocess.run(["chown", "-R", "nobody", folder_of_nobody], check=True)

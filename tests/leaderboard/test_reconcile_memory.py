@@ -102,6 +102,7 @@ def growth(board: Board, steps: Sequence[tuple[Callable[[Board], None], Callable
     return [many / few for few, many in zip(*taken, strict=True)]
 
 
+@pytest.mark.long
 def test_ten_times_as_many_wrong_players_take_no_more_memory(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     # As many suspects as may wait do so, however fast they are found: the pause is long, and nobody sits it out.
     monkeypatch.setattr(reconcile, "SETTLE_SECONDS", 600.0)

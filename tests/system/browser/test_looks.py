@@ -34,7 +34,7 @@ def shown(page: Page) -> ScriptedLive:
     return live
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("dark", [pytest.param(False, marks=pytest.mark.long), True], ids=["light", "dark"])
 def test_words_can_be_read_in_whatever_colours_a_site_sets(visitors: Visitors, dark: bool) -> None:
     """axe measures: 4.5 : 1 at least, connected and not, with the change of a score on it."""
     page = visitors.page(visitors.profile(dark=dark, still=True))
