@@ -152,7 +152,7 @@ def test_a_user_with_the_documented_rights_is_denied_nothing(
     """A score, a viewer's push, a reconcile and queued work; Redis notes each command that it denies."""
     assert rebuild.rebuild(boards.get("global"))
     environment = {"REDIS_URL": limited(own_redis, rights()), "REDIS_KEY_PREFIX": settings.REDIS_KEY_PREFIX}
-    environment |= {"REDIS_TIMEOUT": "20", "CELERY_BROKER_URL": ""}
+    environment |= {"REDIS_TIMEOUT": "20", "CELERY_BROKER_URL": "", "CELERY_REMOTE_CONTROL": "false"}
     with ExitStack() as stack:
         web, live = Web(tmp_path / "web.log", **environment), Server(tmp_path / "live.log", **environment)
         worker = Worker(tmp_path / "worker.log", **environment)
