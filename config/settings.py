@@ -221,8 +221,8 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_TIME_LIMIT = 3600
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-# Also how a worker notices that its Redis was restarted. Its channel is subscribed to as a pattern, which a user of Redis
-# who is limited to a prefix may not: for such a user it is switched off.
+# Also how a worker notices that its Redis was restarted. Its channel is subscribed to as a pattern, which a user of
+# Redis who is limited to a prefix may not: for such a user it is switched off.
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = env.bool("CELERY_REMOTE_CONTROL", True)
 CELERY_TIMEZONE = "UTC"
 
