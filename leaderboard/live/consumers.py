@@ -1,150 +1,30 @@
-"""WebSocket viewers, as Channels consumers.
-
-A viewer has no channel of its own: the hub is one member of each group for all of them, and what it pushes goes round
-the consumer, straight to the transport. The consumer is for what a viewer says: once to come, rarely after that.
-"""
+"""WebSocket viewers, as Channels consumers: for what a viewer says, once to come, rarely after that."""
 
 import asyncio
 import json
 import time
-import uuid
 from collections import deque
-from typing import Any, ClassVar
+from typing import Any
 
-from channels.consumer import AsyncConsumer, get_handler_name
-from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from structlog.contextvars import bind_contextvars
 
-from api.client_address import UNKNOWN
 from api.problems import Problem, note
-from api.refusals import Caller
 from api.request_ids import accept_or_make
 from leaderboard.boards import Board
 from leaderboard.live import credentials, messages, refusals
+from leaderboard.live.board_consumer import BoardConsumer, ignored_token
 from leaderboard.live.capacity import client_address
-from leaderboard.live.credentials import Credentials, Identity, NotAuthenticated
-from leaderboard.live.feed import Feed
+from leaderboard.live.credentials import Identity, NotAuthenticated
 from leaderboard.live.hub import hub
-from leaderboard.live.messages import Packet
 from leaderboard.live.refusals import Refused
 from leaderboard.live.requests import LiveRequest
-from leaderboard.live.transport import Message, Receive, Scope, Send, Transport, transport_of
-from leaderboard.live.viewer import Viewer
+from leaderboard.live.transport import transport_of
 
 SUBPROTOCOL = "bearer"
 AUTHENTICATE_SECONDS = 5.0  # a private board's viewer has this long to say who it is
 MAX_MESSAGES, MESSAGE_SECONDS = 20, 10.0
-
-
-class BoardConsumer(AsyncConsumer):  # type: ignore[misc]
-    """What viewers have in common over both protocols. `viewer` is None until the board may be shown."""
-
-    kind: ClassVar[str]
-    first_message: ClassVar[Message | None] = None
-
-    feed: Feed
-    limit: int
-    transport: Transport
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.credentials = Credentials(self)
-        self.viewer: Viewer | None = None
-        self.refused = False
-        self.client = UNKNOWN  # its address
-        self.address: str | None = None  # as which it is counted
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As Channels' own, but that the channel layer is not asked for a channel."""
-        self.scope, self.base_send = scope, send
-        try:
-            message = self.first_message or await receive()
-            while True:
-                await self.dispatch(message)
-                message = await receive()
-        except StopConsumer:
-            pass
-        finally:
-            self.leave()
-
-    async def dispatch(self, message: Message) -> None:
-        """As Channels' own, but that nothing waits for the thread in which it closes old database connections."""
-        await getattr(self, get_handler_name(message))(message)
-
-    async def disconnect(self, *_: int) -> None:
-        raise StopConsumer  # here, for the same reason
-
-    # --- coming and going ---
-
-    def enter(self, request: LiveRequest, board: Board, limit: int) -> None:
-        """Counts the connection in. Raises Problem unavailable, rate-limited."""
-        self.address = hub().capacity.enter(request)
-        self.feed, self.limit = hub().feeds[board.slug], limit
-        self.transport = transport_of(self.scope, self.base_send)
-
-    def leave(self) -> None:
-        """The connection is gone."""
-        self.credentials.drop()
-        if self.viewer is not None:
-            self.feed.leave(self.viewer)
-        if self.address is not None:
-            hub().capacity.leave(self.address)
-
-    # --- who it is ---
-
-    def known(self, who: Identity) -> None:
-        if self.viewer is not None:
-            self.viewer.reply(self.hello())
-            self.feed.own_lines.know(self.viewer, who.user_id)
-
-    @property
-    def caller(self) -> Caller:
-        user_id = self.credentials.user_id
-        return Caller(uuid.UUID(user_id) if user_id else None, None, self.client)
-
-    def forgotten(self, why: str, reason: str) -> None:
-        if not settings.LEADERBOARD_PUBLIC:
-            self.refuse(refusals.not_authenticated(why, reason))
-        elif self.viewer is not None and self.viewer.user_id is not None:
-            self.feed.own_lines.forget(self.viewer)
-            self.viewer.reply(messages.error("not-authenticated", why))
-            self.viewer.reply(self.hello())
-
-    def undecided(self) -> None:
-        if not settings.LEADERBOARD_PUBLIC and self.viewer is None:
-            self.refuse(refusals.identity_unknown())
-
-    # --- what it is told ---
-
-    def show(self, claimed: tuple[object, object] | None = None) -> None:
-        """Greets, and shows the board from here on; `claimed` is the (epoch, seq) that the viewer says it has."""
-        self.viewer = Viewer(self.transport, self.kind, self.limit)
-        self.feed.join(self.viewer)
-        self.viewer.reply(self.hello())
-        if claimed is None:
-            self.viewer.catch_up()
-        else:
-            self.viewer.resume(claimed)
-        if self.credentials.user_id is not None:
-            self.feed.own_lines.know(self.viewer, self.credentials.user_id)
-
-    def hello(self) -> Packet:
-        return messages.hello(self.feed.board.slug, self.feed.page, self.credentials.user_id)
-
-    def say(self, packet: Packet) -> None:
-        if self.viewer is not None:
-            self.viewer.reply(packet)
-        elif not self.transport.blocked:
-            self.transport.write(packet)
-
-    def refuse(self, refusal: Refused) -> None:
-        """The end, with a reason; what the client still says is not listened to."""
-        self.refused = True
-        refusal.note(self.caller)
-        self.say(messages.error(refusal.code, refusal.detail))
-        self.transport.close(refusal.close_code, refusal.code)
 
 
 class LiveConsumer(BoardConsumer, AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -296,8 +176,3 @@ def judge(request: LiveRequest) -> tuple[Board, int]:
         return request.query()
     except Problem as problem:
         raise refusals.bad_request(problem) from problem
-
-
-def ignored_token(error: NotAuthenticated) -> Problem:
-    """On a public board bad credentials keep no viewer out, but they are refused all the same."""
-    return Problem("not-authenticated", str(error), reason="token")

@@ -14,8 +14,8 @@ from api.problems import CONTENT_TYPE, Problem, document, note
 from api.request_ids import accept_or_make
 from leaderboard.boards import Board
 from leaderboard.live import credentials, messages, metrics
+from leaderboard.live.board_consumer import BoardConsumer, ignored_token
 from leaderboard.live.capacity import client_address
-from leaderboard.live.consumers import BoardConsumer, ignored_token
 from leaderboard.live.credentials import NotAuthenticated, Unknown
 from leaderboard.live.hub import hub
 from leaderboard.live.requests import LiveRequest, anyone
