@@ -65,9 +65,9 @@ class Player:
         if answer is None:
             return True
         if answer.status == 201:
-            if action["granted_by"] == "player" and action["min_seconds"]:
-                self.session.stop.wait(action["min_seconds"] + 0.1)
-            self.redeem(answer.data)
+            takes = action["min_seconds"] + 0.1 if action["granted_by"] == "player" and action["min_seconds"] else 0.0
+            if not self.session.stop.wait(takes):  # told to stop, it would be too early
+                self.redeem(answer.data)
             return True
         self.session.refused("mint", answer)
         if answer.status in (403, 404):
