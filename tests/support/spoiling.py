@@ -21,8 +21,8 @@ class Hand:
 
     @property
     def known(self) -> str:
-        """ "" while the board is lost, as writers beside a hand may find it."""
-        return str((self.redis.hget(self.keys.player, self.field) or b"").decode())
+        """ "" while the board is lost, as writers beside a hand may find it; without a ":" after `nonsense`."""
+        return str((self.redis.hget(self.keys.player, self.field) or b"").decode(errors="replace"))
 
     @property
     def member(self) -> str:
