@@ -10,7 +10,8 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import accounts.models
+import accounts.models.keys
+import accounts.models.user
 import accounts.names
 
 
@@ -56,7 +57,7 @@ class Migration(migrations.Migration):
                 ("provider", models.CharField(db_default="local", default="local", editable=False, max_length=32)),
                 (
                     "external_id",
-                    accounts.models.NullCharField(
+                    accounts.models.user.NullCharField(
                         editable=False, help_text="The provider's id of the player.", max_length=255, null=True
                     ),
                 ),
@@ -71,7 +72,7 @@ class Migration(migrations.Migration):
                         max_length=50,
                     ),
                 ),
-                ("skeleton", accounts.models.SkeletonField(editable=False, null=True)),
+                ("skeleton", accounts.models.user.SkeletonField(editable=False, null=True)),
                 ("email", models.EmailField(max_length=254)),
                 ("email_confirmed_at", models.DateTimeField(editable=False, null=True)),
                 (
@@ -152,7 +153,7 @@ class Migration(migrations.Migration):
                 "permissions": [("hide_user", "Can hide players from the boards")],
             },
             managers=[
-                ("objects", accounts.models.AccountManager()),
+                ("objects", accounts.models.user.AccountManager()),
             ],
         ),
         migrations.CreateModel(
@@ -202,16 +203,16 @@ class Migration(migrations.Migration):
                         default="site",
                         help_text="Whose user ids it speaks of. Keys of one provider speak of the same players.",
                         max_length=32,
-                        validators=[accounts.models.validate_provider],
+                        validators=[accounts.models.keys.validate_provider],
                     ),
                 ),
                 (
                     "limit",
                     models.CharField(
-                        default=accounts.models.default_limit,
+                        default=accounts.models.keys.default_limit,
                         help_text="Such as 6000/minute, or off. A batch counts as its entries.",
                         max_length=40,
-                        validators=[accounts.models.validate_limit],
+                        validators=[accounts.models.keys.validate_limit],
                     ),
                 ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),

@@ -1,38 +1,26 @@
-"""Identity: users, sign-ins and sessions, API keys of back ends, where accounts were signed up from, refusals.
+"""Who somebody is. The trigger that keeps an erased user erased is in sql/, installed by the migrations."""
 
-The trigger that keeps an erased user erased is in sql/, installed by the migrations.
-"""
-
-import re
 import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.conf import settings
 from django.contrib.auth.models import AbstractUser, UserManager
-from django.contrib.postgres.fields import ArrayField
-from django.contrib.sessions.base_session import AbstractBaseSession
-from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator, URLValidator
+from django.core.validators import URLValidator
 from django.db import models, transaction
 from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Lower
-from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+from accounts.models.sign_ins import SignIn
 from accounts.names import MAX_LENGTH, skeleton, validate_username
-from api.throttles import parse
 
 if TYPE_CHECKING:
     UserManagerBase = UserManager["User"]
-    SignInManagerBase = models.Manager["SignIn"]
     TextField = models.TextField[str | None, str | None]
     CharField = models.CharField[str | None, str | None]
 else:
     UserManagerBase = UserManager
-    SignInManagerBase = models.Manager
     TextField, CharField = models.TextField, models.CharField
-
 
 LOCAL, SITE = "local", "site"  # providers: the sign-up here, and what a key names unless it names another
 
@@ -241,179 +229,3 @@ class User(AbstractUser):
 
 
 AUTHORITY = frozenset({"role", "is_staff", "is_superuser"})
-
-
-class SignInManager(SignInManagerBase):
-    def end(self, user_id: uuid.UUID, *, keep: uuid.UUID | None = None) -> int:
-        """Ends every sign-in of this user but `keep`; returns how many. Their tokens are worth nothing from now on."""
-        going_on = self.filter(user_id=user_id, ended_at=None)
-        return (going_on.exclude(pk=keep) if keep else going_on).update(ended_at=timezone.now())
-
-
-class SignIn(models.Model):
-    """A sign-in over the API. Its tokens are stored nowhere; `jti` says which refresh token is good now."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.ForeignKey(User, models.CASCADE, related_name="sign_ins")
-    jti = models.CharField(max_length=32)
-    created_at = models.DateTimeField()
-    last_used_at = models.DateTimeField()
-    expires_at = models.DateTimeField(db_index=True)
-    ended_at = models.DateTimeField(null=True)
-
-    objects: ClassVar[SignInManager] = SignInManager()
-
-    class Meta:
-        db_table = "sign_ins"
-        default_permissions = ()
-
-    def __str__(self) -> str:
-        return str(self.pk)
-
-
-class Session(AbstractBaseSession):
-    """A session of the site's pages, and whose it is: without the column, only reading all of them would tell."""
-
-    user = models.ForeignKey(User, models.CASCADE, null=True, related_name="sessions", db_constraint=False)
-
-    class Meta(AbstractBaseSession.Meta):
-        abstract = False
-        db_table = "sessions"
-        default_permissions = ()
-
-
-class SignUpAddress(models.Model):
-    """The hashed address of one account. Deleted some weeks after the sign-up."""
-
-    user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="sign_up_address")
-    digest = models.CharField(max_length=64)
-    created_at = models.DateTimeField()
-
-    class Meta:
-        db_table = "sign_up_addresses"
-        default_permissions = ()
-        indexes = [
-            models.Index(fields=["digest", "-created_at"], name="sign_up_addresses_digest"),
-            models.Index(fields=["created_at"], name="sign_up_addresses_created"),
-        ]
-
-    def __str__(self) -> str:
-        return str(self.user_id)
-
-
-PROVIDER = re.compile(r"^(?!local\Z)[a-z][a-z0-9_-]{0,31}\Z")
-validate_provider = RegexValidator(
-    PROVIDER, "Use 1 to 32 small letters, digits, - and _, beginning with a letter; `local` is the sign-up here."
-)
-
-
-def validate_limit(text: str) -> None:
-    try:
-        parse(text)
-    except ValueError as error:
-        raise ValidationError(str(error)) from error
-
-
-def default_limit() -> str:
-    """LIMIT_KEY, as it is when a key is issued."""
-    return str(settings.LIMITS["key"])
-
-
-class BannedPlayer(models.Model):
-    """A player of another site who was banned and then erased: a keyed hash of provider and id, and nothing else.
-
-    Without SECRET_KEY, which is not in the database, no id can be found from it by trying.
-    """
-
-    digest = models.CharField(max_length=64, primary_key=True)
-
-    class Meta:
-        db_table = "banned_players"
-        default_permissions = ()
-
-    def __str__(self) -> str:
-        return self.digest
-
-
-class ApiKey(models.Model):
-    """One key of one back end. Revoked and expired keys stay listed: the audit trail names them."""
-
-    class Scope(models.TextChoices):
-        AWARD = "award", "Award points to any player"
-        MINT = "mint", "Mint action tokens for any player"
-        PLAYERS = "players", "Create, change, list and erase the players of its provider"
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    name = models.CharField(max_length=100, help_text="Which back end uses it.")
-    prefix = models.CharField(max_length=12, unique=True, editable=False)
-    digest = models.CharField(max_length=64, editable=False)
-    scopes = ArrayField(models.CharField(max_length=20, choices=Scope))
-    action_types = ArrayField(
-        models.CharField(max_length=50),
-        default=list,
-        blank=True,
-        help_text="The action types it may grant, separated by commas; empty: all that a back end may.",
-    )
-    provider = models.CharField(
-        max_length=32,
-        default=SITE,
-        validators=[validate_provider],
-        help_text="Whose user ids it speaks of. Keys of one provider speak of the same players.",
-    )
-    limit = models.CharField(
-        max_length=40,
-        default=default_limit,
-        validators=[validate_limit],
-        help_text="Such as 6000/minute, or off. A batch counts as its entries.",
-    )
-    created_by = models.ForeignKey(User, models.PROTECT, null=True, editable=False, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
-    expires_at = models.DateTimeField(null=True, blank=True)
-    revoked_at = models.DateTimeField(null=True, editable=False)
-    last_used_at = models.DateTimeField(null=True, editable=False)
-
-    class Meta:
-        db_table = "api_keys"
-        verbose_name = "API key"
-        ordering = ["-created_at"]
-
-    def __str__(self) -> str:
-        return f"{self.name} (sb_{self.prefix}_…)"
-
-    @property
-    def usable(self) -> bool:
-        return self.revoked_at is None and (self.expires_at is None or self.expires_at > timezone.now())
-
-
-class AuditLog(models.Model):
-    """What was refused: one line for the repeats of one caller and reason within a minute. Written by `audit` alone.
-
-    Without foreign keys in the database: a batch must not fail for a token that names a user who is gone. `subject` is
-    the user whom it concerned, `request_id` and `detail` are those of the first refusal.
-    """
-
-    DETAIL = 200
-
-    id = models.UUIDField(primary_key=True, editable=False)
-    kind = models.CharField(max_length=40, help_text="The problem's slug.")
-    reason = models.CharField(max_length=40, help_text="Why more exactly; the label of scoreboard_auth_failures_total.")
-    user = models.ForeignKey(User, models.DO_NOTHING, null=True, db_constraint=False, related_name="+")
-    api_key = models.ForeignKey(
-        ApiKey, models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="+"
-    )
-    address = models.CharField(max_length=64, help_text="A keyed hash.")
-    subject = models.ForeignKey(User, models.DO_NOTHING, null=True, db_constraint=False, related_name="+")
-    action_type = models.CharField(max_length=50)
-    request_id = models.CharField(max_length=64)
-    detail = models.CharField(max_length=DETAIL)
-    first_at = models.DateTimeField()
-    last_at = models.DateTimeField(db_index=True)
-    count = models.BigIntegerField()
-
-    class Meta:
-        db_table = "audit_log"
-        verbose_name = "refusal"
-        default_permissions = ("view",)
-
-    def __str__(self) -> str:
-        return f"{self.kind} at {self.first_at:%Y-%m-%d %H:%M}"
