@@ -1,7 +1,7 @@
 """A quiz with its own users: a right answer is worth points, and the page shows the scoreboard's live board.
 
-Two functions speak to the scoreboard, `award` and `viewer_token`; everything else is what any site has. Anybody signs in
-by saying a name, which is enough for a demo and for nothing else.
+Only `award` and `viewer_token` speak to the scoreboard; the rest is what any site has. Anybody signs in by saying a
+name, which is enough for a demo and for nothing else.
 """
 
 import argparse
@@ -21,8 +21,10 @@ QUESTIONS = [
     ("How many strings has a violin?", ["Four", "Five", "Six"], "Four"),
     ("Which sea has no coast?", ["The Sargasso Sea", "The Dead Sea", "The Red Sea"], "The Sargasso Sea"),
     ("What is 17 times 3?", ["41", "51", "61"], "51"),
-    ("Which of these is a mammal?", ["Penguin", "Shark", "Bat"], "Bat"),
 ]
+SIGN_IN = (
+    '<form method="post" action="/sign-in"><input name="name" aria-label="Name" required><button>Start</button></form>'
+)
 PAGE = Template((Path(__file__).parent / "page.html").read_text(encoding="utf-8"))
 TABLES = """
 CREATE TABLE IF NOT EXISTS users (id TEXT PRIMARY KEY, name TEXT UNIQUE);
@@ -33,12 +35,11 @@ CREATE TABLE IF NOT EXISTS answers (id TEXT UNIQUE, user TEXT, question INTEGER,
 
 
 def ask(path: str, body: dict[str, str]) -> dict[str, str]:
-    """One call of the scoreboard's API with the key. Raises OSError; an answer that refuses is an HTTPError, which is one."""
+    """One call of the scoreboard's API with the key. Raises OSError, also when the call is refused."""
     headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
     request = urllib.request.Request(f"{OPTIONS.scoreboard}/api/v1{path}", json.dumps(body).encode(), headers)
     with urllib.request.urlopen(request, timeout=5) as answer:
-        data: dict[str, str] = json.load(answer)["data"]
-    return data
+        return dict(json.load(answer)["data"])
 
 
 def award(answer: str, user: str, name: str) -> None:
@@ -52,10 +53,13 @@ def viewer_token(user: str) -> str:
 class Quiz(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         user = self.user()
-        if self.path == "/board-token":
+        if self.path != "/board-token":
+            page = PAGE.substitute(quiz=self.quiz(*user) if user else SIGN_IN, scoreboard=OPTIONS.scoreboard)
+            return self.answer(page)
+        try:
             self.answer(json.dumps({"token": viewer_token(user[0]) if user else None}), "application/json")
-        else:
-            self.answer(PAGE.substitute(quiz=self.quiz(*user) if user else SIGN_IN, scoreboard=OPTIONS.scoreboard))
+        except OSError:
+            self.send_error(503)
 
     def do_POST(self) -> None:
         body = self.rfile.read(min(int(self.headers.get("Content-Length") or 0), 1000)).decode(errors="replace")
@@ -92,8 +96,7 @@ class Quiz(http.server.BaseHTTPRequestHandler):
         """Id and name of who is signed in."""
         cookie = self.headers.get("Cookie", "").partition("quiz=")[2].partition(";")[0]
         query = "SELECT id, name FROM users JOIN sessions ON id = user WHERE cookie = ?"
-        found: tuple[str, str] | None = DATABASE.execute(query, (cookie,)).fetchone()
-        return found
+        return next(DATABASE.execute(query, (cookie,)), None)
 
     def answer(self, text: str, kind: str = "text/html; charset=utf-8") -> None:
         self.send_response(200)
@@ -122,12 +125,10 @@ def tell() -> None:
             DATABASE.execute("UPDATE answers SET told = 1 WHERE id = ?", (answer,))
 
 
-SIGN_IN = '<form method="post" action="/sign-in"><input name="name" aria-label="Your name" required><button>Start</button></form>'
-
 if __name__ == "__main__":
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--scoreboard", default="http://127.0.0.1:8000", help="the scoreboard's address")
-    options.add_argument("--key", type=Path, required=True, help="a file with an API key that may award and make viewer tokens")
+    options.add_argument("--key", type=Path, required=True, help="a file with an API key")
     options.add_argument("--host", default="127.0.0.1")
     options.add_argument("--port", type=int, default=8100)
     options.add_argument("--data", default="quiz.sqlite3", help="the quiz's own database")
