@@ -114,7 +114,7 @@ DATABASES: dict[str, dict[str, Any]] = {
         "CONN_MAX_AGE": env.int("DATABASE_CONN_MAX_AGE", 600),
         "CONN_HEALTH_CHECKS": True,
         **database,
-        "ENGINE": "config.postgresql",
+        "ENGINE": "api.postgresql",
         # What DATABASE_URL says after its "?" beats these. Keepalives: a host that vanished does not close connections.
         "OPTIONS": {
             "connect_timeout": 3,
