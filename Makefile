@@ -43,7 +43,7 @@ manage: install ## a Django command beside `make run`: make manage COMMAND="reco
 
 test: install-dev ## the suite on servers of its own, one case of each kind (ARGS="-k ties" for others)
 	@$(PYTEST) $(or $(ARGS),$(QUICK) $(SPREAD) --ignore=tests/system/crashes)
-	@$(if $(ARGS),,$(PYTEST) $(QUICK) tests/system/crashes)
+	@$(if $(ARGS),,$(PYTEST) $(QUICK) -n 2 --dist loadfile tests/system/crashes)
 
 test-services: install-dev ## what reads and writes them, on the machine's own PostgreSQL, Redis and RabbitMQ, if it has them
 	@.ci/services $(PYTEST) $(QUICK) $(SPREAD) $(SERVICES)
