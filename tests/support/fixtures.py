@@ -89,6 +89,13 @@ def forget_boards() -> None:
         snapshot.current = None
 
 
+def forget_keys(prefix: str) -> None:
+    """Deletes what a site of this run has in Redis; everything else there stays."""
+    redis = redis_client.connection()
+    for key in redis.scan_iter(f"{prefix}*", count=1000):
+        redis.delete(key)
+
+
 @pytest.fixture
 def board(transactional_db: None, redis_of_its_own: None) -> Board:
     """The global board, built, with whoever is in SQL."""

@@ -15,9 +15,8 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import User
 from actions.models import ActionType, Grant
-from api import redis_client
 from leaderboard import boards, ranking, rebuild
-from tests.support.fixtures import forget_boards
+from tests.support.fixtures import forget_boards, forget_keys
 from tests.support.processes import eventually
 from tests.support.programs import needed
 from tests.system.browser.site import Site
@@ -72,13 +71,6 @@ def site(processes: Site, transactional_db: None, settings: Settings) -> Site:
     processes.start()
     eventually(lambda: processes.live_epoch() == ranking.epoch(board), "live shows the fresh board")
     return processes
-
-
-def forget_keys(prefix: str) -> None:
-    """Deletes what this run's site has in Redis; everything else there stays."""
-    redis = redis_client.connection()
-    for key in redis.scan_iter(f"{prefix}*", count=1000):
-        redis.delete(key)
 
 
 class Visitors:

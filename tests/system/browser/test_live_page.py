@@ -7,10 +7,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from accounts.models import User
+from tests.support.fixtures import forget_keys
 from tests.support.people import give, player
 from tests.support.processes import eventually
 from tests.system.browser.board import LIVE, line, names, open_board, score, status
-from tests.system.browser.conftest import Visitors, forget_keys
+from tests.system.browser.conftest import Visitors
 from tests.system.browser.site import Site
 
 NOT_LIVE = re.compile("last updated .+ ago|Updating every few seconds")
