@@ -20,8 +20,10 @@ from live_scoreboard.shapes import Award, Awarded, Board, Player, PlayerFields, 
 
 T = TypeVar("T")
 AGAIN = {408, 425, 429}  # and 5xx: not now, but maybe later
+UNREADABLE = {"invalid-request", "payload-too-large"}
 MAX_BATCH = 200
 FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds
+LONGEST_SAID = 3600  # a Retry-After beyond this is not believed
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +140,8 @@ class Core:
             body = b'{"awards": [%b]}' % b",".join(batch.values())
             reply = yield (send := self.request("POST", "awards/batch", body, key=True))
             document, error = judge(send, reply)
-            results = (document.get("data") or {}).get("results") or []
-            if error and error.kind and error.status in (400, 413) and len(batch) == 1:
+            results = [] if error else document["data"]["results"]
+            if error and error.kind in UNREADABLE and len(batch) == 1:
                 results = [document]  # it cannot be read even alone
             final = {id: said for id, said in zip(batch, results, strict=False) if not again(said["status"])}
             self.buffer.drop(id for id, said in final.items() if said["status"] < 300)
@@ -206,5 +208,5 @@ def pause(misses: int, reply: Any) -> float:
     """Seconds to wait after so many failures: what the server says, else twice as long each time; never quite alike."""
     said = reply.headers.get("retry-after", "") if isinstance(reply, Answer) else ""
     usual = min(FIRST_WAIT * 2.0 ** min(misses, 10), LONGEST_WAIT)
-    least, spread = (int(said), 1.0) if said.isdigit() else (usual / 2, usual / 2)
+    least, spread = (min(int(said), LONGEST_SAID), 1.0) if said.isdigit() else (usual / 2, usual / 2)
     return least + spread * random.random()  # noqa: S311 (spreads load; nothing to guess)
