@@ -210,7 +210,9 @@ export class Client {
       const error = failure('POST awards/batch', answer);
       let results = error ? [] : answer.document.data.results;
       // One that cannot be read even alone.
-      if (batch.length === 1 && UNREADABLE.includes(error?.kind ?? '')) results = [answer.document];
+      const unreadable = batch.length === 1 && UNREADABLE.includes(error?.kind ?? '');
+      if (unreadable) results = [{ ...answer.document, status: answer.status }];
+      if (results.length !== batch.length) results = [];
       const final = batch.filter(([, line], place) => results[place] && this.#isFinal(line, answer, results[place]));
       this.buffer.drop(final.map(([id]) => id));
       this.trouble = error;

@@ -1,4 +1,4 @@
-"""The JavaScript kit as a site developer has it: packed, installed into a fresh folder, used against the running site."""
+"""The JavaScript kit as a site developer has it: packed, installed into a fresh folder, used on the running site."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""The Python kit as a site developer has it: built, installed into a fresh folder, and used against the running site."""
+"""The Python kit as a site developer has it: built, installed into a fresh folder, used on the running site."""
 
 import subprocess
 import sys
@@ -49,7 +49,5 @@ def test_it_brings_types_and_needs_nothing(installed: Path) -> None:
 
 
 def test_it_has_the_version_of_the_scoreboard() -> None:
-    versions = [
-        tomllib.loads((folder / "pyproject.toml").read_text())["project"]["version"] for folder in (KIT, ROOT)
-    ]
+    versions = [tomllib.loads((folder / "pyproject.toml").read_text())["project"]["version"] for folder in (KIT, ROOT)]
     assert versions[0] == versions[1]

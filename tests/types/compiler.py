@@ -1,4 +1,4 @@
-"""The TypeScript compiler, and a generator of clients, as package-lock.json has them; and what the compiler is given."""
+"""The TypeScript compiler and a generator of clients, of the versions in package-lock.json; what they are given."""
 
 import hashlib
 import shutil

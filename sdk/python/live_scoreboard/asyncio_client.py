@@ -1,7 +1,7 @@
 """The same for asyncio. Threads make the requests; to wait in between costs none."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
@@ -37,7 +37,7 @@ class AsyncClient(Shell):
     async def award_later(self, **award: Unpack[Award]) -> None:
         await asyncio.to_thread(self._accept, award)
 
-    async def watch(self, limit: int = 10, *, board: str = "global") -> AsyncIterator[Board]:
+    async def watch(self, limit: int = 10, *, board: str = "global") -> AsyncGenerator[Board, None]:
         steps, reply, stream = self.core.watch(limit, board), None, None
         thread = ThreadPoolExecutor(1, "live-scoreboard-watch")
         try:

@@ -4,7 +4,7 @@ import logging
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from functools import wraps
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -151,7 +151,7 @@ class Client(Shell):
         """Accepts it and returns; it is sent in the background until there is a final answer. Raises BufferFull."""
         self._accept(award)
 
-    def watch(self, limit: int = 10, *, board: str = "global") -> Iterator[Board]:
+    def watch(self, limit: int = 10, *, board: str = "global") -> Generator[Board, None, None]:
         """Each new state of the board, for ever; over a new connection when one ends. Raises Refused."""
         steps, reply = self.core.watch(limit, board), None
         while True:

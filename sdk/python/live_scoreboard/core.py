@@ -142,8 +142,9 @@ class Core:
             document, error = judge(send, reply)
             results = [] if error else document["data"]["results"]
             if error and error.kind in UNREADABLE and len(batch) == 1:
-                results = [document]  # it cannot be read even alone
-            final = {id: said for id, said in zip(batch, results, strict=False) if not again(said["status"])}
+                results = [document | {"status": error.status}]  # it cannot be read even alone
+            judged = zip(batch, results, strict=True) if len(results) == len(batch) else []
+            final = {id: said for id, said in judged if not again(said["status"])}
             self.buffer.drop(id for id, said in final.items() if said["status"] < 300)
             for id, said in final.items():
                 if said["status"] >= 300:

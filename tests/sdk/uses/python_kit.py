@@ -5,8 +5,9 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Callable
 
-from live_scoreboard import AsyncClient, Buffer, Client, Refused, Unavailable
+from live_scoreboard import AsyncClient, Buffer, Client, Refused, ScoreboardError, Unavailable
 
 SITE = json.loads(os.environ["SITE"])
 URL, KEY, TOKEN = SITE["url"], SITE["key"], SITE["token"]
@@ -28,24 +29,28 @@ def waiting() -> None:
         assert [row["score"] for row in next(boards)["top"]] == [50, 10]
         client.award_later(id="later", player="7", action_type="WIN_MATCH")
         assert [row["score"] for row in next(boards)["top"]] == [50, 50, 10]
-        try:
-            client.award(id="a/1 é", player="43", action_type="WIN_MATCH")
-            raise AssertionError("an id that was used for another award is refused")
-        except Refused as error:
-            assert (error.status, error.kind, error.document["original"]["new_score"]) == (409, "id-reused", 50)
-            assert error.document["request_id"] == error.request_id
-            assert error.request_id in str(error)
+        error = failure(lambda: client.award(id="a/1 é", player="43", action_type="WIN_MATCH"))
+        assert isinstance(error, Refused)
+        assert (error.status, error.kind, error.document["original"]["new_score"]) == (409, "id-reused", 50)
+        assert error.document["request_id"] == error.request_id
+        assert error.request_id in str(error)
     heard = threading.Event()
     with Client(URL, KEY, on_refused=lambda award, error: heard.set() if error.kind == "not-found" else None) as client:
         client.award_later(id="unknown type", player="7", action_type="NOTHING")
         assert client.close(60)
         assert heard.is_set()
+    error = failure(Client("http://127.0.0.1:9", KEY, attempts=2).top)
+    assert isinstance(error, Unavailable)
+    assert error.status == 0
+    assert error.request_id
+
+
+def failure(call: Callable[[], object]) -> ScoreboardError:
     try:
-        Client("http://127.0.0.1:9", KEY, attempts=2).top()
-        raise AssertionError("nothing listens there")
-    except Unavailable as error:
-        assert error.status == 0
-        assert error.request_id
+        call()
+    except ScoreboardError as error:
+        return error
+    raise AssertionError("expected it to fail")
 
 
 async def in_an_event_loop(path: str) -> None:
