@@ -266,6 +266,9 @@ SIMPLE_JWT = {
     "AUTH_HEADER_TYPES": ("Bearer",),
 }
 
+# Who besides signs tokens for a site's own users: a JSON list of issuers (docs/integration.md).
+VIEWER_KEYS = env.str("VIEWER_KEYS", "")
+
 # --- Mail: confirming addresses, forgotten passwords --------------------------------------------------
 
 # Such as smtp+tls://user:password@host:587. Unset: the worker prints mails, and no address is asked to be confirmed.
