@@ -83,8 +83,9 @@ bench: install-dev ## the figures of docs/performance.md
 bench-reconcile: install-dev ## time and memory of reconciling a million players beside writes (ARGS="--users 100000")
 	@$(BIN)/python -m benchmarks.reconcile $(ARGS)
 
-bench-live: install-dev ## what pushing costs, against a raw writer
+bench-live: install-dev ## what pushing costs, against a raw writer; then 1,000 viewers of scores through the API
 	@$(BIN)/python -m benchmarks.live $(ARGS)
+	@$(BIN)/python -m devsite.servers exec -- $(BIN)/python -m benchmarks.live_scores
 
 pictures: install-dev ## the moving pictures of README.md, taken beside `make run` (URL=http://127.0.0.1:8000)
 	@$(BIN)/python -m devsite.pictures $(URL)
