@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import SITE, ApiKey, User, default_limit
@@ -80,6 +80,11 @@ def rotate(key: ApiKey, *, created_by: User | None = None) -> tuple[ApiKey, str]
 def revoke(key: ApiKey) -> None:
     """At once and for good."""
     ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
+
+
+def usable() -> QuerySet[ApiKey]:
+    """The keys that work; `ApiKey.usable` says it of one."""
+    return ApiKey.objects.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()), revoked_at=None)
 
 
 def find(text: str) -> ApiKey | None:

@@ -1,114 +1,89 @@
 """Who is asking: a Bearer JWT, for the site's own pages the Django session with CSRF, or a back end's API key.
 
-`Account…` classes load the user and see to the sign-in: a token of a disabled user, or of an ended sign-in, is refused
-at once. `StatelessJWTAuthentication` believes the token's claims without SQL: mint checks both inside the
-statement it runs anyway; redeem checks `is_active` there, and pays what was minted before to its owner; the live side
-checks neither, and knows its viewers by the token until it expires (docs/security.md).
+`PLAYER` and `ACCOUNT` load the user and see to the sign-in: a token of a disabled user, of an ended sign-in or of a
+revoked key is refused at once. `StatelessJWTAuthentication` believes the claims of a sign-in's token without SQL: mint
+checks both inside the statement it runs anyway; redeem checks `is_active` there, and pays what was minted before to its
+owner; the live side checks neither, and knows its viewers by the token until it expires (docs/security.md).
 """
 
 import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import AuthenticationFailed, ValidationError
 from rest_framework.request import Request
-from rest_framework_simplejwt.authentication import JWTAuthentication
-from rest_framework_simplejwt.exceptions import InvalidToken
-from rest_framework_simplejwt.models import TokenUser
-from rest_framework_simplejwt.tokens import Token
 
 from accounts import api_keys
+from accounts.identity import providers
+from accounts.identity.proofs import BadToken, KeysOutOfReach, Proof
 from accounts.models import ApiKey, User
 from api.client_address import client_address
-from api.credentials import presented_key
+from api.credentials import presented_key, presented_token
 from api.problems import Problem, note
 from api.refusals import Caller
 from api.throttles import Charge, charge_address, hit, parse
 
-# What simplejwt raises for claims of the wrong kind under a good signature: a signer with the key may sign anything.
-MALFORMED = (KeyError, ValueError, TypeError, OverflowError, OSError)
 
+class PlayerJWTAuthentication(BaseAuthentication):
+    """A Bearer token of any identity provider → User, in one query: for what a player does and sees."""
 
-def user_id(token: Token) -> uuid.UUID:
-    return uuid.UUID(str(token["sub"]))
-
-
-def sign_in_id(token: Token) -> uuid.UUID:
-    return uuid.UUID(str(token["sid"]))
-
-
-def checked(token: Token) -> Token:
-    """The token, if it names a user and a sign-in; raises one of MALFORMED before SQL sees what is no UUID."""
-    user_id(token), sign_in_id(token)
-    if not isinstance(token["jti"], str):
-        raise TypeError("the id is not text")
-    return token
-
-
-def going_on(token: Token, **sign_in: Any) -> QuerySet[User]:
-    """Its user, if they are active and its sign-in goes on; `sign_in`: further conditions on the same row."""
-    same_row = {"pk": sign_in_id(token), "ended_at": None, **sign_in}
-    return User.objects.filter(
-        pk=user_id(token), is_active=True, **{f"sign_ins__{name}": value for name, value in same_row.items()}
-    )
-
-
-class OurTokens:
-    """Refuses tokens that name no user or no sign-in; reads the scheme in any capitals (RFC 9110)."""
-
-    def get_raw_token(self, header: bytes) -> bytes | None:
-        scheme, _, rest = header.partition(b" ")
-        raw: bytes | None = super().get_raw_token(b"Bearer " + rest if scheme.lower() == b"bearer" else header)  # type: ignore[misc]
-        return raw
-
-    def get_validated_token(self, raw_token: bytes) -> Token:
+    def authenticate(self, request: Request) -> tuple[Any, Proof] | None:
         try:
-            return checked(super().get_validated_token(raw_token))  # type: ignore[misc]
-        except MALFORMED as error:
-            raise InvalidToken("The token names no sign-in, or has a claim of the wrong kind.") from error
+            raw = presented_token(request)
+            proof = None if raw is None else providers.prove(raw)
+        except ValueError as error:
+            raise AuthenticationFailed(str(error)) from error
+        except (BadToken, KeysOutOfReach) as error:
+            raise error.problem() from error
+        return None if proof is None else (self.user(proof), proof)
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="api"'
+
+    def user(self, proof: Proof) -> Any:
+        """Raises Problem not-authenticated."""
+        return providers.user(proof)
 
 
-class AccountJWTAuthentication(OurTokens, JWTAuthentication):
-    """Bearer JWT → User, in one query; 401 for a disabled or deleted user, and for a sign-in that has ended."""
+class AccountJWTAuthentication(PlayerJWTAuthentication):
+    """The token of a sign-in here, and no other → User: for the account itself, and for calls of staff."""
 
-    def get_user(self, validated_token: Token) -> Any:
-        user = going_on(validated_token).first()
-        if user is None:
-            said = "The sign-in has ended, or the user is disabled or gone."
-            raise Problem("not-authenticated", said, reason="sign-in-ended", subject=user_id(validated_token))
-        return user
+    def user(self, proof: Proof) -> User:
+        if proof.sign_in is None:
+            raise BadToken("This call is for users who signed in here; the token is another provider's.").problem()
+        return providers.user(proof)
 
 
 class AccountSessionAuthentication(SessionAuthentication):
     """The site's own pages; CSRF is enforced by the base class."""
 
 
-class StatelessUser(TokenUser):
-    """A user known by claims alone: `id` is a UUID; nothing else is to be trusted for permissions."""
+@dataclass(frozen=True, slots=True)
+class StatelessUser:
+    """A user known by the claims of a sign-in's token alone: nothing else is to be trusted for permissions."""
+
+    id: uuid.UUID
+    sign_in: uuid.UUID
+    is_authenticated: bool = True
 
     @property
-    def id(self) -> uuid.UUID:  # type: ignore[override]
-        return user_id(self.token)
-
-    @property
-    def pk(self) -> uuid.UUID:  # type: ignore[override]
+    def pk(self) -> uuid.UUID:
         return self.id
 
-    @property
-    def sign_in(self) -> uuid.UUID:
-        return sign_in_id(self.token)
+
+class StatelessJWTAuthentication(PlayerJWTAuthentication):
+    """A sign-in's token → StatelessUser, without a query; of another provider as its base class."""
+
+    def user(self, proof: Proof) -> Any:
+        if proof.user_id is not None and proof.sign_in is not None:
+            return StatelessUser(proof.user_id, proof.sign_in)
+        return super().user(proof)
 
 
-class StatelessJWTAuthentication(OurTokens, JWTAuthentication):
-    """Bearer JWT → StatelessUser, without a query."""
-
-    def get_user(self, validated_token: Token) -> Any:
-        return StatelessUser(validated_token)
-
-    def authenticate(self, request: Request) -> tuple[Any, Token] | None:
-        return super().authenticate(request)
+# For the views of what a player does and sees. In OpenAPI one Bearer scheme stands for all our classes that read it.
+PLAYER = (PlayerJWTAuthentication, AccountSessionAuthentication)
+PLAYER_AUTH: Any = [{"bearer": []}, {"session": []}]
 
 
 @dataclass(frozen=True, slots=True)

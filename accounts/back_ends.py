@@ -9,7 +9,7 @@ from rest_framework.views import APIView
 
 from accounts import players
 from accounts.authentication import ApiKeyAuthentication, BackEnd
-from accounts.models import SITE, ApiKey
+from accounts.models import LOCAL, SITE, ApiKey
 from api.credentials import presented_key
 from api.problems import Problem
 from api.views import ApiView
@@ -57,12 +57,14 @@ class BackEndView(ApiView):
 
 
 def provider_of(request: Request) -> str:
-    """Whose players `ext:42` means: those of the provider that the caller's key names, without a key the default one.
+    """Whose players `ext:42` means: those of the provider that the caller's key names, or whose player the caller is;
+    otherwise the default one.
 
-    Raises Problem forbidden for a key that is none.
+    Raises Problem forbidden for a key that is none, not-authenticated for such a token.
     """
     if presented_key(request) is None:
-        return SITE
+        named = getattr(request.user, "provider", LOCAL) if "Authorization" in request.headers else LOCAL
+        return SITE if named == LOCAL else str(named)
     if any(isinstance(each, ApiKeyAuthentication) for each in request.authenticators or ()):
         return cast(BackEnd, request.user).key.provider
     # A read that takes no keys, and names a player by the caller's own id.
@@ -71,5 +73,6 @@ def provider_of(request: Request) -> str:
 
 
 def found(request: Request, reference: uuid.UUID | players.Reference) -> uuid.UUID:
-    """Our id of the user that a path names. Raises Problem not-found."""
-    return players.find(reference, SITE if isinstance(reference, uuid.UUID) else provider_of(request))
+    """Our id of the user that a path or body names. Raises Problem not-found."""
+    own = isinstance(reference, players.Reference) and reference.provider is None
+    return players.find(reference, provider_of(request) if own else SITE)

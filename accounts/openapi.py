@@ -11,12 +11,11 @@ from accounts import attributes
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """A JWT of `POST /auth/token`."""
+    """A JWT of `POST /auth/token`, or a player's of another identity provider."""
 
-    target_class = "rest_framework_simplejwt.authentication.JWTAuthentication"
+    target_class = "accounts.authentication.PlayerJWTAuthentication"
     match_subclasses = True
     name = "bearer"
-    priority = 1  # before drf-spectacular's own, which does not know subclasses
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}

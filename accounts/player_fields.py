@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts import attributes, players
-from accounts.back_ends import provider_of
+from accounts.back_ends import found
 from accounts.names import cleaned
 from api.fields import UUID_TEXT, StrictSerializer, StrictText
 
@@ -73,9 +73,7 @@ class UserId(UserReference):
 
     def to_internal_value(self, data: Any) -> Any:
         reference = super().to_internal_value(data)
-        if isinstance(reference, uuid.UUID):
-            return reference
-        return players.find(reference, provider_of(self.context["request"]))
+        return found(self.context["request"], reference)
 
 
 @extend_schema_field(text("string", "visible-text", MAX_NAME))

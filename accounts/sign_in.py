@@ -17,8 +17,9 @@ from django.utils import timezone
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token, UntypedToken
 
-from accounts.authentication import MALFORMED, checked, going_on, sign_in_id, user_id
 from accounts.backends import NO_SUCH_ACCOUNT
+from accounts.identity.proofs import Proof
+from accounts.identity.sign_ins import MALFORMED, checked, going_on, sign_in_id, user_id
 from accounts.models import SignIn, User
 from api.problems import Problem
 from api.throttles import charge, hit
@@ -71,7 +72,7 @@ def rotate(raw: str) -> dict[str, str]:
     disabled; 429 like every call of a signed-in user.
     """
     old = refresh_token(raw)
-    if not going_on(old, jti=old["jti"]).exists():
+    if not going_on(user_id(old), sign_in_id(old), jti=old["jti"]).exists():
         raise refusal(old)
     hit(charge("user", str(user_id(old))))
     new = RefreshToken()
@@ -107,7 +108,7 @@ def verify(raw: str) -> None:
         kind = UntypedToken(raw)["token_type"]  # type: ignore[arg-type]
         token = RefreshToken(raw) if kind == "refresh" else AccessToken(raw)  # type: ignore[arg-type]
         good = {"jti": token["jti"]} if kind == "refresh" else {}
-        if not going_on(checked(token), **good).exists():
+        if not going_on(user_id(checked(token)), sign_in_id(token), **good).exists():
             raise TokenError("its sign-in has ended")
     except (TokenError, *MALFORMED) as error:
         said = "The token is bad, expired or spent, or its sign-in has ended."
@@ -132,7 +133,7 @@ def expires_at(token: Token) -> datetime:
 
 def of_request(request: Any) -> uuid.UUID | None:
     """The sign-in by whose token this call was made; None for a session's."""
-    return sign_in_id(request.auth) if isinstance(request.auth, Token) else None
+    return request.auth.sign_in if isinstance(request.auth, Proof) else None
 
 
 def purge(chunk: int) -> int:

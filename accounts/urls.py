@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts import account_views, player_views, views
+from accounts import account_views, player_views, viewer_views, views
 
 urlpatterns = [
     path("auth/register", views.RegisterView.as_view(), name="auth-register"),
@@ -17,6 +17,7 @@ urlpatterns = [
     path("auth/sessions/end", account_views.SessionsEndView.as_view(), name="auth-sessions-end"),
     path("players", player_views.PlayersView.as_view(), name="players"),
     path("players/<opaque:player>", player_views.PlayerView.as_view(), name="player"),
+    path("viewer-tokens", viewer_views.ViewerTokensView.as_view(), name="viewer-tokens"),
     path("me", account_views.MeView.as_view(), name="me"),
     path("me/export", account_views.ExportView.as_view(), name="me-export"),
 ]

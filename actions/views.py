@@ -16,6 +16,8 @@ from rest_framework.response import Response
 
 from accounts import players
 from accounts.authentication import (
+    PLAYER,
+    PLAYER_AUTH,
     AccountSessionAuthentication,
     ApiKeyAuthentication,
     BackEnd,
@@ -47,10 +49,6 @@ from api.parsers import BatchJSONParser
 from api.problems import Problem
 from api.responses import ok
 from api.views import ApiView
-
-# Said, not discovered: the schema knows one Bearer scheme, whichever of our classes reads it.
-AUTH: Any = [{"bearer": []}, {"session": []}]
-
 
 PREFER = OpenApiParameter("Prefer", str, OpenApiParameter.HEADER, description="respond-async (RFC 7240)")
 
@@ -88,7 +86,7 @@ class MintView(PlayerView):
 
     @extend_schema(
         operation_id="mint_action_token",
-        auth=cast(Any, [*AUTH, {"apiKey": []}]),
+        auth=cast(Any, [*PLAYER_AUTH, {"apiKey": []}]),
         summary="Get a signed one-time token for an action",
         description=(
             "Players send `action_type`, one that is `granted_by` the player. Back ends with an API key also send "
@@ -126,7 +124,7 @@ class MintView(PlayerView):
 class UpdateView(PlayerView):
     @extend_schema(
         operation_id="redeem_action_token",
-        auth=AUTH,
+        auth=PLAYER_AUTH,
         summary="Redeem a token: the score goes up, once",
         description="With `Prefer: respond-async` the answer is 202 with a status URL, and a worker redeems.",
         tags=["actions"],
@@ -158,7 +156,7 @@ class BatchView(PlayerView):
 
     @extend_schema(
         operation_id="redeem_batch",
-        auth=AUTH,
+        auth=PLAYER_AUTH,
         summary="Redeem up to 100 tokens, each judged alone",
         description=(
             "Each result has the `status` the action would have had alone, with `new_score`, `rank` and `score_delta` "
@@ -188,8 +186,11 @@ class BatchView(PlayerView):
 
 
 class QueuedWorkView(ApiView):
+    authentication_classes = PLAYER
+
     @extend_schema(
         operation_id="queued_work",
+        auth=PLAYER_AUTH,
         summary="What became of queued submissions",
         tags=["actions"],
         responses={200: envelope(QueuedStatusSerializer()), **problems(401, 404, 429, 503)},

@@ -1,4 +1,4 @@
-"""How a request presents an API key."""
+"""How a request presents its credentials: an API key, or a token."""
 
 from rest_framework.request import Request
 
@@ -11,3 +11,14 @@ def presented_key(request: Request) -> str | None:
     if scheme.lower() == "bearer" and rest.startswith(API_KEY_MARK):
         return rest
     return request.headers.get("X-API-Key")
+
+
+def presented_token(request: Request) -> str | None:
+    """What follows `Bearer`, in any capitals (RFC 9110); None for another scheme. Raises ValueError for more or less
+    than one word."""
+    words = request.headers.get("Authorization", "").split()
+    if not words or words[0].lower() != "bearer":
+        return None
+    if len(words) != 2:
+        raise ValueError("Expected `Authorization: Bearer <JWT>`.")
+    return str(words[1])

@@ -10,11 +10,12 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
 from accounts import attributes
+from accounts.identity import issuers
 from actions import token_keys
 from actions.models import MAX_POINTS
-from api import throttles
-from config import database, redis_server
-from config.postgresql.base import REQUIRED
+from api import redis_server, throttles
+from api.postgresql import suitable
+from api.postgresql.base import REQUIRED
 from scoreboard.models import MAX_TOTAL
 
 ZLIB_BYTES = 6  # of a compressed text that say nothing of it
@@ -119,6 +120,24 @@ def player_attributes(app_configs: Sequence[Any] | None, **_: Any) -> list[Check
 
 
 @register()
+def viewer_keys(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
+    """An issuer that cannot be read signs nobody in, and a secret of ours in a site's hands signs in anybody."""
+    try:
+        issuers_listed = issuers.parse(settings.VIEWER_KEYS)
+    except ValueError as error:
+        return [Error(f"VIEWER_KEYS: {error}.", id="scoreboard.E020")]
+    found: list[CheckMessage] = []
+    ours = (settings.SECRET_KEY, settings.SIMPLE_JWT["SIGNING_KEY"])
+    for issuer in issuers_listed:
+        for secret in issuer.secrets:
+            name = f"VIEWER_KEYS: a secret of {issuer.issuer!r}"
+            found += weak(name, secret.encode())
+            if secret in ours:
+                found.append(Error(f"{name} is one of this site's own.", id="scoreboard.E020"))
+    return found
+
+
+@register()
 def queue(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
     """Work that is never tried again, or for days, is lost in all but name."""
     pauses = settings.QUEUE_RETRY_SECONDS
@@ -187,6 +206,8 @@ def enforce() -> None:
         *authority(None),
         *ranges(None),
         *player_attributes(None),
+        *sign_up(None),
+        *viewer_keys(None),
         *session(None),
         *queue(None),
         *limits(None),
@@ -194,6 +215,6 @@ def enforce() -> None:
     ]
     said = [str(error.msg) for error in errors]
     if not said:
-        said = [refusal for refusal in (database.refusal(), redis_server.refusal()) if refusal]
+        said = [refusal for refusal in (suitable.refusal(), redis_server.refusal()) if refusal]
     if said:
         raise ImproperlyConfigured("; ".join(said))

@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
+from accounts.authentication import PLAYER, PLAYER_AUTH
 from accounts.back_ends import found
 from accounts.models import User
 from accounts.players import Reference
@@ -27,7 +28,7 @@ from leaderboard.ranking import Page
 from leaderboard.serializers import AroundQuery, BoardQuery, PlayerStandingSerializer, RowSerializer, TopQuery
 
 # While the board is public anyone may see it; on a private one, 401.
-OPEN_OR_SIGNED_IN: Any = [{}, {"bearer": []}, {"session": []}]
+OPEN_OR_SIGNED_IN: Any = [{}, *PLAYER_AUTH]
 PAGE_MEMBERS: dict[str, serializers.Field[Any, Any, Any, Any]] = {
     "last_updated": serializers.DateTimeField(),
     "epoch": serializers.CharField(allow_null=True, help_text="Null while SQL stands in for Redis."),
@@ -37,6 +38,7 @@ PAGE_MEMBERS: dict[str, serializers.Field[Any, Any, Any, Any]] = {
 
 
 class BoardView(ApiView):
+    authentication_classes = PLAYER
     permission_classes = (BoardIsPublicOrSignedIn,)
 
     def perform_authentication(self, request: Request) -> None:
@@ -101,10 +103,12 @@ def caching() -> dict[str, str]:
 
 
 class MyScoreView(ApiView):
+    authentication_classes = PLAYER
     query = BoardQuery
 
     @extend_schema(
         operation_id="my_score",
+        auth=PLAYER_AUTH,
         summary="My score and rank",
         tags=["board"],
         responses={200: envelope(PlayerStandingSerializer()), **problems(400, 401, 404, 429, 503)},

@@ -8,6 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.authentication import PLAYER, PLAYER_AUTH
 from accounts.back_ends import found
 from accounts.models import User
 from accounts.players import Reference
@@ -64,10 +65,12 @@ class HistoryEntrySerializer(serializers.Serializer[Any]):
 
 
 class HistoryView(ApiView):
+    authentication_classes = PLAYER
     query = HistoryQuery  # `HistoryPages` reads the same parameters, and takes what is wrong for the default
 
     @extend_schema(
         operation_id="score_history",
+        auth=PLAYER_AUTH,
         summary="What made a player's score, the newest first",
         description="One's own; anybody's with the permission `scoreboard.view_any_history`.",
         tags=["board"],

@@ -181,6 +181,10 @@ class Migration(migrations.Migration):
                                 ("award", "Award points to any player"),
                                 ("mint", "Mint action tokens for any player"),
                                 ("players", "Create, change, list and erase the players of its provider"),
+                                (
+                                    "viewers",
+                                    "Get tokens by which the players of its provider see and act for themselves",
+                                ),
                             ],
                             max_length=20,
                         ),

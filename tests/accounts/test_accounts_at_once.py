@@ -9,7 +9,7 @@ from django.db import connection
 from pytest_django.fixtures import Settings
 
 from accounts import passwords, sign_in
-from accounts.authentication import sign_in_id
+from accounts.identity.sign_ins import sign_in_id
 from accounts.models import SignIn, User
 from leaderboard.boards import Board
 from tests.support.client import Api, assert_problem

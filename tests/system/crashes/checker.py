@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tests.system.crashes.history import History, Minted, Seen, Told
+from tests.system.crashes.history import AGAIN, FIRST, History, Minted, Seen, Told
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row of score_history."""
+    """One row of score_history. `player` and `action` are a site's own ids where it gave some."""
 
     id: int
     player: str
@@ -109,11 +109,11 @@ def kept(told: Iterable[Told], rows: dict[str, Entry]) -> Iterator[str]:
 def justified(told: dict[str, list[Told]]) -> Iterator[str]:
     """One 200 at most; a 409 only if the action was also handed in by another request, in time."""
     for action, answers in told.items():
-        if sum(one.status == 200 for one in answers) > 1:
+        if sum(one.status == FIRST for one in answers) > 1:
             yield f"action {action} was answered 200 more than once"
         handings = [one for one in answers if one.handed_in]
         for refusal in answers:
-            if refusal.status == 409:
+            if refusal.status == AGAIN:
                 others = [one for one in handings if one.invoked < refusal.returned]
                 if len(others) < 2:
                     yield f"action {action} was answered 409 and had not been handed in before"

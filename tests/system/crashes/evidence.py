@@ -1,6 +1,7 @@
 """What PostgreSQL and Redis hold, read past all of the site's code, and where the two disagree."""
 
 import json
+import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -9,12 +10,18 @@ from tests.system.crashes.checker import Entry
 from tests.system.crashes.site import Site
 
 LEDGER = """
-SELECT id, user_id::text, action_id::text, delta, old_total, new_total, created_at
-  FROM score_history WHERE user_id::text = ANY (%s) ORDER BY id
+SELECT h.id, coalesce(u.external_id, u.id::text) AS player, h.action_id, h.delta, h.old_total, h.new_total, h.created_at
+  FROM score_history h JOIN users u ON u.id = h.user_id
+ WHERE coalesce(u.external_id, u.id::text) = ANY (%s) ORDER BY h.id
 """
-TOTALS = "SELECT user_id::text, total FROM user_scores WHERE user_id::text = ANY (%s)"
+TOTALS = """
+SELECT coalesce(u.external_id, u.id::text) AS player, s.total
+  FROM user_scores s JOIN users u ON u.id = s.user_id WHERE coalesce(u.external_id, u.id::text) = ANY (%s)
+"""
+AWARDS = "SELECT action_id, external_id FROM awards"
 SHOWN = """
-SELECT s.user_id::text, s.total, s.reached_at, s.version, u.username, nullif(u.avatar_url, '')
+SELECT s.user_id::text, s.total, s.reached_at, s.version, coalesce(nullif(u.display_name, ''), u.username),
+       nullif(u.avatar_url, '')
   FROM user_scores s JOIN users u ON u.id = s.user_id
  WHERE s.total > 0 AND u.is_active AND NOT u.is_hidden
  ORDER BY s.total DESC, s.reached_at, s.user_id DESC
@@ -53,9 +60,19 @@ class Dump:
 def ledger(site: Site, players: list[str]) -> tuple[list[Entry], dict[str, int]]:
     """(the rows of these players, their totals)."""
     with site.database() as session:
-        rows = session.execute(LEDGER, [players]).fetchall()
+        rows: Any = session.execute(LEDGER, [players]).fetchall()
         totals = session.execute(TOTALS, [players]).fetchall()
-    return [Entry(*cast(Any, row)) for row in rows], dict(cast(Any, totals))
+        awards: Any = session.execute(AWARDS).fetchall()
+    deeds = dict(awards)
+    deeds |= {uuid.uuid5(action, "reversed"): taken_back(deed) for action, deed in awards}
+    return [
+        Entry(number, player, deeds.get(action, str(action)), *figures) for number, player, action, *figures in rows
+    ], dict(cast(Any, totals))
+
+
+def taken_back(deed: str) -> str:
+    """What the row that takes a deed back is called."""
+    return f"{deed} taken back"
 
 
 def truth(site: Site) -> list[Line]:

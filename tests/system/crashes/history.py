@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 LOST = 0  # the status of a request that got no whole answer: whether it counted is unknown
+FIRST, AGAIN, EITHER = 200, 409, 208  # acknowledged: now, before, or the answer does not tell
 
 
 @dataclass(frozen=True, slots=True)
 class Minted:
-    """A token the site issued."""
+    """A token the site issued, or a deed a back end tells of; taking it back is another, of as many points less."""
 
     player: str
     action: str
@@ -22,6 +23,7 @@ class Minted:
 class Told:
     """What one request said about one action; a batch is as many of these, with the same times.
 
+    `status` is HTTP's, in the terms of redeeming: an award's 201 is FIRST and its replay AGAIN; taking back is EITHER.
     `new_score` and `delta` come with a 200 and, as the original's, with a 409, which has `redeemed_at` too. `handed_in`
     is false for what the status URL of queued work told: nothing was handed in by asking.
     """
@@ -39,7 +41,7 @@ class Told:
     @property
     def acknowledged(self) -> bool:
         """The client was told that the action counted."""
-        return self.status in (200, 409)
+        return self.status in (FIRST, AGAIN, EITHER)
 
     @property
     def undecided(self) -> bool:
@@ -81,7 +83,7 @@ class History:
                         self.unexpected.append(event)
 
     def acknowledged(self, *, but: str = "", of: str = "") -> int:
-        """How many 200s and 409s the players got so far: all, `but` one, or only that `of` one."""
+        """How many acknowledgements there were so far: of all players, of all `but` one, or only `of` one."""
         with self.lock:
             return sum(told.acknowledged for told in self.told if told.player != but and (not of or told.player == of))
 

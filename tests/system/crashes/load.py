@@ -1,16 +1,19 @@
-"""Players who redeem all the time, while a test breaks things."""
+"""Players who redeem and a back end that awards all the time, while a test breaks things."""
 
+import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from tests.support.processes import eventually
+from tests.system.crashes.back_end import BackEnd
 from tests.system.crashes.client import Lost
 from tests.system.crashes.history import History
 from tests.system.crashes.player import Player, Tab
 from tests.system.crashes.site import Site
 
 TABS = 2  # of each player
+BACK_ENDS = 2  # processes of one site, each with its own deeds
 SETTLING_SECONDS = 8.0  # for what is undecided when it stops
 
 
@@ -18,15 +21,17 @@ class Load:
     def __init__(self, site: Site, players: int) -> None:
         self.site = site
         self.history = History()
-        key = site.manage("create_api_key", "load", "--scopes", "mint", "--limit", "off").stdout.split()[-1]
+        key = site.manage("create_api_key", "load", "--scopes", "mint,award", "--limit", "off").stdout.split()[-1]
         self.players = [Player(site.web_socket, self.history, key) for _ in range(players)]
         self.witness = Player(site.web_socket, self.history, key)
         self.stopping, self.hurry = threading.Event(), threading.Event()
-        self.threads = [
-            threading.Thread(target=Tab(player, site.web_socket, self.stopping, self.hurry).run)
-            for player in self.players
-            for _ in range(TABS)
+        theirs = secrets.token_hex(3)  # what the back ends call their site
+        ends = (self.stopping, self.hurry)
+        clients: list[Tab | BackEnd] = [
+            *(Tab(player, site.web_socket, *ends) for player in self.players * TABS),
+            *(BackEnd(site.web_socket, self.history, key, theirs, *ends) for _ in range(BACK_ENDS)),
         ]
+        self.threads = [threading.Thread(target=client.run) for client in clients]
         for thread in self.threads:
             thread.start()
 
@@ -100,8 +105,10 @@ class Load:
             tab.client.close()
 
     @property
-    def user_ids(self) -> list[str]:
-        return [player.user_id for player in (*self.players, self.witness)]
+    def player_ids(self) -> list[str]:
+        """Ours of those who signed up, the site's of its own."""
+        theirs = {deed.player for deed in self.history.minted}
+        return [*theirs.union(player.user_id for player in (*self.players, self.witness))]
 
 
 @contextmanager

@@ -86,7 +86,7 @@ def keep_promises(site: Site) -> None:
 
 def broken(load: Load) -> list[str]:
     """Every promise the site did not keep to these clients."""
-    ledger, totals = evidence.ledger(load.site, load.user_ids)
+    ledger, totals = evidence.ledger(load.site, load.player_ids)
     return violations(load.history, ledger, totals)
 
 

@@ -37,6 +37,26 @@ def test_without_what_spends_a_token_the_judge_finds_double_pay(spoiled_site: Si
     assert any("was answered 200 more than once" in one for one in found)
 
 
+def forget_deeds(site: Site) -> None:
+    """Each telling of a deed is the first."""
+    with site.database() as session:
+        session.execute("ALTER TABLE awards DROP CONSTRAINT awards_once")
+        [source] = session.execute("SELECT pg_get_functiondef('award_judge'::regproc)").fetchone() or [""]
+        spoiled, joins = re.subn(r"w\.key = k\.key", r"\g<0> AND false", str(source))
+        assert joins
+        session.execute(spoiled.encode())
+
+
+@pytest.mark.long
+def test_without_what_remembers_deeds_the_judge_finds_awards_paid_twice(spoiled_site: Site) -> None:
+    forget_deeds(spoiled_site)
+    with load(spoiled_site) as running:
+        running.goes_on(200)
+        running.stop()
+        found = broken(running)
+    assert any("action order-" in one and "is in the ledger 2 times" in one for one in found)
+
+
 @pytest.mark.long
 def test_with_commits_that_do_not_wait_for_the_disk_the_judge_finds_lost_pay(spoiled_site: Site) -> None:
     with spoiled_site.database() as session:
@@ -65,11 +85,14 @@ def test_without_the_sweep_the_judge_finds_what_redis_lacks(spoiled_site: Site) 
             eventually(lambda: redis.hget("lb:{global}:meta", "epoch"), "the board is built")
         spoiled_site.kill_redis()
         running.score_once()
+        for name in ("web", "worker"):  # they know what they missed, and would sweep by themselves
+            spoiled_site.kill(name)
         spoiled_site.start_redis()
+        spoiled_site.start("web", "worker")
         running.goes_on()
         running.stop()
         drift = evidence.disagreements(evidence.truth(spoiled_site), evidence.dump(spoiled_site))
-        assert "versions differ" in drift
+        assert "versions differ" in drift, spoiled_site.logs()
         assert any(running.witness.name in one for one in drift)
 
         spoiled_site.start("beat")
