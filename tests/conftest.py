@@ -24,6 +24,7 @@ hypothesis.load_profile("repeatable")
 # Files that start whole sites or take long otherwise. Begun last, one would keep a parallel run waiting for it alone.
 LONGEST = (
     "tests/devsite/",
+    "tests/sdk/",
     "tests/system/",
     "tests/actions/test_without_redis.py",
     "tests/actions/test_without_postgres.py",
