@@ -17,7 +17,7 @@ SERVICES := tests/scoreboard tests/leaderboard $(PAGES:%=--ignore=tests/%) tests
 	tests/actions/test_allowances.py tests/actions/test_batch.py tests/actions/test_queue_promise.py \
 	tests/actions/test_queue_worker.py tests/actions/test_queue_broker.py tests/integrity/test_patrol.py tests/system/test_path.py
 # What starts servers of its own in any case, or none.
-OWN_SERVERS := devsite config types mutations system/browser system/deploy system/fuzz system/crashes api/test_denial.py \
+OWN_SERVERS := devsite config types sdk mutations system/browser system/deploy system/fuzz system/crashes api/test_denial.py \
 	api/test_caches.py api/test_cross_site.py accounts/test_page_attacks.py actions/test_without_redis.py \
 	system/live/test_many.py system/live/test_redis.py system/live/test_shutdown.py system/live/test_stalls.py \
 	system/live/test_database.py actions/test_without_postgres.py leaderboard/test_reconcile_memory.py \

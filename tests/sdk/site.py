@@ -12,7 +12,7 @@ from tests.support.unlimited import UNLIMITED
 from tests.system.live.conftest import assert_no_defect
 from tests.system.live.server import UvicornServer
 
-SCOPES = ("award", "players")
+SCOPES = ("award", "players", "viewers")
 
 
 @contextmanager

@@ -10,6 +10,7 @@ const first = await client.award({ id: 'a/1 é', player: '42', action_type: 'WIN
 const again = await client.award({ id: 'a/1 é', player: '42', action_type: 'WIN_MATCH' });
 assert.deepEqual([first.new_score, first.replayed, again.new_score, again.replayed], [50, false, 50, true]);
 assert.equal((await client.player('4/2', { name: 'Sam', opted_out: false })).name, 'Sam');
+assert((await client.viewerToken('42')).expires_in > 0);
 assert.equal((await client.act('COMPLETE_TASK')).score_delta, 10); // after the second that it takes
 assert.equal((await client.score()).score, 10);
 assert.equal((await client.score('ext:42')).username, 'Alex');

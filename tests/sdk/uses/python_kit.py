@@ -19,7 +19,7 @@ def waiting() -> None:
         again = client.award(id="a/1 é", player="42", action_type="WIN_MATCH")
         assert (first["new_score"], first["replayed"], again["new_score"], again["replayed"]) == (50, False, 50, True)
         assert client.player("4/2", name="Sam", opted_out=False)["name"] == "Sam"
-        # assert client.viewer_token("42")["expires_in"] > 0
+        assert client.viewer_token("42")["expires_in"] > 0
         assert client.act("COMPLETE_TASK")["score_delta"] == 10  # after the second that it takes
         assert client.score()["score"] == 10
         assert client.score("ext:42")["username"] == "Alex"
