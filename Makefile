@@ -24,6 +24,9 @@ OWN_SERVERS := devsite config types mutations system/browser system/deploy syste
 CHECK := DEBUG=true PYTHONWARNINGS='ignore:Got an error checking a consistent:RuntimeWarning' $(BIN)/python manage.py
 PRODUCTION = SECRET_KEY=$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(50))') HTTPS=true $(BIN)/python manage.py
 
+# Hundreds of processes start here. Compiling the site anew would take each of them a third of a second.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run manage test test-services test-long faults fuzz mutations check lock bench bench-live bench-reconcile pictures clean install install-dev python
 

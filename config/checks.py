@@ -13,9 +13,9 @@ from accounts import attributes
 from accounts.identity import issuers
 from actions import token_keys
 from actions.models import MAX_POINTS
-from api import throttles
-from config import database, redis_server
-from config.postgresql.base import REQUIRED
+from api import redis_server, throttles
+from api.postgresql import suitable
+from api.postgresql.base import REQUIRED
 from scoreboard.models import MAX_TOTAL
 
 ZLIB_BYTES = 6  # of a compressed text that say nothing of it
@@ -215,6 +215,6 @@ def enforce() -> None:
     ]
     said = [str(error.msg) for error in errors]
     if not said:
-        said = [refusal for refusal in (database.refusal(), redis_server.refusal()) if refusal]
+        said = [refusal for refusal in (suitable.refusal(), redis_server.refusal()) if refusal]
     if said:
         raise ImproperlyConfigured("; ".join(said))

@@ -6,8 +6,8 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from api import redis_memory
 from api.metrics import metrics_view
-from config import redis_memory
 from leaderboard import ranking
 
 

@@ -37,7 +37,7 @@ CSRF_FAILURE_VIEW = "api.error_pages.csrf_failure"
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
 
 INSTALLED_APPS = [
-    "daphne",  # first: it takes over `runserver`
+    "config.apps.ConfigConfig",  # first: its `runserver` is the one
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -54,7 +54,6 @@ INSTALLED_APPS = [
     "rest_framework_simplejwt",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "config.apps.ConfigConfig",
     "devsite.apps.DevsiteConfig",
     "integrity.apps.IntegrityConfig",
     "actions.apps.ActionsConfig",
@@ -114,7 +113,7 @@ DATABASES: dict[str, dict[str, Any]] = {
         "CONN_MAX_AGE": env.int("DATABASE_CONN_MAX_AGE", 600),
         "CONN_HEALTH_CHECKS": True,
         **database,
-        "ENGINE": "config.postgresql",
+        "ENGINE": "api.postgresql",
         # What DATABASE_URL says after its "?" beats these. Keepalives: a host that vanished does not close connections.
         "OPTIONS": {
             "connect_timeout": 3,

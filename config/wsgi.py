@@ -12,7 +12,7 @@ application = get_wsgi_application()
 
 checks = import_module("config.checks")  # after the set-up above: it imports models
 checks.enforce()
-import_module("config.redis_memory").tell()
+import_module("api.redis_memory").tell()
 import_module("accounts.audit").start()
 if settings.ACTION_GROUP_COMMIT:
     import_module("actions.redemption").start_batcher()

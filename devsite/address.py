@@ -2,6 +2,8 @@
 
 import ipaddress
 import os
+import socket
+from contextlib import suppress
 
 from devsite.process import Refusal
 
@@ -16,6 +18,15 @@ def port() -> int:
     if not (text.isdecimal() and 0 < int(text) < 65_536):
         raise Refusal(f"PORT is {text!r}; expected a number from 1 to 65535.")
     return int(text)
+
+
+def quiz_port() -> int:
+    """For the demo's other site (examples/quiz): a hundred further on, or any that is free."""
+    family = socket.AF_INET6 if ":" in host() else socket.AF_INET
+    for wanted in (port() + 100, 0):
+        with suppress(OSError, OverflowError), socket.create_server((host(), wanted), family=family) as listener:
+            return int(listener.getsockname()[1])
+    raise Refusal(f"No port is free on {host()}.")
 
 
 def local(host: str) -> str:

@@ -1,39 +1,42 @@
-"""The API key by which the demo's players win matches: made with the demo, kept in SCOREBOARD_HOME and nowhere else."""
+"""The API key by which the demo's players win matches and the quiz awards points (examples/quiz).
+
+Made with the demo, kept in SCOREBOARD_HOME and nowhere else.
+"""
 
 import os
 from pathlib import Path
 
 from accounts import api_keys
 from accounts.models import ApiKey
+from devsite.home import demo_key_file
 
-
-def path(home: Path) -> Path:
-    return home / "demo_key"
+SCOPES: list[str] = [ApiKey.Scope.MINT, ApiKey.Scope.AWARD, ApiKey.Scope.VIEWERS]
 
 
 def ensure(home: Path) -> str:
-    """The text of a key that works; a new one where the file has none, or one of another database."""
+    """The text of a key that works; a new one where the file has none, one of another database or of fewer scopes."""
     kept = read(home)
-    if kept and api_keys.find(kept):
+    if kept and (key := api_keys.find(kept)) and set(SCOPES) <= set(key.scopes):
         return kept
-    _, text = api_keys.issue("Demo players", [ApiKey.Scope.MINT])
+    end(home)
+    _, text = api_keys.issue("Demo", SCOPES)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = path(home).with_suffix(".new")
+    fresh = demo_key_file(home).with_suffix(".new")
     fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(text)
-    fresh.replace(path(home))
+    fresh.replace(demo_key_file(home))
     return text
 
 
 def read(home: Path) -> str:
     """What the file has; "" without one."""
-    return path(home).read_text(encoding="ascii") if path(home).exists() else ""
+    return demo_key_file(home).read_text(encoding="ascii") if demo_key_file(home).exists() else ""
 
 
 def end(home: Path) -> None:
     """Revokes the key, if there is one, and forgets it."""
     if key := api_keys.find(read(home)):
         api_keys.revoke(key)
-    path(home).unlink(missing_ok=True)
+    demo_key_file(home).unlink(missing_ok=True)

@@ -116,6 +116,11 @@ def secret_key(home: Path) -> str:
     return path.read_text(encoding="ascii")
 
 
+def demo_key_file(folder: Path) -> Path:
+    """Where the demo's API key is kept (devsite/demo_key.py)."""
+    return folder / "demo_key"
+
+
 def environment_file(home: Path) -> Path:
     """Where a start notes its environment for as long as it runs: `make manage` works with the same."""
     return home / "environment.json"

@@ -100,25 +100,36 @@ def run(folder: Path, servers: Servers, reserved: socket.socket, *, demo: bool) 
             raise Refusal("The database could not be prepared; the reason is above.")
         del children[0]
         reserved.close()
-        for name, command in commands(folder, demo=demo).items():
+        quiz = address.quiz_port() if demo and address.private(host()) else None
+        for name, command in commands(folder, demo=demo, quiz=quiz).items():
             start(name, command)
-        fallen = watch(children, servers, demo=demo)
+        fallen = watch(children, servers, announcement(host(), port(), demo=demo, quiz=quiz))
         say(f"{fallen} ended by itself, so everything was stopped.\n", sys.stderr)
     return 1
 
 
-def commands(folder: Path, *, demo: bool) -> dict[str, list[str]]:
-    """The site's processes by name; the Procfile has those of production."""
+def commands(folder: Path, *, demo: bool, quiz: int | None) -> dict[str, list[str]]:
+    """The site's processes by name, and the demo's; the Procfile has those of production. `quiz`: the port of one."""
     site = f"-m config.server --host {host()} --port {port()} --shared"
     worker = "-m celery --quiet --app config worker --beat --pool threads --concurrency 2 --without-gossip"
     words = {f"site.{number + 1}": site.split() for number in range(min(os.cpu_count() or 1, MOST_SITES))}
     words["worker"] = [*worker.split(), "--without-mingle", "--loglevel", "warning", "--schedule", str(folder / "beat")]
     if demo:
         words["demo"] = ["manage.py", "demo_players", "--rate", "4", "--seconds", "0"]
+    if quiz:
+        words["quiz"] = ["examples/quiz/quiz.py", "--scoreboard", address.origin(host(), port()), "--host", host()]
+        words["quiz"] += [
+            "--port",
+            str(quiz),
+            "--key",
+            str(home.demo_key_file(folder)),
+            "--data",
+            str(folder / "quiz.sqlite3"),
+        ]
     return {name: [sys.executable, *arguments] for name, arguments in words.items()}
 
 
-def watch(children: list[Child], servers: Servers, *, demo: bool) -> str:
+def watch(children: list[Child], servers: Servers, announced_as: str) -> str:
     """Announces the site as soon as it answers; returns the name of the first process that ends by itself."""
     deadline = time.monotonic() + READY_SECONDS
     announced = False
@@ -130,7 +141,7 @@ def watch(children: list[Child], servers: Servers, *, demo: bool) -> str:
             return fallen
         if not announced:
             if announced := ready():
-                say(announcement(host(), port(), demo=demo), sys.stdout)
+                say(announced_as, sys.stdout)
             elif time.monotonic() > deadline:
                 raise Refusal(f"The site does not answer after {READY_SECONDS:.0f} s; the output above says why.")
         time.sleep(LOOK_SECONDS)
@@ -195,13 +206,16 @@ def ready() -> bool:
         connection.close()
 
 
-def announcement(host: str, port: int, *, demo: bool) -> str:
-    """Where the site is and who can sign in."""
+def announcement(host: str, port: int, *, demo: bool, quiz: int | None) -> str:
+    """Where the site is and who can sign in; where the quiz is, if there is one."""
     lines = [f"The scoreboard is up: {address.origin(host, port)}/", ""]
     if demo:
         lines += ["Demo players are scoring through the public API (DEMO=0 starts without them).", "Sign in as"]
         lines += [f"  {name:<8} {password}" for name, password in LOGINS]
         lines += ["With it these limits apply: " + ", ".join(f"{name}={os.environ[name]}" for name in DEMO_LIMITS)]
+        lines += (
+            [f"Another site, with users of its own, awards points here: {address.origin(host, quiz)}/"] if quiz else []
+        )
     else:
         lines += ['Without demo data. Make an admin with: make manage COMMAND="createsuperuser"']
     lines += ["Stop everything with Ctrl-C."]

@@ -22,7 +22,7 @@ from tests.support.database import CATALOGUE
 from tests.support.processes import ROOT
 
 PACKAGES = ("accounts", "actions", "api", "config", "devsite", "integrity", "leaderboard", "scoreboard")
-FOLDERS = (*PACKAGES, "benchmarks", "deploy", "docs", "static", "templates", "tests")
+FOLDERS = (*PACKAGES, "benchmarks", "deploy", "docs", "examples", "static", "templates", "tests")
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEXTS = {path.name: path.read_text(encoding="utf-8") for path in DOCUMENTS}
 ALL = "\n".join(TEXTS.values())

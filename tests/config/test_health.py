@@ -10,8 +10,7 @@ from django.db import connection, connections
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from api import redis_client
-from config import redis_memory
+from api import redis_client, redis_memory
 from leaderboard.boards import Board
 from tests.support.processes import ROOT, environment
 from tests.support.redis_of_our_own import OwnRedis

@@ -25,6 +25,7 @@ from pytest_django.live_server_helper import LiveServer
 from accounts.models import User
 from actions.models import ActionType
 from devsite import demo_key
+from devsite.home import demo_key_file
 from devsite.players import people
 from devsite.players.player import Player
 from devsite.players.session import Session
@@ -172,7 +173,7 @@ def test_a_name_of_somebody_else_is_refused_and_reported(server: LiveServer) -> 
 
 def test_limits_are_reported_as_refusals_and_obeyed(server: LiveServer, settings: Settings, home: Path) -> None:
     settings.LIMITS = {**settings.LIMITS, "actions": "2/hour"}
-    demo_key.path(home).unlink()
+    demo_key_file(home).unlink()
     refused: list[int] = []
     all_refused = threading.Event()
 

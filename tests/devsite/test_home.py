@@ -162,7 +162,7 @@ def test_the_logins_that_are_announced_are_the_demos() -> None:
     ],
 )
 def test_the_url_that_is_announced_can_be_opened(host: str, url: str) -> None:
-    assert f"The scoreboard is up: {url}\n" in run.announcement(host, 8000, demo=False)
+    assert f"The scoreboard is up: {url}\n" in run.announcement(host, 8000, demo=False, quiz=None)
 
 
 def test_every_setting_is_in_the_example_once() -> None:

@@ -85,13 +85,14 @@ def test_without_the_sweep_the_judge_finds_what_redis_lacks(spoiled_site: Site) 
             eventually(lambda: redis.hget("lb:{global}:meta", "epoch"), "the board is built")
         spoiled_site.kill_redis()
         running.score_once()
-        spoiled_site.kill("web")  # which knows what it missed, and would sweep by itself
+        for name in ("web", "worker"):  # they know what they missed, and would sweep by themselves
+            spoiled_site.kill(name)
         spoiled_site.start_redis()
-        spoiled_site.start("web")
+        spoiled_site.start("web", "worker")
         running.goes_on()
         running.stop()
         drift = evidence.disagreements(evidence.truth(spoiled_site), evidence.dump(spoiled_site))
-        assert "versions differ" in drift
+        assert "versions differ" in drift, spoiled_site.logs()
         assert any(running.witness.name in one for one in drift)
 
         spoiled_site.start("beat")

@@ -8,7 +8,7 @@ from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 OLDEST = 15
-# Names that differ in capitals only are one name (accounts/models/user.py). tr_TR has another small I, C leaves Ö as it is.
+# Names that differ in capitals only are one name. tr_TR has another small I, C leaves Ö as it is.
 CAPITALS, SMALL = "IÖЖΔ", "iöжδ"
 ASK = """
 SELECT current_setting('server_version_num')::int / 10000, current_setting('server_encoding'),
