@@ -17,7 +17,7 @@ SERVICES := tests/scoreboard tests/leaderboard $(PAGES:%=--ignore=tests/%) tests
 	tests/actions/test_allowances.py tests/actions/test_batch.py tests/actions/test_queue_promise.py \
 	tests/actions/test_queue_worker.py tests/actions/test_queue_broker.py tests/integrity/test_patrol.py tests/system/test_path.py
 # What starts servers of its own in any case, or none.
-OWN_SERVERS := devsite config types mutations system/browser system/deploy system/fuzz system/crashes api/test_denial.py \
+OWN_SERVERS := devsite config types sdk mutations system/browser system/deploy system/fuzz system/crashes api/test_denial.py \
 	api/test_caches.py api/test_cross_site.py accounts/test_page_attacks.py actions/test_without_redis.py \
 	system/live/test_many.py system/live/test_redis.py system/live/test_shutdown.py system/live/test_stalls.py \
 	system/live/test_database.py actions/test_without_postgres.py leaderboard/test_reconcile_memory.py \
@@ -90,8 +90,9 @@ bench: install-dev ## the figures of docs/performance.md
 bench-reconcile: install-dev ## time and memory of reconciling a million players beside writes (ARGS="--users 100000")
 	@$(BIN)/python -m benchmarks.reconcile $(ARGS)
 
-bench-live: install-dev ## what pushing costs, against a raw writer
+bench-live: install-dev ## what pushing costs, against a raw writer; then 1,000 viewers of scores through the API
 	@$(BIN)/python -m benchmarks.live $(ARGS)
+	@$(BIN)/python -m devsite.servers exec -- $(BIN)/python -m benchmarks.live_scores
 
 pictures: install-dev ## the moving pictures of README.md, taken beside `make run` (URL=http://127.0.0.1:8000)
 	@$(BIN)/python -m devsite.pictures $(URL)

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.request import Request
@@ -79,6 +79,14 @@ class ReversedSerializer(serializers.Serializer[object]):
     reversed_at = serializers.DateTimeField()
 
 
+@extend_schema_field(
+    {
+        "anyOf": [
+            {"$ref": "#/components/schemas/AwardRequest"},
+            {"description": "Anything else: its result has the status 400."},
+        ]
+    }
+)
 class AnyAward(serializers.JSONField):
     """An item of a batch: what is wrong with one does not refuse the others."""
 

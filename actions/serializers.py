@@ -108,7 +108,7 @@ class QueuedSerializer(serializers.Serializer[object]):
     status_url = serializers.CharField()
 
 
-@extend_schema_field(BatchResultSerializer(many=True, allow_null=True))
+@extend_schema_field(BatchResultSerializer(many=True))
 class StoredResults(serializers.JSONField):
     """Given out as they are kept: a serializer would leave members out and add empty ones."""
 

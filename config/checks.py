@@ -10,6 +10,7 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
 from accounts import attributes
+from accounts.identity import issuers
 from actions import token_keys
 from actions.models import MAX_POINTS
 from api import redis_server, throttles
@@ -92,9 +93,12 @@ def ranges(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
 @register()
 def sign_up(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
     """A word that is neither would leave the door in a state that the operator did not mean."""
-    if settings.SIGN_UP in ("open", "closed"):
-        return []
-    return [Error(f"SIGN_UP is {settings.SIGN_UP!r}; expected open or closed.", id="scoreboard.E019")]
+    words = {"SIGN_UP": ("open", "closed"), "LOCAL_ACCOUNTS": ("on", "off")}
+    return [
+        Error(f"{name} is {getattr(settings, name)!r}; expected {' or '.join(known)}.", id="scoreboard.E019")
+        for name, known in words.items()
+        if getattr(settings, name) not in known
+    ]
 
 
 @register()
@@ -116,6 +120,24 @@ def player_attributes(app_configs: Sequence[Any] | None, **_: Any) -> list[Check
     except ValueError as error:
         return [Error(f"PLAYER_ATTRIBUTES: {error}", id="scoreboard.E014")]
     return []
+
+
+@register()
+def viewer_keys(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
+    """An issuer that cannot be read signs nobody in, and a secret of ours in a site's hands signs in anybody."""
+    try:
+        issuers_listed = issuers.parse(settings.VIEWER_KEYS)
+    except ValueError as error:
+        return [Error(f"VIEWER_KEYS: {error}.", id="scoreboard.E020")]
+    found: list[CheckMessage] = []
+    ours = (settings.SECRET_KEY, settings.SIMPLE_JWT["SIGNING_KEY"])
+    for issuer in issuers_listed:
+        for secret in issuer.secrets:
+            name = f"VIEWER_KEYS: a secret of {issuer.issuer!r}"
+            found += weak(name, secret.encode())
+            if secret in ours:
+                found.append(Error(f"{name} is one of this site's own.", id="scoreboard.E020"))
+    return found
 
 
 @register()
@@ -187,6 +209,8 @@ def enforce() -> None:
         *authority(None),
         *ranges(None),
         *player_attributes(None),
+        *sign_up(None),
+        *viewer_keys(None),
         *session(None),
         *queue(None),
         *limits(None),

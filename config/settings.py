@@ -266,6 +266,12 @@ SIMPLE_JWT = {
     "AUTH_HEADER_TYPES": ("Bearer",),
 }
 
+# Whether players have accounts here, "on", or come from sites with their own users alone, "off".
+LOCAL_ACCOUNTS = env.str("LOCAL_ACCOUNTS", "on")
+
+# Who besides signs tokens for a site's own users: a JSON list of issuers (docs/integration.md).
+VIEWER_KEYS = env.str("VIEWER_KEYS", "")
+
 # --- Mail: confirming addresses, forgotten passwords --------------------------------------------------
 
 # Such as smtp+tls://user:password@host:587. Unset: the worker prints mails, and no address is asked to be confirmed.
@@ -357,7 +363,8 @@ LEADERBOARD_MAX_VIEWERS = env.int("LEADERBOARD_MAX_VIEWERS", 10_000)
 LEADERBOARD_MAX_VIEWERS_PER_ADDRESS = env.int("LEADERBOARD_MAX_VIEWERS_PER_ADDRESS", 0)
 # Origins other than the site's own whose pages may open the live connection; "*" while the board is public.
 LEADERBOARD_ORIGINS = env.list("LEADERBOARD_ORIGINS", default=["*"])
-# CSP frame-ancestors of /embed/<board>: which sites may show it in an iframe.
+# CSP frame-ancestors of /embed/<board>: which sites may show it in an iframe. An origin named in full is also asked for
+# its reader's token.
 LEADERBOARD_FRAME_ANCESTORS = env.list("LEADERBOARD_FRAME_ANCESTORS", default=["*"])
 
 # --- HTTP ------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The pages that show a board: the site's own, the one for iframes, and how to put a board on another site's page."""
 
+import re
 from typing import Any
 
 import structlog
@@ -21,6 +22,7 @@ log = structlog.get_logger(__name__)
 
 THEMES = ("auto", "light", "dark")
 DEFAULT_LIMIT = 10
+ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")  # one origin; never a pattern of many
 
 
 def element(
@@ -62,8 +64,9 @@ def board_page(request: HttpRequest) -> HttpResponse:
 def embed(request: HttpRequest, board: str) -> HttpResponseBase:
     """One board and nothing else, for an iframe on the sites of LEADERBOARD_FRAME_ANCESTORS.
 
-    Query: `limit` 1 to 100, `theme` auto, light or dark. A value that is neither becomes the default: an error page
-    in another site's iframe helps no visitor.
+    Query: `limit` 1 to 100, `theme` auto, light or dark, `origin` of the page around it, which is asked for the
+    reader's token if it may be. Any other value becomes the default: an error page in another site's iframe helps no
+    visitor.
     """
     if board not in boards.BOARDS:
         raise Http404("There is no such board.")
@@ -74,8 +77,18 @@ def embed(request: HttpRequest, board: str) -> HttpResponseBase:
         limit_of(request.GET.get("limit", "")),
         theme if theme in THEMES else "auto",
     )
+    context["asked"] = asked(request.GET.get("origin", ""))
     framed = csp_replace({"frame-ancestors": list(settings.LEADERBOARD_FRAME_ANCESTORS)})
     return framed(lambda request: render(request, "leaderboard/embed.html", context))(request)
+
+
+def asked(origin: str) -> str:
+    """The origin, if LEADERBOARD_FRAME_ANCESTORS names exactly this one; else "".
+
+    `*` and patterns say who may show the board, and not whose word counts on who is looking at it.
+    """
+    named = origin in settings.LEADERBOARD_FRAME_ANCESTORS
+    return origin if named and ORIGIN.fullmatch(origin) else ""
 
 
 def limit_of(text: str) -> int:

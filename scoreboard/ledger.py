@@ -64,7 +64,7 @@ class Outcome:
     `outcome`: recorded, duplicate, unchanged, score-out-of-range, unknown-user, or staff, whose totals never rise.
     `delta`, `old_total`, `new_total` and `created_at` are those of the history row: this entry's if recorded, the first
     one's if duplicate, else None.
-    `standing` is the player's after the whole call; None for an unknown user.
+    `standing` is the player's after this entry and those of the call before it; None for an unknown user.
     """
 
     outcome: str

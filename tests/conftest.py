@@ -29,6 +29,7 @@ LONGEST = (
     "tests/system/browser/",
     "tests/config/test_managed_",
     "tests/system/",
+    "tests/sdk/",
     "tests/devsite/",
     "tests/config/test_checks.py",
     "tests/actions/test_queue_worker.py",

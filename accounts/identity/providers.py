@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Exists
 
 from accounts import api_keys, players
+from accounts.identity.issuers import issued_tokens
 from accounts.identity.proofs import BadToken, Proof, Provider
 from accounts.identity.sign_ins import SignInTokens, going_on
 from accounts.identity.viewer_tokens import ViewerTokens
@@ -20,7 +21,7 @@ MAX_TOKEN = 4096  # characters
 
 def providers() -> Sequence[Provider]:
     """In the order in which they are asked."""
-    return (ViewerTokens(), SignInTokens())
+    return (*issued_tokens(), ViewerTokens(), SignInTokens())
 
 
 def prove(raw: object, *, wait: bool = True) -> Proof:

@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
         ),
         migrations.RunSQL(
             (SQL / "redeem.sql").read_text(encoding="utf-8"),
-            "DROP FUNCTION action_redeem; DROP TYPE redeem_outcome; DROP FUNCTION action_tokens_see;",
+            "DROP FUNCTION action_redeem; DROP FUNCTION action_token_refusal; DROP TYPE redeem_outcome; DROP FUNCTION action_tokens_see;",
         ),
         migrations.RunSQL(
             (SQL / "awards.sql").read_text(encoding="utf-8"),

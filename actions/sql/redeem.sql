@@ -36,6 +36,20 @@ CREATE TYPE redeem_outcome AS (
     standing player_standings       -- the player's, after the call, if the entry came to the ledger
 );
 
+-- Why a token pays nothing; NULL if it pays. `t` and `u` are the rows of the token and of the user, all NULL where there is none.
+CREATE FUNCTION action_token_refusal(
+    t action_tokens, u users, p_user uuid, p_action_type text, p_points bigint, p_now timestamptz
+) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN u.id IS NULL OR NOT u.is_active THEN 'not-authenticated'
+                WHEN t.id IS NULL THEN 'unknown'
+                WHEN (t.user_id, t.action_type, t.points::bigint) IS DISTINCT FROM (p_user, p_action_type::varchar, p_points)
+                     THEN 'token-invalid'
+                WHEN t.redeemed_at IS NOT NULL THEN 'already-redeemed'
+                WHEN t.expires_at <= p_now THEN 'token-expired'
+                WHEN t.not_before > p_now THEN 'too-early'
+           END
+$$;
+
 -- `p_as_of` is when queued work was accepted: an honest player must not lose a token to a queue. Plans as in ledger.sql.
 CREATE FUNCTION action_redeem(
     p_token uuid[], p_user uuid[], p_action_type text[], p_points bigint[],
@@ -43,75 +57,68 @@ CREATE FUNCTION action_redeem(
 ) RETURNS SETOF redeem_outcome LANGUAGE plpgsql
     SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
-    v_now timestamptz;
+    v_now timestamptz := coalesce(p_as_of, clock_timestamp());
+    v_fresh bigint;                 -- how many tokens pay
     v_judged redeem_outcome[];
-    v_fresh bigint[];        -- positions of the entries that go to the ledger
+    v_ords bigint[];                -- positions of the entries that go to the ledger; NULL: all of them
 BEGIN
     IF p_expires IS NOT NULL THEN
         PERFORM action_tokens_see(p_token, p_user, p_action_type, p_points, p_issued, p_expires, p_bound);
     END IF;
 
-    PERFORM 1 FROM action_tokens t WHERE t.id = ANY (p_token) ORDER BY t.id FOR UPDATE;
-    v_now := coalesce(p_as_of, clock_timestamp());
+    -- A row that another redemption holds is judged as that one leaves it.
+    SELECT count(*) FILTER (WHERE l.refusal IS NULL) INTO v_fresh
+      FROM (SELECT action_token_refusal(t, u, p_user[e.ord], p_action_type[e.ord], p_points[e.ord], v_now) AS refusal
+              FROM action_tokens t LEFT JOIN users u ON u.id = t.user_id
+             CROSS JOIN LATERAL (SELECT array_position(p_token, t.id) AS ord) e
+             WHERE t.id = ANY (p_token) ORDER BY t.id FOR UPDATE OF t) l;
 
-    -- New statement, new snapshot: it sees what the redemptions we waited for have spent.
-    SELECT array_agg((j.ord, j.refusal, j.delta, j.new_total, j.created_at, j.wait_seconds, NULL)::redeem_outcome),
-           array_agg(j.ord) FILTER (WHERE j.refusal IS NULL)
-      INTO v_judged, v_fresh
-      FROM (
-        SELECT e.ord, h.delta, h.new_total, h.created_at,
-               extract(epoch FROM t.not_before - v_now)::double precision AS wait_seconds,
-               CASE WHEN u.id IS NULL OR NOT u.is_active THEN 'not-authenticated'
+    -- Some are refused, or handed in twice: what becomes of each, in a new snapshot, now that the rows are held.
+    IF v_fresh < cardinality(p_token) THEN
+        v_judged := ARRAY(
+            SELECT (e.ord,
                     -- The row is gone some time after expiry; the history remembers for ever.
-                    WHEN t.id IS NULL AND h.id IS NOT NULL THEN 'already-redeemed'
-                    WHEN t.id IS NULL THEN 'unknown'
-                    WHEN (t.user_id, t.action_type, t.points::bigint)
-                         IS DISTINCT FROM (e.user_id, e.action_type::varchar, e.points) THEN 'token-invalid'
-                    WHEN t.redeemed_at IS NOT NULL THEN 'already-redeemed'
-                    WHEN t.expires_at <= v_now THEN 'token-expired'
-                    WHEN t.not_before > v_now THEN 'too-early'
-               END AS refusal
-          FROM unnest(p_token, p_user, p_action_type, p_points)
-               WITH ORDINALITY AS e(token, user_id, action_type, points, ord)
-          LEFT JOIN action_tokens t ON t.id = e.token
-          LEFT JOIN users u ON u.id = e.user_id
-          LEFT JOIN score_history h ON h.user_id = e.user_id AND h.action_id = e.token
-         ORDER BY e.ord
-      ) j;
+                    CASE WHEN r.refusal = 'unknown' AND h.id IS NOT NULL THEN 'already-redeemed' ELSE r.refusal END,
+                    h.delta, h.new_total, h.created_at, extract(epoch FROM t.not_before - v_now), NULL)::redeem_outcome
+              FROM unnest(p_token) WITH ORDINALITY AS e(token, ord)
+              LEFT JOIN action_tokens t ON t.id = e.token
+              LEFT JOIN users u ON u.id = p_user[e.ord]
+              LEFT JOIN score_history h ON h.user_id = p_user[e.ord] AND h.action_id = e.token
+             CROSS JOIN LATERAL (SELECT action_token_refusal(
+                        t, u, p_user[e.ord], p_action_type[e.ord], p_points[e.ord], v_now) AS refusal) r
+             ORDER BY e.ord);
+        RETURN QUERY SELECT * FROM unnest(v_judged) j WHERE j.outcome IS NOT NULL;
 
-    IF v_fresh IS NULL THEN
-        RETURN QUERY SELECT * FROM unnest(v_judged);
-        RETURN;
-    ELSIF cardinality(v_fresh) < cardinality(p_token) THEN
-        p_token := ARRAY(SELECT p_token[f.ord] FROM unnest(v_fresh) AS f(ord));
-        p_user := ARRAY(SELECT p_user[f.ord] FROM unnest(v_fresh) AS f(ord));
-        p_action_type := ARRAY(SELECT p_action_type[f.ord] FROM unnest(v_fresh) AS f(ord));
-        p_points := ARRAY(SELECT p_points[f.ord] FROM unnest(v_fresh) AS f(ord));
-        p_request_id := ARRAY(SELECT p_request_id[f.ord] FROM unnest(v_fresh) AS f(ord));
+        v_ords := ARRAY(SELECT j.ord FROM unnest(v_judged) j WHERE j.outcome IS NULL ORDER BY j.ord);
+        IF v_ords = '{}' THEN
+            RETURN;
+        END IF;
+        p_token := ARRAY(SELECT p_token[o] FROM unnest(v_ords) WITH ORDINALITY AS f(o, place) ORDER BY place);
+        p_user := ARRAY(SELECT p_user[o] FROM unnest(v_ords) WITH ORDINALITY AS f(o, place) ORDER BY place);
+        p_action_type := ARRAY(SELECT p_action_type[o] FROM unnest(v_ords) WITH ORDINALITY AS f(o, place) ORDER BY place);
+        p_points := ARRAY(SELECT p_points[o] FROM unnest(v_ords) WITH ORDINALITY AS f(o, place) ORDER BY place);
+        p_request_id := ARRAY(SELECT p_request_id[o] FROM unnest(v_ords) WITH ORDINALITY AS f(o, place) ORDER BY place);
     END IF;
 
     RETURN QUERY
     WITH ledger AS MATERIALIZED (
-        SELECT v_fresh[l.ord] AS entry_ord, l.*
-          FROM ledger_record(p_user, p_token, array_fill('action'::text, ARRAY[cardinality(v_fresh)]), p_action_type,
-                             p_points, NULL, NULL, array_fill(''::text, ARRAY[cardinality(v_fresh)]), p_request_id) l
+        SELECT * FROM ledger_record(
+            p_user, p_token, array_fill('action'::text, ARRAY[cardinality(p_token)]), p_action_type, p_points, NULL, NULL,
+            array_fill(''::text, ARRAY[cardinality(p_token)]), p_request_id)
     ), spent AS (
         -- A duplicate in the ledger means the history knows this token although its row looks unspent: spend it.
         UPDATE action_tokens t SET redeemed_at = l.created_at
           FROM ledger l
          WHERE t.id = l.action_id AND l.outcome IN ('recorded', 'duplicate')
     )
-    SELECT j.ord,
-           CASE coalesce(j.outcome, l.outcome)
+    SELECT coalesce(v_ords[l.ord], l.ord),
+           CASE l.outcome
                 WHEN 'recorded' THEN 'redeemed'
                 WHEN 'duplicate' THEN 'already-redeemed'
                 WHEN 'unknown-user' THEN 'not-authenticated'
-                ELSE coalesce(j.outcome, l.outcome)
+                ELSE l.outcome
            END,
-           coalesce(j.delta, l.delta), coalesce(j.new_total, l.new_total), coalesce(j.created_at, l.created_at),
-           j.wait_seconds, l.standing
-      FROM unnest(v_judged) j
-      LEFT JOIN ledger l ON l.entry_ord = j.ord
-     ORDER BY j.ord;
+           l.delta, l.new_total, l.created_at, NULL::double precision, l.standing
+      FROM ledger l;
 END
 $$;

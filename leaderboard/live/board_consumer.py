@@ -12,11 +12,11 @@ from channels.exceptions import StopConsumer
 from django.conf import settings
 
 from api.client_address import UNKNOWN
-from api.problems import Problem
+from api.problems import Problem, note
 from api.refusals import Caller
 from leaderboard.boards import Board
 from leaderboard.live import messages, refusals
-from leaderboard.live.credentials import Credentials, Identity, NotAuthenticated
+from leaderboard.live.credentials import Credentials, Identity
 from leaderboard.live.feed import Feed
 from leaderboard.live.hub import hub
 from leaderboard.live.messages import Packet
@@ -100,6 +100,14 @@ class BoardConsumer(AsyncConsumer):  # type: ignore[misc]
             self.viewer.reply(messages.error("not-authenticated", why))
             self.viewer.reply(self.hello())
 
+    def rejected(self, why: str) -> None:
+        """A bad token costs no viewer a public board, but on a private one it is the end."""
+        if not settings.LEADERBOARD_PUBLIC and self.credentials.identity is None:
+            self.refuse(refusals.not_authenticated(why, "token"))
+        else:
+            note(ignored_token(why), self.caller)
+            self.say(messages.error("not-authenticated", why))
+
     def undecided(self) -> None:
         if not settings.LEADERBOARD_PUBLIC and self.viewer is None:
             self.refuse(refusals.identity_unknown())
@@ -135,6 +143,6 @@ class BoardConsumer(AsyncConsumer):  # type: ignore[misc]
         self.transport.close(refusal.close_code, refusal.code)
 
 
-def ignored_token(error: NotAuthenticated) -> Problem:
+def ignored_token(why: str) -> Problem:
     """On a public board bad credentials keep no viewer out, but they are refused all the same."""
-    return Problem("not-authenticated", str(error), reason="token")
+    return Problem("not-authenticated", why, reason="token")

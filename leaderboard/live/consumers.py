@@ -75,7 +75,7 @@ class LiveConsumer(BoardConsumer, AsyncWebsocketConsumer):  # type: ignore[misc]
             self.authenticate(token)
         elif request.session and request.own_origin:  # a foreign page must not act as the visitor
             self.credentials.present_session(request.session)
-        if self.viewer is not None:
+        if self.viewer is not None or self.refused:
             return
         if settings.LEADERBOARD_PUBLIC:
             self.show()  # the board itself does not wait for a session to be looked up
@@ -83,14 +83,10 @@ class LiveConsumer(BoardConsumer, AsyncWebsocketConsumer):  # type: ignore[misc]
             self._deadline = asyncio.get_running_loop().call_later(AUTHENTICATE_SECONDS, self.too_late)
 
     def authenticate(self, token: object) -> None:
-        """A bad token costs no viewer a public board, but on a private one it is the end. Raises Refused."""
         try:
             self.credentials.present_token(token)
         except NotAuthenticated as error:
-            if not settings.LEADERBOARD_PUBLIC and self.credentials.identity is None:
-                raise refusals.not_authenticated(str(error), "token") from error
-            note(ignored_token(error), self.caller)
-            self.say(messages.error("not-authenticated", str(error)))
+            self.rejected(str(error))
 
     def offered_token(self, request: LiveRequest) -> str | None:
         """The JWT of `Sec-WebSocket-Protocol: bearer, <JWT>`, or of the Authorization header. Raises Refused."""
@@ -102,10 +98,12 @@ class LiveConsumer(BoardConsumer, AsyncWebsocketConsumer):  # type: ignore[misc]
         except NotAuthenticated as error:
             if not settings.LEADERBOARD_PUBLIC:
                 raise refusals.not_authenticated(str(error), "token") from error
-            note(ignored_token(error), self.caller)
+            note(ignored_token(str(error)), self.caller)
             return None
 
     def known(self, who: Identity) -> None:
+        if self.refused:
+            return  # too late
         if self.viewer is None:
             self.show()
         else:

@@ -10,7 +10,7 @@ from leaderboard.live.messages import MAX_MESSAGE
 
 # 4000 to 4499: come back. 4500 to 4999: nothing would change.
 CLOSING_DOWN = 4000
-IDENTITY_UNKNOWN = 4001  # the session could not be looked up just now
+IDENTITY_UNKNOWN = 4001  # who it is could not be looked up just now
 FULL = 4002
 TOO_SLOW = 4408
 NOT_AUTHENTICATED = 4501
@@ -68,7 +68,7 @@ def not_authenticated(detail: str, reason: str) -> Refused:
 
 
 def identity_unknown() -> Refused:
-    return Refused(IDENTITY_UNKNOWN, "unavailable", "The session cannot be checked right now; try again.")
+    return Refused(IDENTITY_UNKNOWN, "unavailable", "Who you are cannot be checked right now; try again.")
 
 
 def too_big() -> Refused:

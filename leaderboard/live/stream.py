@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import suppress
 from typing import NoReturn
 
 import structlog
@@ -68,20 +69,24 @@ class StreamConsumer(BoardConsumer, AsyncHttpConsumer):  # type: ignore[misc]
         # Browsers leave Origin out of their own pages' GET requests, and never out of another origin's.
         session = request.session if request.origin is None or request.own_origin else None
         try:
-            if token := credentials.bearer(request.headers.get("authorization")):
+            token = credentials.bearer(request.headers.get("authorization"))
+            if token and settings.LEADERBOARD_PUBLIC:
                 self.credentials.present_token(token)
+            elif token:
+                await self.credentials.prove_token(token)
             elif session and settings.LEADERBOARD_PUBLIC:
                 self.credentials.present_session(session)
             elif session:
-                await self.credentials.prove_session(session)
+                with suppress(NotAuthenticated):
+                    await self.credentials.prove_session(session)
         except NotAuthenticated as error:
             if not settings.LEADERBOARD_PUBLIC:
                 raise challenge(str(error), "token") from error
-            note(ignored_token(error), self.caller)
+            note(ignored_token(str(error)), self.caller)
             metrics.REFUSALS.labels("ignored-token").inc()
             self.unproved = str(error)
         except Unknown as error:
-            said = "The session cannot be checked right now; try again."
+            said = "Who you are cannot be checked right now; try again."
             raise Problem("unavailable", said, headers={"Retry-After": RETRY_SECONDS}) from error
         if not settings.LEADERBOARD_PUBLIC and self.credentials.identity is None:
             raise challenge("Sign in to see this board.", "session" if session else "no-credentials")

@@ -6,10 +6,11 @@ CREATE FUNCTION player_visible(u users) RETURNS boolean LANGUAGE sql IMMUTABLE A
 $$;
 
 -- One row for each player with a total: the columns of a `Standing`, in its order, and the transaction that changed it.
--- `profile_id` is `user_id` from the other table: a bound that is to hold for both has to be said of both.
+-- `profile_id` is `user_id` from the other table: a bound that is to hold for both has to be said of both. `role` decides, in the
+-- ledger, who earns nothing.
 CREATE VIEW player_standings AS
 SELECT s.user_id, s.total, s.version, s.reached_at, player_visible(u) AS visible,
-       player_name(u) AS username, u.avatar_url, u.region, s.changed_xid, u.id AS profile_id
+       player_name(u) AS username, u.avatar_url, u.region, s.changed_xid, u.id AS profile_id, u.role
   FROM user_scores s JOIN users u ON u.id = s.user_id;
 
 -- One row for each player and board; `shown`: has a rank there. A board this view does not know has no players.

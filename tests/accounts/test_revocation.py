@@ -162,9 +162,10 @@ def test_the_live_side_believes_an_access_token_until_it_expires_and_no_longer(
     end(alice)
     known = credentials.from_token(held.access)
     lifetime = site.SIMPLE_JWT["ACCESS_TOKEN_LIFETIME"].total_seconds()
+    assert isinstance(known, credentials.Identity)
     assert known.user_id == str(alice.pk)
     assert known.until <= time.time() + lifetime + site.JWT_LEEWAY
-    assert credentials._session_user(held.session.session.session_key or "") is None
+    assert credentials.session_user(held.session.session.session_key or "") is None
 
 
 def test_a_token_of_somebody_elses_sign_in_is_none(alice: User, bob: User) -> None:

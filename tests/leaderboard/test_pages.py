@@ -123,6 +123,35 @@ def test_the_embed_page_takes_what_it_can_use(client: Client, board: Board, quer
     assert "<script>" not in page
 
 
+@pytest.mark.parametrize(
+    ("origin", "named"),
+    [
+        ("https://fans.example", True),
+        ("http://localhost:3000", True),
+        ("https://club.example", False),
+        ("https://fans.example/", False),
+        ("https://FANS.example", False),
+        ("https://a.wild.example", False),
+        ("https://*.wild.example", False),
+        ("*", False),
+        ("https:", False),
+        ("'self'", False),
+        ("null", False),
+        ("", False),
+    ],
+)
+def test_only_a_page_of_an_origin_that_is_named_is_asked_for_a_token(
+    client: Client, board: Board, settings: Settings, origin: str, named: bool
+) -> None:
+    settings.LEADERBOARD_FRAME_ANCESTORS = [
+        *("*", "https:", "'self'", "null", ""),
+        *("https://fans.example", "http://localhost:3000", "https://*.wild.example"),
+    ]
+    page = client.get("/embed/global", {"origin": origin}).content.decode()
+    assert (f'data-asked="{origin}"' in page) == named
+    assert ("data-asked" in page) == ("leaderboard/frame.js" in page) == named
+
+
 def test_a_board_that_is_not_there_is_not_found(client: Client, board: Board) -> None:
     answer = client.get("/embed/nowhere")
     assert answer.status_code == 404

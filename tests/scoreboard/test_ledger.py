@@ -41,7 +41,8 @@ def test_entries_of_one_call_add_up_in_their_order_and_raise_one_version_each(al
     assert [o.outcome for o in outcomes] == ["recorded"] * 4
     assert history(alice) == [(0, 5, 5, 1), (5, -2, 3, 2), (3, 4, 7, 3)]
     assert history(bob) == [(0, 3, 3, 1)]
-    assert {o.standing.version for o in outcomes if o.standing and o.user_id == alice.pk} == {3}
+    assert [o.standing.version for o in outcomes if o.standing] == [1, 1, 2, 3]
+    assert ledger.standings([alice.pk]) == [outcomes[3].standing]
 
 
 def test_no_entries_are_no_call() -> None:

@@ -1,6 +1,7 @@
 """`python -m tests.types`: check the scripts' types, with a compiler that npm brings the first time.
 
 A part of `make check`. Where there is no npm it says so and fails nothing: Python is all a developer needs here.
+`--write` writes the kit's .d.ts files.
 """
 
 import shutil
@@ -18,6 +19,8 @@ def main() -> int:
     found = compiler.installed()
     if found is None:
         raise AssertionError("npm installed no compiler")
+    if sys.argv[1:] == ["--write"]:
+        sys.stdout.write(compiler.declare(found, compiler.DECLARED))
     complaints = compiler.complaints(found)
     sys.stdout.write(complaints or "scripts: types are well\n")
     return 1 if complaints else 0

@@ -33,11 +33,13 @@ class Site:
         door = configured(folder, {standard: ports[part] for standard, part in ROLES.items()})
         self.commands = {**procfile(), "door": shlex.join(door)}
         self.ports = ports
+        self.friend_port = free_port()  # of the one foreign site whose word the board's iframe takes
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.environment = {
             **os.environ,
             **UNLIMITED,
             "DATABASE_URL": database_url(),
+            "LEADERBOARD_FRAME_ANCESTORS": f"*,http://localhost:{self.friend_port}",
             "LOG_LEVEL": "WARNING",
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
             "REDIS_KEY_PREFIX": redis_prefix,

@@ -1,9 +1,7 @@
 """The board on somebody else's page: another origin, no cookies, a policy of its own."""
 
 import re
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from playwright.sync_api import expect
@@ -12,6 +10,7 @@ from accounts.models import User
 from tests.support.people import bearer, give, player
 from tests.system.browser.board import names, score, status
 from tests.system.browser.conftest import Visitors
+from tests.system.browser.foreign import Foreign, serving
 from tests.system.browser.site import Site
 
 PAGE = """<!doctype html><html lang="en"><title>Somebody else's page</title>
@@ -22,38 +21,10 @@ PAGE = """<!doctype html><html lang="en"><title>Somebody else's page</title>
 POLICY = "default-src 'none'; script-src {site}; connect-src {site} {socket}; img-src https:; frame-src {site}"
 
 
-class Foreign(ThreadingHTTPServer):
-    """Serves the one page, under the policy that /embed tells site owners to use."""
-
-    def __init__(self, site: str) -> None:
-        page = PAGE.format(site=site).encode()
-        policy = POLICY.format(site=site, socket=site.replace("http", "ws"))
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.send_response(200)
-                self.send_header("Content-Type", "text/html; charset=utf-8")
-                self.send_header("Content-Security-Policy", policy)
-                self.end_headers()
-                self.wfile.write(page)
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Nothing to say."""
-
-        super().__init__(("127.0.0.1", 0), Handler)
-        # Another host, not only another port: cookies know no ports.
-        self.url = f"http://localhost:{self.server_address[1]}/"
-
-
 @pytest.fixture
 def foreign(site: Site) -> Iterator[Foreign]:
-    server = Foreign(site.url)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Foreign(site.url, PAGE, POLICY)) as server:
+        yield server
 
 
 def test_the_element_is_live_on_a_foreign_page(visitors: Visitors, foreign: Foreign, alice: User) -> None:

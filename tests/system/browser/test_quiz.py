@@ -1,53 +1,35 @@
 """examples/quiz in a browser: a site with users of its own, which knows the scoreboard by its API alone."""
 
 import sqlite3
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from accounts import api_keys
-from devsite.demo_key import SCOPES
 from scoreboard.models import ScoreHistory
 from tests.support.processes import ROOT, eventually
 from tests.system.browser.board import score, status
 from tests.system.browser.conftest import Visitors
+from tests.system.browser.example import Example, a_key
 from tests.system.browser.site import Site
 from tests.system.live.server import free_port
 
 
-class Quiz:
+class Quiz(Example):
     """The example as `make run` starts it."""
 
     def __init__(self, site: Site, folder: Path) -> None:
         self.data = folder / "quiz.sqlite3"
-        self.url = f"http://127.0.0.1:{free_port()}"
-        key = folder / "key"
-        key.write_text(api_keys.issue("the quiz", SCOPES)[1])
-        port = self.url.rpartition(":")[2]
-        words = ["--scoreboard", site.url, "--port", port, "--key", str(key), "--data", str(self.data)]
-        self.process = subprocess.Popen([sys.executable, "examples/quiz/quiz.py", *words], cwd=ROOT)
-        eventually(self.serves, "the quiz serves")
-
-    def serves(self) -> bool:
-        try:
-            with urllib.request.urlopen(self.url, timeout=5) as answer:  # noqa: S310 (our own URL)
-                return bool(answer.status == 200)
-        except OSError:
-            return False
+        key, port = folder / "key", free_port()
+        key.write_text(a_key())
+        words = ["--scoreboard", site.url, "--port", str(port), "--key", str(key), "--data", str(self.data)]
+        super().__init__(ROOT, port, ["examples/quiz/quiz.py", *words])
 
     def forgets_what_it_told(self) -> None:
         with sqlite3.connect(self.data) as database:
             database.execute("UPDATE answers SET told = 0")
         database.close()
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(30)
 
 
 @pytest.fixture

@@ -1,0 +1,59 @@
+"""The JavaScript kit as a site developer has it: packed, installed into a fresh folder, used on the running site."""
+
+import json
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from leaderboard.boards import Board
+from tests.sdk.site import running_site, signed_in, told
+from tests.support.processes import PATIENCE, ROOT
+from tests.support.programs import needed
+
+KIT = ROOT / "sdk" / "javascript"
+USES = Path(__file__).with_name("uses")
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the kit as its one package, and the programs that use it."""
+    npm, folder = needed("npm", "npm"), tmp_path_factory.mktemp("kit")
+    (folder / "package.json").write_text('{"private": true, "type": "module"}')
+    subprocess.run([npm, "pack", "--silent", "--pack-destination", folder, KIT], cwd=folder, check=True)
+    [packed] = folder.glob("*.tgz")
+    quiet = ("--offline", "--no-audit", "--no-fund", "--silent")
+    subprocess.run([npm, "install", *quiet, packed], cwd=folder, check=True)
+    for program in USES.glob("*.mjs"):
+        shutil.copy(program, folder)
+    return folder
+
+
+def run(folder: Path, program: str, *arguments: str, env: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    command = [needed("node", "nodejs"), "--throw-deprecation", "--unhandled-rejections=strict", program, *arguments]
+    return subprocess.run(
+        command, cwd=folder, env=env, capture_output=True, text=True, timeout=4 * PATIENCE, check=False
+    )
+
+
+def test_it_does_what_its_users_do(board: Board, installed: Path, tmp_path: Path) -> None:
+    with running_site(tmp_path) as site:
+        _, token = signed_in()
+        done = run(installed, "javascript_kit.mjs", "awards.ndjson", env=told(site, token=token))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "all is well\n", "")
+
+
+def test_it_brings_types_and_needs_nothing(installed: Path) -> None:
+    package = installed / "node_modules" / "live-scoreboard-kit"
+    described = json.loads((package / "package.json").read_text())
+    for entry in described["exports"].values():
+        assert (package / entry["types"]).exists()
+        assert (package / entry["default"]).exists()
+    assert not {"dependencies", "peerDependencies"} & described.keys()
+
+
+def test_it_has_the_version_of_the_scoreboard() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert json.loads((KIT / "package.json").read_text())["version"] == version
