@@ -120,12 +120,12 @@ class Server:
 
 
 class DaphneServer(Server):
-    """The whole site under Daphne, as `manage.py runserver` serves it."""
+    """The whole site as `manage.py runserver` serves it: under Daphne."""
 
-    command = ("-m", "daphne")
+    command = ("manage.py", "runserver", "--noreload")
 
     def arguments(self) -> tuple[str, ...]:
-        return ("--port", str(self.port), "--bind", "127.0.0.1", "config.asgi:application")
+        return (f"127.0.0.1:{self.port}",)
 
 
 class UvicornServer(Server):
