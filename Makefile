@@ -10,8 +10,10 @@ JOBS ?= 4
 SPREAD := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 # Without the many cases of a kind of which one runs: those are marked `long`.
 QUICK := -m "not long"
-# SQL's functions, Lua's scripts and the broker: what may differ between servers.
-SERVICES := tests/scoreboard tests/leaderboard tests/actions/test_redemption.py tests/actions/test_redeeming_once.py \
+# SQL's functions, Lua's scripts and the broker: what may differ between servers. Pages do not.
+PAGES := scoreboard/test_admin_adjust.py scoreboard/test_admin_records.py scoreboard/test_bonus_approval.py \
+	leaderboard/test_pages.py leaderboard/test_admin.py leaderboard/test_reconcile_memory.py
+SERVICES := tests/scoreboard tests/leaderboard $(PAGES:%=--ignore=tests/%) tests/actions/test_redemption.py tests/actions/test_redeeming_once.py \
 	tests/actions/test_allowances.py tests/actions/test_batch.py tests/actions/test_queue_promise.py \
 	tests/actions/test_queue_worker.py tests/actions/test_queue_broker.py tests/integrity/test_patrol.py tests/system/test_path.py
 # What starts servers of its own in any case, or none.
@@ -28,7 +30,7 @@ PRODUCTION = SECRET_KEY=$$($(PYTHON) -c 'import secrets; print(secrets.token_url
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run manage test test-services test-long faults fuzz mutations check lock bench bench-live bench-reconcile pictures clean install install-dev python
+.PHONY: help run manage test test-services test-long faults fuzz mutations check check-types check-all-else lock bench bench-live bench-reconcile pictures clean install install-dev python
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 23
@@ -41,7 +43,7 @@ manage: install ## a Django command beside `make run`: make manage COMMAND="reco
 
 test: install-dev ## the suite on servers of its own, one case of each kind (ARGS="-k ties" for others)
 	@$(PYTEST) $(or $(ARGS),$(QUICK) $(SPREAD) --ignore=tests/system/crashes)
-	@$(if $(ARGS),,$(PYTEST) $(QUICK) tests/system/crashes)
+	@$(if $(ARGS),,$(PYTEST) $(QUICK) -n 2 --dist loadfile tests/system/crashes)
 
 test-services: install-dev ## what reads and writes them, on the machine's own PostgreSQL, Redis and RabbitMQ, if it has them
 	@.ci/services $(PYTEST) $(QUICK) $(SPREAD) $(SERVICES)
@@ -61,9 +63,14 @@ mutations: install-dev ## break one promise at a time; do its tests notice? (ARG
 	@$(BIN)/python -m tests.mutations $(ARGS)
 
 check: install-dev ## format, lint, types, layers, migrations, OpenAPI, settings
+	@$(MAKE) --no-print-directory --jobs=2 check-types check-all-else
+
+check-types:
+	$(BIN)/mypy --strict .
+
+check-all-else:
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy --strict .
 	$(BIN)/python -m tests.types
 	$(BIN)/lint-imports
 	$(CHECK) makemigrations --check --dry-run
@@ -83,8 +90,9 @@ bench: install-dev ## the figures of docs/performance.md
 bench-reconcile: install-dev ## time and memory of reconciling a million players beside writes (ARGS="--users 100000")
 	@$(BIN)/python -m benchmarks.reconcile $(ARGS)
 
-bench-live: install-dev ## what pushing costs, against a raw writer
+bench-live: install-dev ## what pushing costs, against a raw writer; then 1,000 viewers of scores through the API
 	@$(BIN)/python -m benchmarks.live $(ARGS)
+	@$(BIN)/python -m devsite.servers exec -- $(BIN)/python -m benchmarks.live_scores
 
 pictures: install-dev ## the moving pictures of README.md, taken beside `make run` (URL=http://127.0.0.1:8000)
 	@$(BIN)/python -m devsite.pictures $(URL)

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from functools import lru_cache
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -24,6 +25,7 @@ def client_address(request: HttpRequest) -> str:
     return bucket(raw)
 
 
+@lru_cache(maxsize=4096)  # reading an address costs as much as answering with a copy of the board
 def bucket(raw: str) -> str:
     """The limit's unit for a textual address; "unknown" for anything that is none, so that it shares one allowance.
 

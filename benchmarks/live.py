@@ -6,7 +6,6 @@ One live process, no PostgreSQL, a Redis of its own. Two cores are enough: one f
 import argparse
 import asyncio
 import os
-import statistics
 import subprocess
 import sys
 import time
@@ -166,28 +165,6 @@ async def hub(process: Process, board: Board, count: int, row: dict[str, float])
     await viewers.go()
 
 
-async def stream(board: Board, count: int, rate: int, seconds: float) -> dict[str, float]:
-    """A steady stream of updates: how far behind the first viewer of each push the last one is."""
-    viewers = Viewers()
-    await viewers.come(PORT, count)
-    start = board.score()
-    await viewers.until_all_have(start)
-    began = time.monotonic()
-    written = 0
-    while (elapsed := time.monotonic() - began) < seconds:
-        while written < elapsed * rate:
-            last = board.score()
-            written += 1
-        await asyncio.sleep(0.002)
-    await viewers.until_all_have(last)
-    arrivals = [times for seq, times in viewers.arrivals.items() if seq > start]
-    left, spans = len(viewers.viewers), [max(times) - min(times) for times in arrivals]
-    missed = sum(count - len(times) for times in arrivals)
-    result = {"pushes": len(spans), "written": written, "dropped": count - left, "missed": missed}
-    await viewers.go()
-    return {**result, "median_span": statistics.median(spans), "worst_span": max(spans)}
-
-
 def with_a_redis_of_its_own() -> int:
     """Runs this again beside an embedded Redis; its exit code. PostgreSQL is set to where there is none."""
     environment = {
@@ -222,27 +199,12 @@ async def measure(arguments: argparse.Namespace, board: Board) -> None:
             f"   connecting: {row['connect'] * 1e6:.0f} µs of CPU each, {row['connect_rate']:.0f}/s",
             flush=True,
         )
-    if not arguments.seconds:
-        return
-    process = Process("-m", "config.server", "--port", str(PORT))
-    try:
-        await up(PORT)
-        result = await stream(board, 1000, 100, arguments.seconds)
-    finally:
-        process.end()
-    print(
-        f"1,000 viewers, {result['written']:.0f} updates in {arguments.seconds:.0f} s: {result['pushes']:.0f} pushes; "
-        f"from the first viewer to the last {result['median_span'] * 1000:.0f} ms, at worst "
-        f"{result['worst_span'] * 1000:.0f} ms; {result['missed']:.0f} deliveries skipped, "
-        f"{result['dropped']:.0f} viewers dropped"
-    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.live")
     parser.add_argument("--viewers", type=int, nargs="*", default=[500, 2000, 5000])
     parser.add_argument("--size", type=int, default=1200, help="bytes of the floor's message")
-    parser.add_argument("--seconds", type=float, default=60.0, help="length of the steady stream")
     arguments = parser.parse_args()
     if os.environ.get("DATABASE_URL") != NO_DATABASE:
         sys.exit(with_a_redis_of_its_own())

@@ -53,6 +53,8 @@ class Viewer(asyncio.Protocol):
         at = data.index(b'"seq":', body) + 6
         self.seq = int(data[at : data.index(b",", at)])
         self.crowd.arrivals[self.seq].append(time.monotonic())
+        if self.seq not in self.crowd.leaders and (at := data.find(b'"score":', body)) >= 0:
+            self.crowd.leaders[self.seq] = int(data[at + 8 : data.index(b",", at)])
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.crowd.viewers.discard(self)
@@ -61,11 +63,12 @@ class Viewer(asyncio.Protocol):
 
 
 class Viewers:
-    """`arrivals`: by seq, when each viewer had it."""
+    """By seq: `arrivals`, when each viewer had it; `leaders`, the first one's score."""
 
     def __init__(self) -> None:
         self.viewers: set[Viewer] = set()
         self.arrivals: dict[int, list[float]] = defaultdict(list)
+        self.leaders: dict[int, int] = {}
 
     async def come(self, port: int, count: int) -> None:
         loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""REST under load: reads of the visible top, mint, redeem and batches, beside what others do on the same cores.
+"""REST under load: reads of the visible top, mint, redeem, awards and batches, beside what others do on the same cores.
 
     python -m benchmarks.rest [--server web] [--requests 3000] [--connections 32] [--rounds 3]
 
@@ -11,6 +11,7 @@ database.
 import argparse
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -37,11 +38,15 @@ from accounts.models import ApiKey, User
 from actions import tokens
 from benchmarks import client, floors
 from benchmarks.client import Load, render
+from scoreboard import ledger
+from scoreboard.models import ScoreHistory
 
 PORT, CONSTANT_PORT = 8377, 8378
 HOST = "127.0.0.1"
 PLAYERS = 200
 BATCH = 50
+AWARDS = (1, 50, 1000)  # in one call
+CALLS = 16  # of a kind, at least
 SQL_CONNECTIONS = 8
 
 GRANIAN = "granian --interface wsgi {0} --workers 2 --blocking-threads 16 --no-ws --log-level warning --host 127.0.0.1"
@@ -66,14 +71,14 @@ def main() -> None:
     chosen = options.parse_args()
     players, key = make_players()
     site, constant = SERVERS[chosen.server]
-    reads: list[tuple[float, float]] = []
+    reads: list[tuple[float, float, float]] = []
     writes: dict[str, list[tuple[Load, float]]] = {}
     for _ in range(chosen.rounds):
         with processes(constant, CONSTANT_PORT, "/"):
             floor = floors.wrk(f"http://{HOST}:{CONSTANT_PORT}/", chosen.connections)
         transactions = floors.pgbench(SQL_CONNECTIONS)
         with processes(site, PORT, "/readyz") as servers:
-            reads.append((floors.wrk(f"http://{HOST}:{PORT}/api/v1/scoreboard/top", chosen.connections), floor))
+            reads.append((*read(servers, chosen.connections), floor))
             for name, load in measure(servers, players, key, chosen.requests, chosen.connections):
                 writes.setdefault(name, []).append((load, transactions))
     report(chosen, reads, writes)
@@ -85,7 +90,8 @@ def make_players() -> tuple[Players, str]:
         User(username=f"bench-{uuid.uuid4().hex[:12]}", email=f"{uuid.uuid4().hex}@bench.invalid")
         for _ in range(PLAYERS)
     )
-    _, text = api_keys.issue("benchmark", [ApiKey.Scope.MINT], limit="off")
+    ledger.record([ledger.Entry(user.pk, uuid.uuid4(), ScoreHistory.Source.ADJUSTMENT, delta=10) for user in made])
+    _, text = api_keys.issue("benchmark", [ApiKey.Scope.MINT, ApiKey.Scope.AWARD], limit="off")
     return [(str(user.pk), f"Bearer {sign_in.start(user)['access']}") for user in made], f"Bearer {text}"
 
 
@@ -121,6 +127,23 @@ def cpu(servers: list[psutil.Process]) -> float:
     return sum(sum(process.cpu_times()[:2]) for process in family)
 
 
+def read(servers: list[psutil.Process], connections: int) -> tuple[float, float]:
+    """GETs of the visible top a second, and the servers' CPU seconds for each.
+
+    Once every process has its copy of the board: until it is built SQL stands in, and the answer has no ETag.
+    """
+    url = f"http://{HOST}:{PORT}/api/v1/scoreboard/top"
+    deadline, built = time.monotonic() + 30, 0
+    while built < CALLS:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            built = built + 1 if answer.headers["ETag"] else 0
+        if time.monotonic() > deadline:
+            raise RuntimeError("the board is not built")
+    before = cpu(servers)
+    rate = floors.wrk(url, connections)
+    return rate, (cpu(servers) - before) / (rate * floors.SECONDS)
+
+
 def measure(
     servers: list[psutil.Process], players: Players, key: str, requests: int, connections: int
 ) -> Iterator[tuple[str, Load]]:
@@ -149,6 +172,12 @@ def measure(
     load.seconds /= BATCH  # counted in actions; its latencies are a batch's
     load.cpu /= BATCH
     yield f"in batches of {BATCH}", load
+    for size in AWARDS:
+        calls = [awards(size, players, key) for _ in range(max(requests // size, CALLS))]
+        load = run(calls)
+        load.seconds /= size
+        load.cpu /= size
+        yield "award" if size == 1 else f"awards by {size}", load
 
 
 def submission(body: bytes) -> tuple[str, dict[str, object]]:
@@ -173,13 +202,27 @@ def batch(user_id: str, header: str) -> bytes:
     return render("POST", "/api/v1/score/batch", json.dumps({"actions": items}).encode(), Authorization=header)
 
 
+def awards(size: int, players: Players, key: str) -> bytes:
+    """One call that awards so many players, each for a deed of its own."""
+    told = [
+        {"id": uuid.uuid4().hex, "user_id": players[number % PLAYERS][0], "action_type": "WIN_MATCH"}
+        for number in random.sample(range(max(size, PLAYERS)), size)
+    ]
+    path, body = ("/api/v1/awards", told[0]) if size == 1 else ("/api/v1/awards/batch", {"awards": told})
+    return render("POST", path, json.dumps(body).encode(), Authorization=key)
+
+
 def report(
-    chosen: argparse.Namespace, reads: list[tuple[float, float]], writes: dict[str, list[tuple[Load, float]]]
+    chosen: argparse.Namespace, reads: list[tuple[float, float, float]], writes: dict[str, list[tuple[Load, float]]]
 ) -> None:
     grouped = "one statement for each" if os.environ.get("ACTION_GROUP_COMMIT") == "0" else "group commit"
     print(f"{chosen.server}, {chosen.connections} connections, {grouped}, median of {chosen.rounds} rounds")
-    rate, ratio = medians(reads)
-    print(f"{'visible top':18} {rate:8.0f}/s {ratio:6.2f} x a constant answer ({spread([one[1] for one in reads])})")
+    rate, ratio = medians([(rate, floor) for rate, _, floor in reads])
+    each = statistics.median(one[1] for one in reads) * 1000
+    print(
+        f"{'visible top':18} {rate:8.0f}/s {ratio:6.2f} x a constant answer ({spread([one[2] for one in reads])})"
+        f"   from {spread([one[0] for one in reads])}   cpu {each:6.3f} ms   load {os.getloadavg()[0]:.1f}"
+    )
     for name, rounds in writes.items():
         rate, ratio = medians([(load.rate, floor) for load, floor in rounds])
         loads = [load for load, _ in rounds]
@@ -188,7 +231,8 @@ def report(
         statuses = sum((load.statuses for load in loads[1:]), loads[0].statuses)
         print(
             f"{name:18} {rate:8.0f}/s {ratio:6.2f} x pgbench ({spread([floor for _, floor in rounds])})"
-            f"   p50 {p50:6.1f} ms   p99 {p99:6.1f} ms   cpu {each:5.2f} ms   {dict(statuses)}"
+            f"   from {spread([load.rate for load, _ in rounds])}   p50 {p50:6.1f} ms   p99 {p99:6.1f} ms"
+            f"   cpu {each:5.2f} ms   {dict(statuses)}"
         )
 
 

@@ -363,7 +363,8 @@ LEADERBOARD_MAX_VIEWERS = env.int("LEADERBOARD_MAX_VIEWERS", 10_000)
 LEADERBOARD_MAX_VIEWERS_PER_ADDRESS = env.int("LEADERBOARD_MAX_VIEWERS_PER_ADDRESS", 0)
 # Origins other than the site's own whose pages may open the live connection; "*" while the board is public.
 LEADERBOARD_ORIGINS = env.list("LEADERBOARD_ORIGINS", default=["*"])
-# CSP frame-ancestors of /embed/<board>: which sites may show it in an iframe.
+# CSP frame-ancestors of /embed/<board>: which sites may show it in an iframe. An origin named in full is also asked for
+# its reader's token.
 LEADERBOARD_FRAME_ANCESTORS = env.list("LEADERBOARD_FRAME_ANCESTORS", default=["*"])
 
 # --- HTTP ------------------------------------------------------------------------------------------

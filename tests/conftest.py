@@ -21,15 +21,22 @@ hypothesis.register_profile(
 )
 hypothesis.load_profile("repeatable")
 
-# Files that start whole sites or take long otherwise. Begun last, one would keep a parallel run waiting for it alone.
+# Files that start whole sites or take long otherwise, the longest first. Begun last, one would keep a parallel run
+# waiting for it alone.
 LONGEST = (
-    "tests/devsite/",
-    "tests/sdk/",
+    "tests/system/fuzz/test_api.py",
+    "tests/devsite/test_make_run.py",
+    "tests/system/browser/",
+    "tests/config/test_managed_",
     "tests/system/",
-    "tests/actions/test_without_redis.py",
-    "tests/actions/test_without_postgres.py",
+    "tests/sdk/",
+    "tests/devsite/",
+    "tests/config/test_checks.py",
+    "tests/actions/test_queue_worker.py",
+    "tests/actions/test_without_",
+    "tests/leaderboard/test_sweep.py",
     "tests/leaderboard/test_consistency.py",
-    "tests/leaderboard/test_reconcile_memory.py",
+    "tests/leaderboard/test_reconcile",
     "tests/actions/test_key_rotation.py",
 )
 
@@ -37,7 +44,7 @@ _left_out: list[str] = []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+    items.sort(key=lambda item: next((rank for rank, name in enumerate(LONGEST) if item.nodeid.startswith(name)), 99))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -44,6 +44,8 @@ class SignInTokens:
     """Last in the list: a token that no other provider takes for its own is judged as one of these."""
 
     def read(self, raw: str, said: dict[str, Any], *, wait: bool) -> Proof:
+        if "iss" in said:
+            raise BadToken("The token's `iss` is none that VIEWER_KEYS lists.")
         if not local_accounts.on():
             raise BadToken(local_accounts.NONE_HERE)
         try:

@@ -7,7 +7,7 @@
 local now, window, limit = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 
 local function used(key)
-  local low, high = 0, limit
+  local low, high = 0, redis.call('LLEN', key)
   while low < high do
     local middle = math.floor((low + high) / 2)
     local at = tonumber(redis.call('LINDEX', key, middle))

@@ -10,10 +10,12 @@ A client that has used up its part is Django's to count and to refuse.
 import asyncio
 import time
 from collections import Counter, OrderedDict
+from functools import lru_cache
 from pathlib import Path
 
 import structlog
 from django.conf import settings
+from limits import RateLimitItem
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -37,6 +39,7 @@ class AddressLimit:
         self._left: OrderedDict[str, int] = OrderedDict()  # what each address may still be given before the next report
         self._taken: Counter[str] = Counter()
         self._reporting: asyncio.Task[None] | None = None
+        self._key = lru_cache(maxsize=ADDRESSES)(key)  # making one costs more than taking
 
     def take(self, address: str) -> bool:
         """Whether a request of this address may be answered here."""
@@ -72,12 +75,16 @@ class AddressLimit:
             self._reporting = None
 
     async def _charge(self, taken: list[tuple[str, int]]) -> None:
-        charges = [throttles.charge(POLICY, address) for address, _ in taken]
-        keys = [throttles.key(one) for one in charges if one]
         item = throttles.parse(settings.LIMITS[POLICY])
-        if item is None or not keys:
+        if item is None:
             return
+        keys = [self._key(item, address) for address, _ in taken]
         arguments = [time.time(), item.get_expiry(), item.amount, *(count for _, count in taken)]
         left = await self._charge_all(keys=keys, args=arguments)
         for (address, _), uses in zip(taken, left, strict=True):
             self._remember(address, uses // SHARE)
+
+
+def key(item: RateLimitItem, address: str) -> str:
+    """Redis' key of the window in which all processes count this address."""
+    return throttles.key(throttles.Charge(POLICY, item, (address,)))

@@ -7,6 +7,7 @@ from django.conf import settings
 from api.client_address import UNKNOWN, bucket
 from api.problems import Problem
 from leaderboard.live.requests import LiveRequest
+from leaderboard.live.transport import Scope
 
 RETRY_SECONDS = "5"
 
@@ -43,9 +44,13 @@ class Capacity:
 
 
 def client_address(request: LiveRequest) -> str:
+    return address_of(request.scope, request.headers.get("x-forwarded-for", "").encode("latin-1"))
+
+
+def address_of(scope: Scope, forwarded_for: bytes) -> str:
     """As `api.client_address`: X-Forwarded-For is believed as far as TRUSTED_PROXIES reaches."""
     if settings.TRUSTED_PROXIES:
-        hops = [hop.strip() for hop in request.headers.get("x-forwarded-for", "").split(",")]
+        hops = [hop.strip() for hop in forwarded_for.decode("latin-1").split(",")]
         return bucket(hops[-min(settings.TRUSTED_PROXIES, len(hops))])
-    peer = request.scope.get("client")
+    peer = scope.get("client")
     return bucket(peer[0]) if peer else UNKNOWN

@@ -1,6 +1,7 @@
-"""uvicorn's HTTP connections: a stream of events goes straight to the socket, and some clients are not put up with.
+"""uvicorn's HTTP connections: what is ready goes straight to the socket, and some clients are not put up with.
 
-Those are clients that are slow, send too much, or no HTTP at all.
+Ready are a stream's events and the visible top (`top.py`): a task, an ASGI application and its messages would cost more
+than the answer. Not put up with are clients that are slow, send too much, or no HTTP at all.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from api.problems import CONTENT_TYPE, document
 from api.request_ids import accept_or_make
 from leaderboard.live.messages import Packet
 from leaderboard.live.protocols import Direct, forget_transport
+from leaderboard.live.top import PATH, Top
 from leaderboard.live.transport import EXTENSION
 
 HEAD_SECONDS = 15.0  # for a request's head, from its first byte (or from the connection) to its end
@@ -29,6 +31,11 @@ class SiteHttp(Direct, HttpToolsProtocol):
     _stalled: asyncio.TimerHandle | None = None
     _in_head = True
     _head_bytes = 0
+    _answered = False  # at once: there is no cycle for what is left of the request
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.top: Top | None = getattr(self.app, "top", None)
 
     # --- time ---
 
@@ -59,6 +66,8 @@ class SiteHttp(Direct, HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
+        if self._answer_at_once():
+            return
         self._allow(BODY_SECONDS)
         super().on_headers_complete()
 
@@ -68,7 +77,10 @@ class SiteHttp(Direct, HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._stop_timer()
-        super().on_message_complete()
+        if self._answered:
+            self._answered = False
+        else:
+            super().on_message_complete()
 
     def handle_websocket_upgrade(self) -> None:
         self._stop_timer()
@@ -96,6 +108,33 @@ class SiteHttp(Direct, HttpToolsProtocol):
         if self.drained is not None or self.cycle is None or self.cycle.more_body or self.cycle.response_complete:
             return False
         self.cycle.keep_alive = False
+        return True
+
+    # --- the visible top ---
+
+    def _answer_at_once(self) -> bool:
+        """Writes the answer if it is ready, it is this request's turn, and the client takes what it is told."""
+        path, _, query = self.url.partition(b"?")
+        if path != PATH or self.top is None or self.flow.write_paused:
+            return False
+        if self.cycle is not None and not self.cycle.response_complete:
+            return False
+        parser, scope = self.parser, cast(dict[str, Any], self.scope)
+        if parser.get_http_version() != "1.1" or not parser.should_keep_alive() or parser.should_upgrade():
+            return False
+        scope["method"], scope["query_string"] = parser.get_method().decode("ascii"), query
+        said = self.top.at_once(scope)
+        if said is None:
+            return False
+        answer, request_id = said
+        common = b"".join(b"%b: %b\r\n" % header for header in self.server_state.default_headers)
+        body = answer.body if scope["method"] == "GET" else b""
+        self.transport.write(
+            b"%b%b%bx-request-id: %b\r\n\r\n%b"
+            % (STATUS_LINE[answer.status], common, answer.head, request_id.encode(), body)
+        )
+        self._answered = True
+        self.on_response_complete()
         return True
 
     # --- a stream of events ---

@@ -56,21 +56,27 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def application(otherwise: Any = not_here) -> Any:
-    """The live side as an ASGI application; `otherwise` answers every HTTP request that is not its own."""
+    """The live side as an ASGI application; `otherwise` answers every HTTP request that is not its own.
+
+    Its attribute `top` answers without a task and messages: the server's connections ask it first (`http_protocol.py`).
+    """
+    top = Top(otherwise)
     http = {
-        "api/v1/scoreboard/top": Top(otherwise),
+        "api/v1/scoreboard/top": top,
         "api/v1/scoreboard/stream": CookieMiddleware(StreamConsumer.as_asgi()),
         "healthz": healthz,
         "metrics": metrics,
     }
     websocket = {"scoreboard/live": CookieMiddleware(LiveConsumer.as_asgi())}
-    return ProtocolTypeRouter(
+    router = ProtocolTypeRouter(
         {
             "http": URLRouter([*routes(http), re_path(r"", view(otherwise))]),
             "websocket": URLRouter([*routes(websocket), re_path(r"", view(no_such_socket))]),
             "lifespan": lifespan,
         }
     )
+    router.top = top
+    return router
 
 
 def routes(applications: dict[str, Any]) -> list[Any]:

@@ -6,6 +6,7 @@ kind: its headers, which are Django's and its middlewares' business, are kept an
 two answers differ only in what differs from request to request: body, length, ETag and X-Request-ID.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs
@@ -18,22 +19,45 @@ from api.request_ids import accept_or_make
 from leaderboard import boards, snapshots
 from leaderboard.boards import Board
 from leaderboard.live.address_limit import AddressLimit
-from leaderboard.live.capacity import client_address
+from leaderboard.live.capacity import address_of
 from leaderboard.live.hub import hub
-from leaderboard.live.requests import LiveRequest
 from leaderboard.live.transport import Message, Receive, Scope, Send
 from leaderboard.serializers import TopQuery
+from leaderboard.snapshots import Snapshot
 from leaderboard.views import matches
 
+PATH = b"/api/v1/scoreboard/top"
 KINDS = 256  # of requests whose headers are kept; one for each origin whose pages ask, mostly
+READY = 1024  # answers that are kept ready
 LONGEST = 300  # characters of a header that tells kinds apart
 # What Django's headers depend on; whatever else a request says does not change the answer of a public board.
-TELLING = ("host", "origin", "x-forwarded-proto")
-DJANGOS = ("content-length", "transfer-encoding", "cookie")  # a body, a session: Django's to look at
-VARYING = (b"etag", b"content-length", b"x-request-id")
+TELLING = (b"host", b"origin", b"x-forwarded-proto")
+DJANGOS = (b"content-length", b"transfer-encoding", b"cookie")  # a body, a session: Django's to look at
+MINE = (b"if-none-match", b"x-request-id", b"x-forwarded-for")
+LOOKED_AT = frozenset((*TELLING, *DJANGOS, *MINE))
+VARYING = (b"etag", b"content-length")  # and X-Request-ID, which is different in each answer
 
 Kind = tuple[object, ...]
 Headers = list[tuple[bytes, bytes]]
+Slice = tuple[Board, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one kind of request is told of one slice of one snapshot: everything but X-Request-ID."""
+
+    snapshot: Snapshot
+    status: int
+    headers: Headers
+    body: bytes
+    head: bytes  # the headers as HTTP/1.1 has them
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, asked: Slice, status: int, django: Headers, etag: str) -> "Answer":
+        body = snapshot.body(*asked[1:]) if status == 200 else b""
+        values = dict(zip(VARYING, (etag.encode(), b"%d" % len(body)), strict=True))
+        headers = [(name, values.get(name, value)) for name, value in django if name != b"x-request-id"]
+        return cls(snapshot, status, headers, body, b"".join(b"%b: %b\r\n" % header for header in headers))
 
 
 class Top:
@@ -42,28 +66,44 @@ class Top:
     def __init__(self, django: Any) -> None:
         self.django = django
         self._headers: dict[Kind, Headers] = {}
+        self._ready: dict[Kind, Answer] = {}
         self._limit: AddressLimit | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = LiveRequest(scope)
-        asked = slice_of(bytes(scope["query_string"]))
-        kind = kind_of(request)
+        said = self.at_once(scope)
+        if said is None:
+            kind = kind_of(scope, looked_at(scope)) if slice_of(bytes(scope["query_string"])) else None
+            await self.django(scope, receive, self._learning(kind, send) if kind else send)
+            return
+        answer, request_id = said
+        headers = [*answer.headers, (b"x-request-id", request_id.encode())]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    def at_once(self, scope: Scope) -> tuple[Answer, str] | None:
+        """The answer and its request id, without waiting for anything; None if only Django can answer."""
+        asked = slice_of(scope["query_string"])
+        headers = looked_at(scope)
+        kind = kind_of(scope, headers)
         snapshot = snapshots.fresh(asked[0]) if asked and kind else None
-        if asked is None or kind is None or snapshot is None:
-            await self.django(scope, receive, send)
-            return
-        etag = f'"{snapshot.page.epoch}:{snapshot.page.seq}"'
-        status = 304 if matches(request.headers.get("if-none-match", ""), etag) else 200
-        headers = self._headers.get((*kind, status))
-        if headers is None or not self.limit.take(client_address(request)):
-            await self.django(scope, receive, self._learning(kind, send))
-            return
-        body = snapshot.body(*asked[1:]) if status == 200 else b""
-        request_id = accept_or_make(request.headers.get("x-request-id"))
-        values = dict(zip(VARYING, (etag.encode(), b"%d" % len(body), request_id.encode()), strict=True))
-        told = [(name, values.get(name, value)) for name, value in headers]
-        await send({"type": "http.response.start", "status": status, "headers": told})
-        await send({"type": "http.response.body", "body": body})
+        if asked is None or kind is None or snapshot is None or headers is None:
+            return None
+        etag = snapshot.etag
+        status = 200
+        if (tags := headers.get(b"if-none-match")) and matches(tags.decode("latin-1"), etag):
+            status = 304
+        answer = self._ready.get((asked, *kind, status))
+        if answer is None or answer.snapshot is not snapshot:
+            django = self._headers.get((*kind, status))
+            if django is None:
+                return None
+            if len(self._ready) >= READY:
+                self._ready.clear()
+            answer = self._ready[(asked, *kind, status)] = Answer.of(snapshot, asked, status, django, etag)
+        if not self.limit.take(address_of(scope, headers.get(b"x-forwarded-for", b""))):
+            return None
+        request_id = headers.get(b"x-request-id")
+        return answer, accept_or_make(request_id.decode("latin-1") if request_id else None)
 
     @property
     def limit(self) -> AddressLimit:
@@ -85,21 +125,32 @@ class Top:
         return learn
 
 
-def kind_of(request: LiveRequest) -> Kind | None:
+def looked_at(scope: Scope) -> dict[bytes, bytes] | None:
+    """The request's headers that matter here; None if one of them comes twice."""
+    found: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        if name in LOOKED_AT:
+            if name in found:
+                return None
+            found[name] = value
+    return found
+
+
+def kind_of(scope: Scope, headers: dict[bytes, bytes] | None) -> Kind | None:
     """What the answer's headers depend on; None for a request that only Django answers."""
-    method, headers = request.scope["method"], request.headers
-    if method not in ("GET", "HEAD") or not settings.LEADERBOARD_PUBLIC:
+    method = scope["method"]
+    if headers is None or method not in ("GET", "HEAD") or not settings.LEADERBOARD_PUBLIC:
         return None
-    if len(headers) != len(request.scope["headers"]) or not headers.keys().isdisjoint(DJANGOS):
+    if not headers.keys().isdisjoint(DJANGOS):
         return None
     telling = tuple(headers.get(name) for name in TELLING)
-    if any(len(value or "") > LONGEST for value in telling):
+    if any(value is not None and len(value) > LONGEST for value in telling):
         return None
-    return (method, request.scope.get("scheme"), *telling)
+    return (method, scope.get("scheme"), *telling)
 
 
 @lru_cache(maxsize=1024)
-def slice_of(query: bytes) -> tuple[Board, int, int] | None:
+def slice_of(query: bytes) -> Slice | None:
     """(board, limit, offset) inside the visible top; None for whatever must be judged."""
     try:
         given = parse_qs(query.decode("ascii"), keep_blank_values=True, strict_parsing=bool(query), max_num_fields=3)

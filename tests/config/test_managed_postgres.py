@@ -72,7 +72,9 @@ def migrate(url: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("kind", UNSUITABLE)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.long] if kind == "another encoding" else []) for kind in UNSUITABLE]
+)
 def test_a_database_that_does_not_do_is_refused_before_anything_is_changed(kind: str) -> None:
     how, said = UNSUITABLE[kind]
     with database(f"TEMPLATE template0 LOCALE_PROVIDER libc {how}") as (url, _):

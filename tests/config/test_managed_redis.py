@@ -130,7 +130,13 @@ def rights() -> str:
     return RIGHTS[1]
 
 
-@pytest.mark.parametrize("missing", WITHOUT)
+# One of the commands, one of the channels.
+SHORT = {"SUBSCRIBE", "EVALSHA"}
+
+
+@pytest.mark.parametrize(
+    "missing", [pytest.param(name, marks=[] if name in SHORT else [pytest.mark.long]) for name in WITHOUT]
+)
 def test_the_start_names_what_the_user_may_not_do(own_redis: OwnRedis, missing: str) -> None:
     url = limited(own_redis, rights().replace(*WITHOUT[missing]))
     code, output = start("web", {"REDIS_URL": url, "REDIS_TIMEOUT": "20"})

@@ -287,9 +287,10 @@ def explore(machine: type[RuleBasedStateMachine], examples: int) -> None:
     )
 
 
-def test_any_interleaving_ends_in_agreement(board: Board) -> None:
+@pytest.mark.parametrize("examples", [15, pytest.param(60, marks=pytest.mark.long)])
+def test_any_interleaving_ends_in_agreement(board: Board, examples: int) -> None:
     Interleavings.board, Interleavings.users = board, players(PEOPLE)
-    explore(Interleavings, 40)
+    explore(Interleavings, examples)
 
 
 @pytest.mark.long

@@ -13,7 +13,7 @@ from scoreboard import ledger
 from scoreboard.models import MAX_TOTAL
 from tests.support.agreement import shown, sql_rows
 from tests.support.client import TOP, Api, assert_problem
-from tests.support.people import give, player, players
+from tests.support.people import entry, give, player, players
 
 pytestmark = pytest.mark.usefixtures("board", "unlimited")
 
@@ -29,8 +29,9 @@ def of(user: User, rest: str = "") -> str:
 def crowd() -> list[User]:
     """Thirty players in rank order, three of each total."""
     crowd = players(30)
-    for position, user in enumerate(crowd):
-        give(user, 100 - position // 3)
+    for turn in range(3):  # at one moment each: who reaches a total in an earlier turn ranks higher
+        given = [entry(user, 100 - number) for number, user in enumerate(crowd[turn::3])]
+        ledger.announce([outcome.standing for outcome in ledger.record(given)])
     return crowd
 
 

@@ -22,8 +22,7 @@ from tests.support.processes import eventually
 from tests.support.programs import needed
 from tests.system.browser.site import Site
 
-# The last one keeps third-party cookies from every page.
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--test-third-party-cookie-phaseout"]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PHONE, DESKTOP = (360, 740), (1280, 900)
 
 expect.set_options(timeout=15_000)

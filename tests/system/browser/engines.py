@@ -1,5 +1,6 @@
 """The three engines, each driven by what it speaks itself: Chromium by Playwright, Firefox by WebDriver BiDi, WebKit by
-WebDriver. All of them keep third-party cookies from every page.
+WebDriver. None keeps third-party cookies: Chromium keeps none in Playwright's contexts, which are private windows,
+Firefox is told so, and WebKit never does.
 
 A test opens pages and asks them in JavaScript; what it waits for it asks again and again.
 """

@@ -3,6 +3,7 @@
 import secrets
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 from tests.support.processes import eventually
@@ -22,8 +23,9 @@ class Load:
         self.site = site
         self.history = History()
         key = site.manage("create_api_key", "load", "--scopes", "mint,award", "--limit", "off").stdout.split()[-1]
-        self.players = [Player(site.web_socket, self.history, key) for _ in range(players)]
-        self.witness = Player(site.web_socket, self.history, key)
+        with ThreadPoolExecutor(2) as pool:  # as many passwords as `web` hashes at once
+            everybody = pool.map(lambda _: Player(site.web_socket, self.history, key), range(players + 1))
+            self.witness, *self.players = everybody
         self.stopping, self.hurry = threading.Event(), threading.Event()
         theirs = secrets.token_hex(3)  # what the back ends call their site
         ends = (self.stopping, self.hurry)
