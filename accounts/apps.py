@@ -6,7 +6,7 @@ class AccountsConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
-        from accounts import identity_data, openapi, player_fields, privacy  # noqa: F401  (two of them register)
+        from accounts import checks, identity_data, openapi, player_fields, privacy  # noqa: F401  (three register)
         from api import problems
 
         problems.declare({"player-disabled": (403, "The player is disabled")})

@@ -7,6 +7,7 @@ class IntegrityConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.privacy import register
+        from integrity import checks  # noqa: F401  (registers)
         from integrity.privacy import erase, export
 
         register(export, erase)

@@ -17,7 +17,8 @@ from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
 from accounts.models import User
 from api import redis_client, throttles
-from config import checks
+from api.checks import limits
+from config.checks import enforce
 from tests.support.client import MINT, TOP, UPDATE, Api, assert_problem
 from tests.support.processes import eventually
 
@@ -177,10 +178,10 @@ NONSENSE = [
 @pytest.mark.parametrize("text", NONSENSE)
 def test_nonsense_is_refused_by_the_system_check(settings: Settings, policy: str, text: str) -> None:
     settings.LIMITS = {**settings.LIMITS, policy: text}
-    [error] = checks.limits(None)
+    [error] = limits(None)
     assert error.msg.startswith(f"LIMIT_{policy.upper().replace('-', '_')}: expected a limit such as 100/minute")
     with pytest.raises(ImproperlyConfigured, match="LIMIT_"):
-        checks.enforce()
+        enforce()
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from pytest_django.fixtures import Settings
 
+from accounts.checks import viewer_keys
 from accounts.identity.issuers import parse
-from config.checks import enforce, viewer_keys
+from config.checks import enforce
 
 SECRET = "q8Zr5Tn2Wv7Lb4Xc9Kd1Jf6Hg3Ms0PyQa"
 GOOD: dict[str, Any] = {"issuer": "https://a.example", "audience": "board", "jwks": "https://a.example/keys"}

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.conf import settings as site
 
-from config import checks
 from config.celery import app
+from integrity import checks
 from integrity.findings import Thresholds
 
 

@@ -45,6 +45,23 @@ def test_it_does_what_its_users_do(board: Board, installed: Path, tmp_path: Path
     assert (done.returncode, done.stdout, done.stderr) == (0, "all is well\n", "")
 
 
+def test_a_file_outlives_its_process_and_has_one_at_a_time(installed: Path) -> None:
+    node, buffer = needed("node", "nodejs"), "killed.ndjson"
+    with subprocess.Popen(
+        [node, "disk.mjs", buffer, "b", "a"], cwd=installed, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert [holder.stdout.readline() for _ in range(2)] == ["\n", "accepted\n"]
+        assert "another process has this buffer" in run(installed, "disk.mjs", buffer, env={}).stderr
+        holder.kill()
+    with (installed / buffer).open("a") as torn:
+        torn.write('{"id": "half of an aw')
+    assert run(installed, "disk.mjs", buffer, env={}).stdout == "b,a\n"
+    assert run(installed, "disk.mjs", buffer, env={}).stdout == "b,a\n"
+    (installed / buffer).write_text("no award\n")
+    assert "line 1: expected an award" in run(installed, "disk.mjs", buffer, env={}).stderr
+
+
 def test_it_brings_types_and_needs_nothing(installed: Path) -> None:
     package = installed / "node_modules" / "live-scoreboard-kit"
     described = json.loads((package / "package.json").read_text())
