@@ -44,7 +44,7 @@ def free_port() -> int:
 class Server:
     """One process of `config.server` on the test's own board. `changes` are environment variables."""
 
-    command = ("-m", "config.server")
+    command: tuple[str, ...] = ("-m", "config.server")
 
     def __init__(self, log: Path, **changes: str) -> None:
         self.port = free_port()
