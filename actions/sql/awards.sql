@@ -33,10 +33,17 @@ CREATE TYPE award_outcome AS (
 --
 -- A repeat is the same call if player, type and points are the first one's. Of a player who was erased since then nothing
 -- is left to compare, but one who was there before the award was is another.
+--
+-- The plan is made once, perhaps while the tables are nearly empty, when reading all awards of a provider looks as cheap as
+-- looking one up: so each join has to go by a key.
 CREATE FUNCTION award_judge(
     p_provider text, p_types text[], p_id text[], p_user uuid[], p_of text[], p_player text[], p_new uuid[], p_digest text[],
     p_action_type text[], p_points bigint[], p_bound bigint
-) RETURNS SETOF award_judgement LANGUAGE sql STABLE AS $$
+) RETURNS SETOF award_judgement LANGUAGE plpgsql STABLE
+    SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
+    SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off AS $$
+BEGIN
+    RETURN QUERY
     SELECT e.ord,
            CASE WHEN w.action_id IS NOT NULL THEN
                      CASE WHEN w.action_type = e.action_type AND w.points IS NOT DISTINCT FROM e.points
@@ -67,7 +74,8 @@ CREATE FUNCTION award_judge(
       LEFT JOIN action_types a ON a.slug = e.action_type AND action_type_works(a, p_bound)
       LEFT JOIN awards w ON w.provider = p_provider AND w.key = k.key
       LEFT JOIN users owner ON owner.id = w.user_id
-     ORDER BY e.ord
+     ORDER BY e.ord;
+END
 $$;
 
 -- `p_action` are fresh ids, one an entry. Each entry is judged alone; of several with one id the first that can be recorded is,
