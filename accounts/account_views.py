@@ -17,7 +17,7 @@ from accounts.serializers import (
     PasswordResetSerializer,
     parsed,
 )
-from accounts.views import AnonymousView
+from accounts.views import AnonymousView, LocalView
 from api.openapi import ApiSchema, envelope, problems
 from api.responses import ok
 from api.views import ApiView
@@ -29,7 +29,7 @@ def caller(request: Request) -> User:
     return cast(User, request.user)
 
 
-class PasswordView(ApiView):
+class PasswordView(LocalView):
     limits = ("sign-in",)
 
     @extend_schema(
@@ -54,7 +54,7 @@ class PasswordResetView(AnonymousView):
         description="The answer is the same whether or not an account has the address.",
         tags=["accounts"],
         request=PasswordResetSerializer,
-        responses={202: None, **problems(400, 413, 415, 429, 503)},
+        responses={202: None, **problems(400, 403, 413, 415, 429, 503)},
     )
     def post(self, request: Request) -> Response:
         mail.ask_for_reset(parsed(PasswordResetSerializer, request.data)["email"], request._request)
@@ -69,14 +69,14 @@ class PasswordResetConfirmView(AnonymousView):
         summary="Set a new password with the token of the mail: every token and session ends",
         tags=["accounts"],
         request=PasswordResetConfirmSerializer,
-        responses={204: None, **problems(400, 413, 415, 429, 503)},
+        responses={204: None, **problems(400, 403, 413, 415, 429, 503)},
     )
     def post(self, request: Request) -> Response:
         passwords.reset(**parsed(PasswordResetConfirmSerializer, request.data))
         return Response(status=204)
 
 
-class EmailConfirmView(ApiView):
+class EmailConfirmView(LocalView):
     limits = ("sign-in",)
 
     @extend_schema(
@@ -91,7 +91,7 @@ class EmailConfirmView(ApiView):
         return Response(status=204)
 
 
-class SessionsEndView(ApiView):
+class SessionsEndView(LocalView):
     @extend_schema(
         operation_id="sign_out_everywhere",
         summary="End every token and session of one's own, this one too",

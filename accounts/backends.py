@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 
-from accounts import attempts
+from accounts import attempts, local_accounts
 from accounts.models import User
 from api.client_address import UNKNOWN, client_address
 from api.problems import Problem, note
@@ -25,8 +25,13 @@ class PasswordBackend(ModelBackend):
         address = client_address(request) if request is not None else UNKNOWN
         account = attempts.charge_attempt(username, address)
         user = super().authenticate(request, username=username, password=password)
-        if not isinstance(user, User):
+        if not isinstance(user, User) or not local_accounts.admits(user):
             note(Problem("not-authenticated", NO_SUCH_ACCOUNT, reason="password", subject=account))
             return None
         attempts.remember(user.pk, address)
         return user
+
+    def get_user(self, user_id: Any) -> User | None:
+        """Of a session, at each request."""
+        user = super().get_user(user_id)
+        return user if isinstance(user, User) and local_accounts.admits(user) else None

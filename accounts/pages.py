@@ -18,7 +18,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import FormView
 from rest_framework.exceptions import ValidationError
 
-from accounts import sign_up
+from accounts import local_accounts, sign_up
 from accounts.models import User
 from accounts.names import MAX_LENGTH
 from accounts.serializers import MAX_PASSWORD, RegisterSerializer
@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
     """What every page needs to know of the accounts' part of the site."""
-    return {"sign_up_open": sign_up.is_open()}
+    return {"sign_up_open": sign_up.is_open(), "local_accounts": local_accounts.on()}
 
 
 def signed_in(request: HttpRequest) -> User | None:

@@ -102,7 +102,7 @@ def get(provider: str, player: str) -> User:
 
 def ensure(provider: str, player: str) -> uuid.UUID:
     """Our id of this player, who is made when seen for the first time. Raises Problem player-disabled for one who was
-    banned and erased."""
+    banned and erased, not-found for one who is erased at this moment."""
     known = User.objects.filter(provider=provider, external_id=player).values_list("pk", flat=True)
     if found := known.first():
         return found
@@ -110,7 +110,10 @@ def ensure(provider: str, player: str) -> uuid.UUID:
         raise Problem("player-disabled", "This player was banned here.")
     with connection.cursor() as cursor:
         cursor.execute(MAKE, [provider, [player], [uuid.uuid4()]])
-    return known.get()
+    made = known.first()
+    if made is None:
+        raise Problem("not-found", "The player was erased just now.")
+    return made
 
 
 def put(provider: str, player: str, description: Description) -> User:

@@ -6,7 +6,7 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from rest_framework import serializers
 
-from accounts import addresses, mail
+from accounts import addresses, local_accounts, mail
 from accounts.models import User
 from accounts.serializers import TAKEN
 from api.problems import Problem
@@ -16,7 +16,7 @@ COLUMNS = {"users_username_key": "username", "users_skeleton_key": "skeleton", "
 
 def is_open() -> bool:
     """SIGN_UP: whether a visitor may become a player here."""
-    return bool(settings.SIGN_UP == "open")
+    return local_accounts.on() and bool(settings.SIGN_UP == "open")
 
 
 def register(username: str, email: str, password: str, request: HttpRequest | None = None) -> User:

@@ -6,7 +6,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import sign_in, sign_up
+from accounts import local_accounts, sign_in, sign_up
 from accounts.models import User
 from accounts.serializers import (
     RefreshSerializer,
@@ -32,7 +32,15 @@ PAIR = inline_serializer("TokenPair", {"access": serializers.CharField(), "refre
 NOTHING = inline_serializer("Nothing", {})
 
 
-class AnonymousView(ApiView):
+class LocalView(ApiView):
+    """Of accounts here. What is switched off is so whoever asks; the address was charged."""
+
+    def perform_authentication(self, request: Request) -> None:
+        local_accounts.demand()
+        super().perform_authentication(request)
+
+
+class AnonymousView(LocalView):
     """Open to anyone: no credentials are looked at, so that an expired one does not stop a sign-in."""
 
     authentication_classes = ()
@@ -66,7 +74,7 @@ class SignInView(AnonymousView):
         summary="Sign in: an access and a refresh token",
         tags=["accounts"],
         request=SignInSerializer,
-        responses={200: envelope(PAIR), **problems(400, 401, 429, 413, 415, 503)},
+        responses={200: envelope(PAIR), **problems(400, 401, 403, 429, 413, 415, 503)},
     )
     def post(self, request: Request) -> Response:
         return ok(sign_in.sign_in(**parsed(SignInSerializer, request.data), request=request._request))
@@ -78,7 +86,7 @@ class RefreshView(AnonymousView):
         summary="Spend a refresh token for a new pair",
         tags=["accounts"],
         request=RefreshSerializer,
-        responses={200: envelope(PAIR), **problems(400, 401, 429, 413, 415, 503)},
+        responses={200: envelope(PAIR), **problems(400, 401, 403, 429, 413, 415, 503)},
     )
     def post(self, request: Request) -> Response:
         return ok(sign_in.rotate(parsed(RefreshSerializer, request.data)["refresh"]))
@@ -90,7 +98,7 @@ class VerifyView(AnonymousView):
         summary="Is this token good?",
         tags=["accounts"],
         request=VerifySerializer,
-        responses={200: envelope(NOTHING), **problems(400, 401, 429, 413, 415, 503)},
+        responses={200: envelope(NOTHING), **problems(400, 401, 403, 429, 413, 415, 503)},
     )
     def post(self, request: Request) -> Response:
         sign_in.verify(parsed(VerifySerializer, request.data)["token"])
@@ -103,7 +111,7 @@ class SignOutView(AnonymousView):
         summary="End the sign-in of a refresh token",
         tags=["accounts"],
         request=RefreshSerializer,
-        responses={200: envelope(NOTHING), **problems(400, 401, 429, 413, 415, 503)},
+        responses={200: envelope(NOTHING), **problems(400, 401, 403, 429, 413, 415, 503)},
     )
     def post(self, request: Request) -> Response:
         sign_in.sign_out(parsed(RefreshSerializer, request.data)["refresh"])

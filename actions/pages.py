@@ -11,6 +11,7 @@ from django.utils.functional import SimpleLazyObject
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
+from accounts import local_accounts
 from accounts.models import User
 from actions import catalogue
 from scoreboard.models import UserScore
@@ -26,13 +27,14 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
 def playable() -> bool:
     """Whether players may grant any type; False while PostgreSQL cannot say, for the board does not go away with it."""
     try:
-        return catalogue.playable().exists()
+        return local_accounts.on() and catalogue.playable().exists()
     except (OperationalError, InterfaceError) as error:
         log.warning("catalogue_unavailable", error=str(error).strip())
         return False
 
 
 @require_safe
+@local_accounts.page
 @login_required
 @cache_control(private=True, no_cache=True)
 def play(request: HttpRequest) -> HttpResponse:

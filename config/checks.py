@@ -93,9 +93,12 @@ def ranges(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
 @register()
 def sign_up(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
     """A word that is neither would leave the door in a state that the operator did not mean."""
-    if settings.SIGN_UP in ("open", "closed"):
-        return []
-    return [Error(f"SIGN_UP is {settings.SIGN_UP!r}; expected open or closed.", id="scoreboard.E019")]
+    words = {"SIGN_UP": ("open", "closed"), "LOCAL_ACCOUNTS": ("on", "off")}
+    return [
+        Error(f"{name} is {getattr(settings, name)!r}; expected {' or '.join(known)}.", id="scoreboard.E019")
+        for name, known in words.items()
+        if getattr(settings, name) not in known
+    ]
 
 
 @register()

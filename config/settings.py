@@ -266,6 +266,9 @@ SIMPLE_JWT = {
     "AUTH_HEADER_TYPES": ("Bearer",),
 }
 
+# Whether players have accounts here, "on", or come from sites with their own users alone, "off".
+LOCAL_ACCOUNTS = env.str("LOCAL_ACCOUNTS", "on")
+
 # Who besides signs tokens for a site's own users: a JSON list of issuers (docs/integration.md).
 VIEWER_KEYS = env.str("VIEWER_KEYS", "")
 

@@ -58,7 +58,8 @@ def main() -> int:
 
 
 def with_demo() -> bool:
-    """Whether DEMO asks for the demo. Refusal when others than this machine's users could use its known passwords."""
+    """Whether DEMO asks for the demo. Refusal when others than this machine's users could use its known passwords, and
+    when its players could not sign in."""
     word = os.environ.get("DEMO") or "1"
     if word not in ("0", "1", "public"):
         raise Refusal(f"DEMO is {word!r}; expected 1, 0 or public.")
@@ -67,6 +68,8 @@ def with_demo() -> bool:
             f"BIND={host()} would offer the demo's documented sign-ins, admin/admin-demo among them, to the network: "
             "start with DEMO=0, or with DEMO=public if that is what you want."
         )
+    if word != "0" and os.environ.get("LOCAL_ACCOUNTS") == "off":
+        raise Refusal("With LOCAL_ACCOUNTS=off the demo's players cannot sign in: start with DEMO=0.")
     return word != "0"
 
 

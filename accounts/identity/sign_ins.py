@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken, Token
 
+from accounts import local_accounts
 from accounts.identity.proofs import BadToken, Proof
 from accounts.models import User
 
@@ -43,6 +44,10 @@ class SignInTokens:
     """Last in the list: a token that no other provider takes for its own is judged as one of these."""
 
     def read(self, raw: str, said: dict[str, Any], *, wait: bool) -> Proof:
+        if "iss" in said:
+            raise BadToken("The token's `iss` is none that VIEWER_KEYS lists.")
+        if not local_accounts.on():
+            raise BadToken(local_accounts.NONE_HERE)
         try:
             token = checked(AccessToken(raw))  # type: ignore[arg-type]
             until = float(token["exp"]) + settings.JWT_LEEWAY

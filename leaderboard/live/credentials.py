@@ -187,6 +187,8 @@ class Credentials:
             self._holder.known(who)
 
     def _ask(self, source: Source) -> None:
+        if self._looking is not None:
+            self._looking.cancel()  # what is replaced is not to be looked at any more
         self._asked = source
         self._looking = asyncio.create_task(self._look(source))
 

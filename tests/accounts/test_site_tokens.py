@@ -23,6 +23,7 @@ from tests.support.issuer import (
     viewer_keys,
 )
 from tests.support.people import player, site_key
+from tests.support.races import at_once, none_failed
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_of_its_own", "unlimited", "quiet_log")]
 
@@ -158,3 +159,33 @@ def test_whose_42_is_meant_is_told_by_the_token(api: Api) -> None:
     bad = page(shops(key="k" * 40))
     assert api.get("/api/v1/score/ext:shop:42", headers=bad).status_code == 200
     assert_problem(api.get("/api/v1/score/ext:42", headers=bad), "not-authenticated")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_seen_for_the_first_time_by_eight_calls_at_once_a_player_is_made_once() -> None:
+    asking = site_key("viewers", provider="shop")
+
+    def call(number: int) -> Any:
+        if number % 2:
+            return Api().post("/api/v1/viewer-tokens", {"player": "42"}, headers=asking)
+        return Api().get(ME, headers=page(shops()))
+
+    assert {answer.status_code for answer in none_failed(at_once(8, call))} == {200}
+    assert User.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_erasure_beside_calls_breaks_none_of_them() -> None:
+    Api().get(ME, headers=page(shops()))
+    erased = players.get("shop", "42").pk
+
+    def call(number: int) -> Any:
+        if number == 0:
+            privacy.erase_now(erased)
+            return 0
+        answers = [Api().get(ME, headers=page(shops())).status_code for _ in range(5)]
+        return max(answers)
+
+    assert set(none_failed(at_once(6, call))) <= {0, 200, 401}
+    assert User.objects.filter(external_id="42").exclude(pk=erased).count() <= 1
+    assert User.objects.get(pk=erased).external_id is None

@@ -81,12 +81,13 @@ def test_a_command_by_hand_works_with_the_settings_of_the_site_that_runs(
         ({"BIND": "::", "DEMO": "1"}, "start with DEMO=0"),
         ({"BIND": "scores.example.org"}, "to the network"),
         ({"DEMO": "false"}, "DEMO is 'false'; expected 1, 0 or public."),
+        ({"LOCAL_ACCOUNTS": "off"}, "start with DEMO=0"),
     ],
 )
 def test_the_demo_s_sign_ins_are_not_for_the_network_unless_said_so(
     monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], said: str
 ) -> None:
-    for name in ("BIND", "DEMO"):
+    for name in ("BIND", "DEMO", "LOCAL_ACCOUNTS"):
         monkeypatch.delenv(name, raising=False)
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
@@ -106,7 +107,7 @@ def test_the_demo_s_sign_ins_are_not_for_the_network_unless_said_so(
     ],
 )
 def test_the_control_others_start(monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], demo: bool) -> None:
-    for name in ("BIND", "DEMO"):
+    for name in ("BIND", "DEMO", "LOCAL_ACCOUNTS"):
         monkeypatch.delenv(name, raising=False)
     for name, value in settings.items():
         monkeypatch.setenv(name, value)

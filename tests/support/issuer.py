@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
@@ -146,6 +147,15 @@ def jws(algorithm: str, key: Any, header: dict[str, Any], said: dict[str, Any]) 
     return f"{text}.{b64(get_default_algorithms()[algorithm].sign(text.encode(), key))}"
 
 
+def viewers(algorithm: str = "HS256", secret: bytes | None = None, said: dict[str, Any] | None = None) -> str:
+    """A viewer token of ours, of a player and a key that are not there; `said` changes its claims."""
+    now = int(time.time())
+    honest = {"aud": viewer_tokens.AUDIENCE, "sub": str(uuid.UUID(int=1)), "key": str(uuid.UUID(int=2)), "iat": now}
+    every = {**honest, "exp": now + 600, **(said or {})}
+    kept = {name: value for name, value in every.items() if value is not ...}
+    return jws(algorithm, secret or viewer_tokens.secret(), {"alg": algorithm}, kept)
+
+
 def hmac_with(key: bytes, **changes: Any) -> str:
     """HS256 under whatever bytes, a public key among them, which PyJWT itself would not do."""
     return compact({"alg": "HS256", "typ": "JWT", "kid": "RS256"}, claims(**changes), key=key)
@@ -208,6 +218,15 @@ NO_ISSUERS: dict[str, Any] = {
 }
 
 
+# One of each kind, where every case costs a connection or two.
+OF_EACH_KIND = (
+    *("sub missing", "sub NUL", "exp passed", "exp in two days", "exp NaN", "aud another", "iss another", "unsigned"),
+    *("another key under a published id", "the public key as a secret", "the algorithm of another key"),
+    *("an unknown key id", "its own key", "another secret", "ours, unsigned", "ours, by the key of sign-ins"),
+    *("claims 2,000 deep", "huge"),
+)
+
+
 def saying(claim: str, values: dict[str, Any]) -> dict[str, Callable[[], str]]:
     return {f"{claim} {name}": partial(signed, **{claim: value}) for name, value in values.items()}
 
@@ -258,6 +277,15 @@ BAD_TOKENS: dict[str, Callable[[], str]] = {
     "our own secret": lambda: shops(key=site.SIMPLE_JWT["SIGNING_KEY"]),
     "our viewers' secret": lambda: shops(key=viewer_tokens.secret()),
     "a viewer token of ours, by the shop": lambda: shops(aud=viewer_tokens.AUDIENCE),
+    **{f"ours, without {name}": partial(viewers, said={name: ...}) for name in viewer_tokens.CLAIMS},
+    **{f"ours, {name} a list": partial(viewers, said={name: ["x"]}) for name in viewer_tokens.CLAIMS},
+    **{f"ours, {name} no id": partial(viewers, said={name: "42"}) for name in ("sub", "key")},
+    "ours, ended": lambda: viewers(said={"exp": int(time.time()) - site.JWT_LEEWAY - 1}),
+    "ours, unsigned": lambda: compact({"alg": "none"}, {"aud": viewer_tokens.AUDIENCE}, ""),
+    "ours, by the key of sign-ins": lambda: viewers(secret=str(site.SIMPLE_JWT["SIGNING_KEY"]).encode()),
+    "ours, by a shop": lambda: viewers(secret=SHOP_SECRET.encode()),
+    "ours, HS512": lambda: viewers("HS512"),
+    "ours, for sign-ins": lambda: viewers(said={"aud": site.SIMPLE_JWT["AUDIENCE"]}),
     "nonsense": lambda: "nonsense",
     "dots": lambda: "..",
     "header not JSON": lambda: compact(b"{", claims(), "x"),

@@ -36,13 +36,9 @@ class Fleet:
     def server(self, **changes: str) -> Server:
         wanted = tuple(sorted(changes.items()))
         if wanted not in self.servers:
-            self.servers[wanted] = Server(
-                self.folder / f"live-{len(self.servers)}.log",
-                DATABASE_URL=NOWHERE,
-                REDIS_KEY_PREFIX=self.prefix,
-                LEADERBOARD_PUSH_INTERVAL_MS=str(PUSH_MS),
-                **changes,
-            )
+            usual = {"DATABASE_URL": NOWHERE, "LEADERBOARD_PUSH_INTERVAL_MS": str(PUSH_MS)}
+            log = self.folder / f"live-{len(self.servers)}.log"
+            self.servers[wanted] = Server(log, REDIS_KEY_PREFIX=self.prefix, **{**usual, **changes})
         return self.servers[wanted]
 
     def close(self) -> None:
