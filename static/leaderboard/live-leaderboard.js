@@ -3,8 +3,7 @@
  * <live-leaderboard>, a live board on any page: no build step, no dependencies. Its public surface is in
  * live-leaderboard.d.ts. contrast.js is loaded for a page's own colours, renewal.js for tokens that are renewed.
  *
- * Everything from the server is written with textContent, never as markup; styles are constructed sheets, which a
- * strict CSP allows.
+ * What the server sends is written as text; styles are constructed sheets, which a strict CSP allows.
  *
  * @import { LiveLeaderboard as PublicElement, Row, You, State, Transport, Labels } from './live-leaderboard.js'
  * @typedef {{epoch: string|null, seq: number|null, players: number, rows: Row[]}} Snapshot
@@ -67,7 +66,7 @@ class Feed {
   #watchdog = 0;
   /** @type {number|null} */ #retryAfter = null; // ms the server asked for
   #pollingSince = 0;
-  #mayAskMe = true; // false after a 401
+  #mayAskMe = true; // false after a refusal: `you` may be an earlier token's
   running = false;
 
   /**
@@ -111,7 +110,6 @@ class Feed {
     this.start();
   }
 
-  /** Goes on without credentials. */
   #unproved() {
     this.where.token = null;
     this.#mayAskMe = false;
@@ -262,11 +260,12 @@ class Feed {
     }
     this.#alive(link);
     if (message.type === 'connection_success') {
+      if (message.user_id) this.#mayAskMe = true;
       this.listener.viewer(message.user_id ?? null, !link.greeted);
       link.greeted = true;
     }
     else if (message.type === 'leaderboard_update') this.#take({ ...message, rows: message.top });
-    else if (message.type === 'you') this.listener.you(message);
+    else if (message.type === 'you') this.#mayAskMe && this.listener.you(message);
     else if (message.type === 'current') this.#current(message);
     else if (message.type === 'ping') this.#ping(link, message);
   }
@@ -381,7 +380,6 @@ class Speech {
   }
 }
 
-/** A row of the table. */
 class Line {
   score = 0;
   /** @type {string|null|undefined} */ avatarURL = undefined;
@@ -743,7 +741,7 @@ class LiveLeaderboard extends HTMLElement {
     this.#renewal = follow(source, this.#token, (token) => {
       if (token) this.#present(token);
       else if (!this.#token) this.#signedOut(this.#had);
-      // While there is a connection the server decides.
+      // The server decides while it is connected.
       else if (this.#state !== 'live' && this.#state !== 'polling') this.#ended();
     });
   }
@@ -759,9 +757,8 @@ class LiveLeaderboard extends HTMLElement {
 
   /** The token or the session has ended. */
   #ended() {
-    const token = this.#token;
-    if (!token && !this.#viewer && !this.#you) return;
-    const { you } = this;
+    const { token, you } = this;
+    if (!token && !this.#viewer && !you) return;
     this.#token = null;
     this.#had = true;
     if (this.#feed) this.#feed.where.token = null;
