@@ -92,7 +92,6 @@ class Feed {
     this.#drop();
   }
 
-  /** Without waiting. */
   retryNow() {
     if (this.running && this.#link?.opened) return;
     this.stop();
@@ -130,7 +129,7 @@ class Feed {
 
   #open() {
     this.#drop();
-    // EventSource cannot carry a token; polling can.
+    // EventSource cannot carry a token.
     if (this.transport === 'sse' && this.where.token) this.#rung = 2;
     /** @type {Link} */
     let link;
@@ -214,13 +213,14 @@ class Feed {
 
   /** @param {Link} link @param {AbortSignal} signal @returns {Promise<void>} */
   async #pollOnce(link, signal) {
-    const headers = this.where.token ? { Authorization: `Bearer ${this.where.token}` } : undefined;
+    const { token } = this.where;
+    const headers = token ? { Authorization: `Bearer ${token}` } : undefined;
     // The browser's own If-None-Match needs no CORS preflight.
     const answer = await fetch(this.#top('/api/v1/scoreboard/top'), { headers, signal, cache: 'no-cache' });
     if (link !== this.#link) return;
     if (!answer.ok) {
       if (answer.status === 401 && headers) {
-        this.#unproved();
+        if (token === this.where.token) this.#unproved();
         return link === this.#link ? this.#pollOnce(link, signal) : undefined;
       }
       if ([401, 403, 404].includes(answer.status)) return this.#close(answer.status === 404 ? 'missing' : 'private');
@@ -231,12 +231,14 @@ class Feed {
     if (link !== this.#link) return;
     this.#alive(link);
     this.#take({ epoch: body.epoch, seq: body.seq, players: body.players, rows: body.data });
-    if (this.#mayAskMe && (headers || this.where.origin === location.origin)) await this.#askMe(headers, signal);
+    if (token === this.where.token && this.#mayAskMe && (headers || this.where.origin === location.origin)) await this.#askMe(headers, signal);
   }
 
   /** @param {Record<string, string>|undefined} headers @param {AbortSignal} signal */
   async #askMe(headers, signal) {
+    const { token } = this.where;
     const answer = await fetch(this.#url('/api/v1/score/me'), { headers, signal });
+    if (token !== this.where.token) return;
     if (answer.status === 401 || answer.status === 403) return this.#unproved();
     if (!answer.ok) return this.listener.you(null); // it may be old
     const { data } = await answer.json();
@@ -977,7 +979,6 @@ class LiveLeaderboard extends HTMLElement {
     }
   }
 
-  /** For screen readers. */
   #summarise() {
     if (this.#summaryTimer) return;
     const wait = Math.max(0, this.#summarised.at + SUMMARY_MS - Date.now());

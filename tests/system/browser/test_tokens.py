@@ -106,6 +106,32 @@ def test_a_session_that_ends_over_sse_is_said(visitors: Visitors) -> None:
     signed_out(page)
 
 
+def test_while_polling_a_late_refusal_is_not_the_next_tokens(visitors: Visitors) -> None:
+    """The page is given its token while the question without one is under way."""
+    page = visitors.page()
+    page.add_init_script(RECORD)
+    page.route_web_socket(LIVE, lambda socket: socket.close(code=1011))
+    page.route(re.compile("/scoreboard/stream"), lambda route: route.abort())
+    held: list[Route] = []
+    top = {"epoch": "e", "seq": 1, "players": 9, "data": [row(1, "x", 50)]}
+    page.route(re.compile("/scoreboard/top"), lambda route: route.fulfill(json=top))
+
+    def answer(route: Route) -> None:
+        mine = {"user_id": "id-me", "score": 4, "rank": 7, "players": 9}
+        if "authorization" in route.request.headers:
+            route.fulfill(json={"data": mine})
+        else:
+            held.append(route)
+
+    page.route(re.compile("/score/me"), answer)
+    page.goto("/embed/global")
+    until(page, lambda: len(held) == 1, "the question without a token")
+    page.evaluate(GIVE, unsigned(time.time() + 600))
+    held[0].fulfill(status=401, json={})
+    own_line(page)
+    assert page.evaluate("told") == []
+
+
 @pytest.fixture
 def page(visitors: Visitors) -> Page:
     page = visitors.page()
