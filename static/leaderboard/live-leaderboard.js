@@ -3,8 +3,7 @@
  * <live-leaderboard>, a live board on any page: no build step, no dependencies. Its public surface is in
  * live-leaderboard.d.ts. contrast.js is loaded for a page's own colours, renewal.js for tokens that are renewed.
  *
- * Everything from the server is written with textContent, never as markup; styles are constructed sheets, which a
- * strict CSP allows.
+ * What the server sends is written as text; styles are constructed sheets, which a strict CSP allows.
  *
  * @import { LiveLeaderboard as PublicElement, Row, You, State, Transport, Labels } from './live-leaderboard.js'
  * @typedef {{epoch: string|null, seq: number|null, players: number, rows: Row[]}} Snapshot
@@ -67,7 +66,7 @@ class Feed {
   #watchdog = 0;
   /** @type {number|null} */ #retryAfter = null; // ms the server asked for
   #pollingSince = 0;
-  #mayAskMe = true; // false after a 401
+  #mayAskMe = true; // false after a refusal: `you` may be an earlier token's
   running = false;
 
   /**
@@ -93,7 +92,6 @@ class Feed {
     this.#drop();
   }
 
-  /** Without waiting. */
   retryNow() {
     if (this.running && this.#link?.opened) return;
     this.stop();
@@ -111,7 +109,6 @@ class Feed {
     this.start();
   }
 
-  /** Goes on without credentials. */
   #unproved() {
     this.where.token = null;
     this.#mayAskMe = false;
@@ -132,7 +129,7 @@ class Feed {
 
   #open() {
     this.#drop();
-    // EventSource cannot carry a token; polling can.
+    // EventSource cannot carry a token.
     if (this.transport === 'sse' && this.where.token) this.#rung = 2;
     /** @type {Link} */
     let link;
@@ -216,13 +213,14 @@ class Feed {
 
   /** @param {Link} link @param {AbortSignal} signal @returns {Promise<void>} */
   async #pollOnce(link, signal) {
-    const headers = this.where.token ? { Authorization: `Bearer ${this.where.token}` } : undefined;
+    const { token } = this.where;
+    const headers = token ? { Authorization: `Bearer ${token}` } : undefined;
     // The browser's own If-None-Match needs no CORS preflight.
     const answer = await fetch(this.#top('/api/v1/scoreboard/top'), { headers, signal, cache: 'no-cache' });
     if (link !== this.#link) return;
     if (!answer.ok) {
       if (answer.status === 401 && headers) {
-        this.#unproved();
+        if (token === this.where.token) this.#unproved();
         return link === this.#link ? this.#pollOnce(link, signal) : undefined;
       }
       if ([401, 403, 404].includes(answer.status)) return this.#close(answer.status === 404 ? 'missing' : 'private');
@@ -233,12 +231,14 @@ class Feed {
     if (link !== this.#link) return;
     this.#alive(link);
     this.#take({ epoch: body.epoch, seq: body.seq, players: body.players, rows: body.data });
-    if (this.#mayAskMe && (headers || this.where.origin === location.origin)) await this.#askMe(headers, signal);
+    if (token === this.where.token && this.#mayAskMe && (headers || this.where.origin === location.origin)) await this.#askMe(headers, signal);
   }
 
   /** @param {Record<string, string>|undefined} headers @param {AbortSignal} signal */
   async #askMe(headers, signal) {
+    const { token } = this.where;
     const answer = await fetch(this.#url('/api/v1/score/me'), { headers, signal });
+    if (token !== this.where.token) return;
     if (answer.status === 401 || answer.status === 403) return this.#unproved();
     if (!answer.ok) return this.listener.you(null); // it may be old
     const { data } = await answer.json();
@@ -262,11 +262,12 @@ class Feed {
     }
     this.#alive(link);
     if (message.type === 'connection_success') {
+      if (message.user_id) this.#mayAskMe = true;
       this.listener.viewer(message.user_id ?? null, !link.greeted);
       link.greeted = true;
     }
     else if (message.type === 'leaderboard_update') this.#take({ ...message, rows: message.top });
-    else if (message.type === 'you') this.listener.you(message);
+    else if (message.type === 'you') this.#mayAskMe && this.listener.you(message);
     else if (message.type === 'current') this.#current(message);
     else if (message.type === 'ping') this.#ping(link, message);
   }
@@ -381,7 +382,6 @@ class Speech {
   }
 }
 
-/** A row of the table. */
 class Line {
   score = 0;
   /** @type {string|null|undefined} */ avatarURL = undefined;
@@ -743,7 +743,7 @@ class LiveLeaderboard extends HTMLElement {
     this.#renewal = follow(source, this.#token, (token) => {
       if (token) this.#present(token);
       else if (!this.#token) this.#signedOut(this.#had);
-      // While there is a connection the server decides.
+      // The server decides while it is connected.
       else if (this.#state !== 'live' && this.#state !== 'polling') this.#ended();
     });
   }
@@ -759,9 +759,8 @@ class LiveLeaderboard extends HTMLElement {
 
   /** The token or the session has ended. */
   #ended() {
-    const token = this.#token;
-    if (!token && !this.#viewer && !this.#you) return;
-    const { you } = this;
+    const { token, you } = this;
+    if (!token && !this.#viewer && !you) return;
     this.#token = null;
     this.#had = true;
     if (this.#feed) this.#feed.where.token = null;
@@ -980,7 +979,6 @@ class LiveLeaderboard extends HTMLElement {
     }
   }
 
-  /** For screen readers. */
   #summarise() {
     if (this.#summaryTimer) return;
     const wait = Math.max(0, this.#summarised.at + SUMMARY_MS - Date.now());

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, Route, expect
 
 from accounts.models import User
 from tests.support.people import bearer, give, player
-from tests.system.browser.board import LIVE, ScriptedLive, line, names, row, status, until
+from tests.system.browser.board import LIVE, ScriptedLive, line, names, row, score, status, until
 from tests.system.browser.conftest import Visitors
 from tests.system.browser.site import Site
 
@@ -70,8 +70,9 @@ def test_when_a_token_ends_the_own_line_goes_and_the_board_stays(
     page.add_init_script(RECORD)
     page.goto("/embed/global?limit=10")
     expect(status(page)).to_have_text("Live" if way == "live" else "Updating every few seconds")
-    page.evaluate(GIVE, short_lived(low, 12))
+    page.evaluate(GIVE, short_lived(low, 600))
     own_line(page)
+    page.evaluate(GIVE, short_lived(low, 5))
     signed_out(page)
     give(player("newcomer"), 1000)
     expect(names(page).first).to_have_text("newcomer")
@@ -103,6 +104,32 @@ def test_a_session_that_ends_over_sse_is_said(visitors: Visitors) -> None:
     page.route(re.compile("/scoreboard/stream"), answer)
     page.goto("/")
     signed_out(page)
+
+
+def test_while_polling_a_late_refusal_is_not_the_next_tokens(visitors: Visitors) -> None:
+    """The page is given its token while the question without one is under way."""
+    page = visitors.page()
+    page.add_init_script(RECORD)
+    page.route_web_socket(LIVE, lambda socket: socket.close(code=1011))
+    page.route(re.compile("/scoreboard/stream"), lambda route: route.abort())
+    held: list[Route] = []
+    top = {"epoch": "e", "seq": 1, "players": 9, "data": [row(1, "x", 50)]}
+    page.route(re.compile("/scoreboard/top"), lambda route: route.fulfill(json=top))
+
+    def answer(route: Route) -> None:
+        mine = {"user_id": "id-me", "score": 4, "rank": 7, "players": 9}
+        if "authorization" in route.request.headers:
+            route.fulfill(json={"data": mine})
+        else:
+            held.append(route)
+
+    page.route(re.compile("/score/me"), answer)
+    page.goto("/embed/global")
+    until(page, lambda: len(held) == 1, "the question without a token")
+    page.evaluate(GIVE, unsigned(time.time() + 600))
+    held[0].fulfill(status=401, json={})
+    own_line(page)
+    assert page.evaluate("told") == []
 
 
 @pytest.fixture
@@ -163,6 +190,23 @@ def test_a_session_that_is_gone_after_a_reconnection_is_said(page: Page, live: S
     page.clock.run_for(1_000)
     signed_out(page)
     accept(live)  # and signing in again ends it
+    own_line(page)
+
+
+def test_after_a_refusal_what_an_earlier_token_would_show_is_not_shown(page: Page, live: ScriptedLive) -> None:
+    """The server keeps the viewer of the token before, if the next one is bad."""
+    page.evaluate(GIVE, unsigned(time.time() + 600))
+    accept(live)
+    own_line(page)
+    page.evaluate(GIVE, "bad")
+    refuse(live)
+    signed_out(page)
+    live.say("you", score=5, rank=6, players=9)
+    live.show(row(1, "x", 51), seq=2, players=9)
+    expect(score(page, "x")).to_have_text("51")
+    signed_out(page)
+    page.evaluate(GIVE, unsigned(time.time() + 700))
+    accept(live)
     own_line(page)
 
 
