@@ -5,10 +5,12 @@ import os
 import re
 import socket
 import ssl
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -42,8 +44,7 @@ def nginx(folder: Path, ports: dict[str, int], *changes: tuple[str, str]) -> Ite
     for old, new in changes:
         assert old in text
         text = text.replace(old, new)
-    text = re.sub(r"127\.0\.0\.1:(\d{4});", lambda m: f"127.0.0.1:{ports.get(m[1], m[1])};", text)
-    text = re.sub(r"127\.0\.0\.1:(\d{4}) backup;", lambda m: f"127.0.0.1:{ports[m[1]]} backup;", text)
+    text = re.sub(r"127\.0\.0\.1:(\d{4})", lambda m: f"127.0.0.1:{ports.get(m[1], m[1])}", text)
     (folder / "nginx.conf").write_text(text)
     command = [needed("nginx", "nginx-light"), "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", "daemon off;"]
     log = folder / "nginx.log"
@@ -82,6 +83,35 @@ def test_many_workers_of_nginx_do_not_take_the_slots_of_web(board: Board, tmp_pa
         changes = (("worker_processes auto", f"worker_processes {WORKERS}"), ("limit_req zone=", "# "))
         door = stack.enter_context(nginx(tmp_path, ports, *changes))
         assert [burst(door), burst(door)] == [{200: AT_ONCE}] * 2
+
+
+class Back(BaseHTTPRequestHandler):
+    """Stands where `web` would."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing to say."""
+
+
+def test_after_an_outage_of_all_the_first_request_is_answered(tmp_path: Path) -> None:
+    ports = {standard: free_port() for standard in ROLES}
+    with nginx(tmp_path, ports) as door:
+
+        def status() -> int:
+            with closing(HTTPConnection("127.0.0.1", door, timeout=PATIENCE)) as connection:
+                connection.request("GET", "/")
+                return connection.getresponse().status
+
+        workers = 2 * (os.cpu_count() or 1)
+        assert {status() for _ in range(20 * workers)} == {503}, "each worker of nginx has seen it"
+        with ThreadingHTTPServer(("127.0.0.1", ports["8102"]), Back) as back:
+            threading.Thread(target=back.serve_forever).start()
+            answered = [status() for _ in range(20 * workers)]
+            back.shutdown()
+    assert set(answered) == {200}
 
 
 def test_one_address_that_floods_is_told_so_in_the_words_of_the_api(tmp_path: Path) -> None:
