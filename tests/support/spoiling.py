@@ -1,13 +1,16 @@
 """A hand in Redis: each way to spoil what the board holds of one player, and what reconcile calls it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
+
+from redis.exceptions import WatchError
 
 from accounts.models import User
 from api import redis_client
 from leaderboard import boards
 from leaderboard.boards import Board
-from leaderboard.ranking import inspection
+from leaderboard.ranking import Lost, inspection
 from scoreboard.models import MAX_TOTAL
 
 
@@ -20,13 +23,34 @@ class Hand:
         self.keys, self.field = boards.keys(board), str(user.pk)
 
     @property
-    def known(self) -> str:
-        """ "" while the board is lost, as writers beside a hand may find it; without a ":" after `nonsense`."""
-        return str((self.redis.hget(self.keys.player, self.field) or b"").decode(errors="replace"))
+    def member(self) -> str:
+        return str(self.redis.hget(self.keys.player, self.field).decode()).partition(":")[2]
+
+    def spoil_beside_writers(self, spoil: "Spoil") -> None:
+        """At one moment, or not at all: neither when a writer comes in between, nor where the player is not shown."""
+        with self.redis.pipeline() as transaction:
+            transaction.watch(self.keys.player)
+            known = transaction.hget(self.keys.player, self.field) or b""
+            transaction.multi()
+            if known.partition(b":")[2]:
+                with suppress(WatchError, Lost):
+                    spoil(StillHand(self, transaction, known))
+                    transaction.execute()
+
+
+class StillHand(Hand):
+    """Within a transaction, which is told nothing before its end."""
+
+    def __init__(self, of: Hand, transaction: Any, known: bytes) -> None:
+        self.board, self.keys, self.field = of.board, of.keys, of.field
+        self.redis, self.known = transaction, known
 
     @property
     def member(self) -> str:
-        return self.known.partition(":")[2]
+        return self.known.decode().partition(":")[2]
+
+
+Spoil = Callable[[Hand], None]
 
 
 def forget(at: Hand) -> None:
@@ -51,7 +75,7 @@ def infinite(at: Hand) -> None:
 
 
 def newer(at: Hand) -> None:
-    at.redis.hset(at.keys.player, at.field, f"999:{at.member}")
+    at.redis.hset(at.keys.player, at.field, f"999999999:{at.member}")
 
 
 def older(at: Hand) -> None:
@@ -79,7 +103,7 @@ def halved(key: str) -> None:
         redis.hdel(key, *sorted(redis.hkeys(key))[::2])
 
 
-DRIFTS: dict[Callable[[Hand], None], str] = {
+DRIFTS: dict[Spoil, str] = {
     forget: "missing",
     lower: "stale",
     fraction: "stale",
