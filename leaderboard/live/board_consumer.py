@@ -16,9 +16,10 @@ from api.problems import Problem, note
 from api.refusals import Caller
 from leaderboard.boards import Board
 from leaderboard.live import messages, refusals
-from leaderboard.live.credentials import Credentials, Identity
+from leaderboard.live.credentials import Credentials
 from leaderboard.live.feed import Feed
 from leaderboard.live.hub import hub
+from leaderboard.live.identities import Identity
 from leaderboard.live.messages import Packet
 from leaderboard.live.refusals import Refused
 from leaderboard.live.requests import LiveRequest

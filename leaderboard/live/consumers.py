@@ -13,11 +13,11 @@ from structlog.contextvars import bind_contextvars
 from api.problems import Problem, note
 from api.request_ids import accept_or_make
 from leaderboard.boards import Board
-from leaderboard.live import credentials, messages, refusals
+from leaderboard.live import identities, messages, refusals
 from leaderboard.live.board_consumer import BoardConsumer, ignored_token
 from leaderboard.live.capacity import client_address
-from leaderboard.live.credentials import Identity, NotAuthenticated
 from leaderboard.live.hub import hub
+from leaderboard.live.identities import Identity, NotAuthenticated
 from leaderboard.live.refusals import Refused
 from leaderboard.live.requests import LiveRequest
 from leaderboard.live.transport import transport_of
@@ -94,7 +94,7 @@ class LiveConsumer(BoardConsumer, AsyncWebsocketConsumer):  # type: ignore[misc]
         if len(subprotocols) > 1 and subprotocols[0] == SUBPROTOCOL:
             return str(subprotocols[1])
         try:
-            return credentials.bearer(request.headers.get("authorization"))
+            return identities.bearer(request.headers.get("authorization"))
         except NotAuthenticated as error:
             if not settings.LEADERBOARD_PUBLIC:
                 raise refusals.not_authenticated(str(error), "token") from error

@@ -14,11 +14,11 @@ from structlog.contextvars import bind_contextvars
 from api.problems import CONTENT_TYPE, Problem, document, note
 from api.request_ids import accept_or_make
 from leaderboard.boards import Board
-from leaderboard.live import credentials, messages, metrics
+from leaderboard.live import identities, messages, metrics
 from leaderboard.live.board_consumer import BoardConsumer, ignored_token
 from leaderboard.live.capacity import client_address
-from leaderboard.live.credentials import NotAuthenticated, Unknown
 from leaderboard.live.hub import hub
+from leaderboard.live.identities import NotAuthenticated, Unknown
 from leaderboard.live.requests import LiveRequest, anyone
 from leaderboard.live.transport import Message
 
@@ -69,7 +69,7 @@ class StreamConsumer(BoardConsumer, AsyncHttpConsumer):  # type: ignore[misc]
         # Browsers leave Origin out of their own pages' GET requests, and never out of another origin's.
         session = request.session if request.origin is None or request.own_origin else None
         try:
-            token = credentials.bearer(request.headers.get("authorization"))
+            token = identities.bearer(request.headers.get("authorization"))
             if token and settings.LEADERBOARD_PUBLIC:
                 self.credentials.present_token(token)
             elif token:

@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 
 from accounts import page_urls, urls
 from accounts.models import User
-from leaderboard.live import credentials
+from leaderboard.live import identities
 from tests.support.client import MINT, Api, assert_problem
 from tests.support.people import PASSWORD, bearer, player, site_key
 
@@ -74,9 +74,9 @@ def test_what_signed_a_player_in_before_does_so_no_more(api: Api, settings: Sett
     assert_problem(api.get(ME, headers=token), "not-authenticated")
     assert_problem(api.post(MINT, {"action_type": "DAILY_LOGIN"}, headers=token), "not-authenticated")
     assert browser.get(ME).status_code == 401
-    assert credentials.session_user(browser.session.session_key or "") is None
-    with pytest.raises(credentials.NotAuthenticated, match="site they play on"):
-        credentials.from_token(raw)
+    assert identities.session_user(browser.session.session_key or "") is None
+    with pytest.raises(identities.NotAuthenticated, match="site they play on"):
+        identities.from_token(raw)
     admin = Client().post("/admin/login/", {"username": user.username, "password": PASSWORD})
     assert "_auth_user_id" not in admin.client.session
     settings.LOCAL_ACCOUNTS = "on"

@@ -16,7 +16,7 @@ from accounts import passwords, privacy, sign_in
 from accounts.models import User
 from actions import tokens
 from leaderboard.boards import Board
-from leaderboard.live import credentials
+from leaderboard.live import identities
 from tests.support.admin_site import signed_in, superuser
 from tests.support.client import MINT, UPDATE, Api, assert_problem
 from tests.support.people import PASSWORD, update_body
@@ -160,12 +160,12 @@ def test_the_live_side_believes_an_access_token_until_it_expires_and_no_longer(
     """As documented: it asks no database about a token; a session it looks at again."""
     held = Held(alice)
     end(alice)
-    known = credentials.from_token(held.access)
+    known = identities.from_token(held.access)
     lifetime = site.SIMPLE_JWT["ACCESS_TOKEN_LIFETIME"].total_seconds()
-    assert isinstance(known, credentials.Identity)
+    assert isinstance(known, identities.Identity)
     assert known.user_id == str(alice.pk)
     assert known.until <= time.time() + lifetime + site.JWT_LEEWAY
-    assert credentials.session_user(held.session.session.session_key or "") is None
+    assert identities.session_user(held.session.session.session_key or "") is None
 
 
 def test_a_token_of_somebody_elses_sign_in_is_none(alice: User, bob: User) -> None:
