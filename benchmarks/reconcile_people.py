@@ -16,9 +16,9 @@ SELECT gen_random_uuid(), '!', false, 'bench-' || n, n || '@bench.invalid', fals
 """
 # Two entries each, as the ledger writes them: 0 → a → a + b.
 SCORES = """
-INSERT INTO user_scores (user_id, total, version, reached_at, changed_xid)
-SELECT id, 0, 2, now() - random() * interval '300 days', pg_current_xact_id()::text::bigint
-  FROM users u WHERE NOT EXISTS (SELECT 1 FROM user_scores s WHERE s.user_id = u.id)
+UPDATE user_scores
+   SET version = 2, reached_at = now() - random() * interval '300 days', changed_xid = pg_current_xact_id()::text::bigint
+ WHERE version = 0
 """
 HISTORY = """
 WITH fresh AS MATERIALIZED (

@@ -17,8 +17,8 @@ from scoreboard.standing import Standing
 log = structlog.get_logger(__name__)
 
 PLAYER = """
-SELECT player_name(u), coalesce(s.total, 0), s.reached_at, player_visible(u)
-  FROM users u LEFT JOIN user_scores s ON s.user_id = u.id WHERE u.id = %s
+SELECT player_name(u), s.total, s.reached_at, player_visible(u)
+  FROM users u JOIN user_scores s ON s.user_id = u.id WHERE u.id = %s
 """
 
 

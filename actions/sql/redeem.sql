@@ -50,6 +50,7 @@ CREATE FUNCTION action_token_refusal(
            END
 $$;
 
+-- Tokens are claimed first; what the ledger then refuses is given back.
 -- `p_as_of` is when queued work was accepted: an honest player must not lose a token to a queue. Plans as in ledger.sql.
 CREATE FUNCTION action_redeem(
     p_token uuid[], p_user uuid[], p_action_type text[], p_points bigint[],
@@ -57,39 +58,53 @@ CREATE FUNCTION action_redeem(
 ) RETURNS SETOF redeem_outcome LANGUAGE plpgsql
     SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
-    v_now timestamptz := coalesce(p_as_of, clock_timestamp());
-    v_fresh bigint;                 -- how many tokens pay
-    v_judged redeem_outcome[];
+    v_many CONSTANT bigint := cardinality(p_token);
+    v_stamp CONSTANT timestamptz := clock_timestamp();
+    v_now CONSTANT timestamptz := coalesce(p_as_of, v_stamp);
+    v_claimed bigint;
     v_ords bigint[];                -- positions of the entries that go to the ledger; NULL: all of them
+    v_ledger ledger_outcome;
+    v_out redeem_outcome;
 BEGIN
     IF p_expires IS NOT NULL THEN
         PERFORM action_tokens_see(p_token, p_user, p_action_type, p_points, p_issued, p_expires, p_bound);
     END IF;
 
-    -- A row that another redemption holds is judged as that one leaves it.
-    SELECT count(*) FILTER (WHERE l.refusal IS NULL) INTO v_fresh
-      FROM (SELECT action_token_refusal(t, u, p_user[e.ord], p_action_type[e.ord], p_points[e.ord], v_now) AS refusal
-              FROM action_tokens t LEFT JOIN users u ON u.id = t.user_id
-             CROSS JOIN LATERAL (SELECT array_position(p_token, t.id) AS ord) e
-             WHERE t.id = ANY (p_token) ORDER BY t.id FOR UPDATE OF t) l;
+    -- A row that another redemption holds is judged as that one leaves it. One alone needs no order.
+    IF v_many > 1 THEN
+        PERFORM FROM action_tokens t WHERE t.id = ANY (p_token) ORDER BY t.id FOR UPDATE;
+    END IF;
+    UPDATE action_tokens t SET redeemed_at = v_stamp
+      FROM unnest(p_token) WITH ORDINALITY AS e(token, ord), users u
+     WHERE t.id = e.token AND u.id = p_user[e.ord]
+       AND action_token_refusal(t, u, p_user[e.ord], p_action_type[e.ord], p_points[e.ord], v_now) IS NULL;
+    GET DIAGNOSTICS v_claimed = ROW_COUNT;
 
-    -- Some are refused, or handed in twice: what becomes of each, in a new snapshot, now that the rows are held.
-    IF v_fresh < cardinality(p_token) THEN
-        v_judged := ARRAY(
-            SELECT (e.ord,
-                    -- The row is gone some time after expiry; the history remembers for ever.
-                    CASE WHEN r.refusal = 'unknown' AND h.id IS NOT NULL THEN 'already-redeemed' ELSE r.refusal END,
-                    h.delta, h.new_total, h.created_at, extract(epoch FROM t.not_before - v_now), NULL)::redeem_outcome
+    IF v_claimed < v_many THEN
+        -- What has this stamp was claimed here; of several that are handed in twice the ledger takes the first. A stamp of
+        -- the same microsecond by another call does no harm: that call is in the ledger.
+        v_ords := ARRAY(
+            SELECT e.ord
               FROM unnest(p_token) WITH ORDINALITY AS e(token, ord)
-              LEFT JOIN action_tokens t ON t.id = e.token
-              LEFT JOIN users u ON u.id = p_user[e.ord]
-              LEFT JOIN score_history h ON h.user_id = p_user[e.ord] AND h.action_id = e.token
-             CROSS JOIN LATERAL (SELECT action_token_refusal(
-                        t, u, p_user[e.ord], p_action_type[e.ord], p_points[e.ord], v_now) AS refusal) r
+              JOIN action_tokens t ON t.id = e.token AND t.redeemed_at = v_stamp
+              JOIN users u ON u.id = p_user[e.ord]
+             WHERE action_token_refusal(t, u, p_user[e.ord], p_action_type[e.ord], p_points[e.ord], v_now) = 'already-redeemed'
              ORDER BY e.ord);
-        RETURN QUERY SELECT * FROM unnest(v_judged) j WHERE j.outcome IS NOT NULL;
-
-        v_ords := ARRAY(SELECT j.ord FROM unnest(v_judged) j WHERE j.outcome IS NULL ORDER BY j.ord);
+        RETURN QUERY
+        SELECT e.ord,
+               -- The row is gone some time after expiry; the history remembers for ever.
+               CASE WHEN r.refusal = 'unknown' AND h.id IS NOT NULL THEN 'already-redeemed' ELSE r.refusal END,
+               h.delta, h.new_total, h.created_at, extract(epoch FROM t.not_before - v_now)::double precision,
+               NULL::player_standings
+          FROM unnest(p_token) WITH ORDINALITY AS e(token, ord)
+          LEFT JOIN action_tokens t ON t.id = e.token
+          LEFT JOIN users u ON u.id = p_user[e.ord]
+          LEFT JOIN score_history h ON h.user_id = p_user[e.ord] AND h.action_id = e.token
+         CROSS JOIN LATERAL (SELECT coalesce(
+                    action_token_refusal(t, u, p_user[e.ord], p_action_type[e.ord], p_points[e.ord], v_now),
+                    -- Only the user can have changed since: its token was not claimed.
+                    'not-authenticated') AS refusal) r
+         WHERE e.ord <> ALL (v_ords);
         IF v_ords = '{}' THEN
             RETURN;
         END IF;
@@ -100,25 +115,23 @@ BEGIN
         p_request_id := ARRAY(SELECT p_request_id[o] FROM unnest(v_ords) WITH ORDINALITY AS f(o, place) ORDER BY place);
     END IF;
 
-    RETURN QUERY
-    WITH ledger AS MATERIALIZED (
+    FOR v_ledger IN
         SELECT * FROM ledger_record(
             p_user, p_token, array_fill('action'::text, ARRAY[cardinality(p_token)]), p_action_type, p_points, NULL, NULL,
             array_fill(''::text, ARRAY[cardinality(p_token)]), p_request_id)
-    ), spent AS (
-        -- A duplicate in the ledger means the history knows this token although its row looks unspent: spend it.
-        UPDATE action_tokens t SET redeemed_at = l.created_at
-          FROM ledger l
-         WHERE t.id = l.action_id AND l.outcome IN ('recorded', 'duplicate')
-    )
-    SELECT coalesce(v_ords[l.ord], l.ord),
-           CASE l.outcome
-                WHEN 'recorded' THEN 'redeemed'
-                WHEN 'duplicate' THEN 'already-redeemed'
-                WHEN 'unknown-user' THEN 'not-authenticated'
-                ELSE l.outcome
-           END,
-           l.delta, l.new_total, l.created_at, NULL::double precision, l.standing
-      FROM ledger l;
+    LOOP
+        IF v_ledger.outcome NOT IN ('recorded', 'duplicate') THEN
+            UPDATE action_tokens t SET redeemed_at = NULL WHERE t.id = v_ledger.action_id;
+        END IF;
+        v_out := (coalesce(v_ords[v_ledger.ord], v_ledger.ord),
+                  CASE v_ledger.outcome
+                       WHEN 'recorded' THEN 'redeemed'
+                       WHEN 'duplicate' THEN 'already-redeemed'
+                       WHEN 'unknown-user' THEN 'not-authenticated'
+                       ELSE v_ledger.outcome
+                  END,
+                  v_ledger.delta, v_ledger.new_total, v_ledger.created_at, NULL::double precision, v_ledger.standing);
+        RETURN NEXT v_out;
+    END LOOP;
 END
 $$;

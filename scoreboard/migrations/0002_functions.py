@@ -20,13 +20,15 @@ class Migration(migrations.Migration):
         ),
         migrations.RunSQL((SQL / "kept.sql").read_text(encoding="utf-8"), "DROP FUNCTION refuse_removal CASCADE"),
         migrations.RunSQL(
-            (SQL / "shown_columns.sql").read_text(encoding="utf-8"), "DROP FUNCTION users_raise_version CASCADE"
+            (SQL / "shown_columns.sql").read_text(encoding="utf-8"),
+            "DROP FUNCTION users_raise_version, users_open_total CASCADE",
         ),
         migrations.RunSQL(
             (SQL / "board_players.sql").read_text(encoding="utf-8"),
             "DROP VIEW board_players; DROP VIEW player_standings; DROP FUNCTION player_visible",
         ),
         migrations.RunSQL(
-            (SQL / "ledger.sql").read_text(encoding="utf-8"), "DROP FUNCTION ledger_record; DROP TYPE ledger_outcome"
+            (SQL / "ledger.sql").read_text(encoding="utf-8"),
+            "DROP FUNCTION ledger_record, ledger_refusal; DROP TYPE ledger_outcome",
         ),
     ]

@@ -1,8 +1,7 @@
 -- The ledger: the only code that changes a total.
 --
 -- Arrays of entries in, one row per entry out. Locks are taken on user_scores in user order, by every writer, so that
--- writers over the same players wait for each other and never in a circle. However many the entries, the statements are
--- the same few: the loop between them only judges and adds up.
+-- writers over the same players wait for each other and never in a circle.
 
 CREATE TYPE ledger_outcome AS (
     ord bigint,              -- position in the input arrays, from 1
@@ -17,13 +16,25 @@ CREATE TYPE ledger_outcome AS (
     standing player_standings  -- the player's, after this entry and those of the call before it
 );
 
--- Each entry is judged alone: one that would leave 0 … 2^53−1 does not touch the others. A repeat within the call answers
--- with what became of the first. `p_target`, where given, replaces the total instead of adding to it. `p_occurred` is only told.
--- No entry of any source raises the total of staff (every role but player); what they had before they became staff stays, and
--- can be lowered.
--- Plans are generic, because planning each call costs more than its work, and go by keys, because whole tables and bitmaps
--- meet every dead version of rows that change all the time. For one entry, what a call costs is the number of its statements, of
--- the nodes of their plans, and of the expressions that the loop evaluates: each is set up anew in every transaction.
+-- Why an entry of a known player that is no duplicate is not recorded; NULL if it is. No entry of any source raises the total of
+-- staff (every role but player); what they had before they became staff stays, and can be lowered.
+CREATE FUNCTION ledger_refusal(p_total bigint, p_role text, p_delta bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN p_delta > 0 AND p_role <> 'player' THEN 'staff'
+                -- No total is further than this from another, and no sum overflows.
+                WHEN p_delta NOT BETWEEN -9007199254740991 AND 9007199254740991 THEN 'score-out-of-range'
+                WHEN p_total + p_delta NOT BETWEEN 0 AND 9007199254740991 THEN 'score-out-of-range'
+                WHEN p_delta = 0 THEN 'unchanged'
+           END
+$$;
+
+-- Each entry is judged alone: one that is refused does not touch the others. `p_target`, where given, replaces the total instead
+-- of adding to it. `p_occurred` is only told.
+--
+-- A round is at most one entry of each player, and most calls are one round. Where a player has several, each takes the next
+-- round, which sees what those before it wrote: a repeat within the call is a duplicate like any other.
+-- For one entry, what a call costs is the number of its statements, of the nodes of their plans, and of the expressions in
+-- them: each is set up anew in every transaction. Plans are generic, because planning each call costs more than its work, and
+-- go by keys, because whole tables and bitmaps meet every dead version of rows that change all the time.
 CREATE FUNCTION ledger_record(
     p_user uuid[], p_action uuid[], p_source text[], p_action_type text[],
     p_delta bigint[], p_target bigint[], p_actor uuid[], p_reason text[], p_request_id text[],
@@ -31,101 +42,73 @@ CREATE FUNCTION ledger_record(
 ) RETURNS SETOF ledger_outcome LANGUAGE plpgsql ROWS 10
     SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
-    v_most CONSTANT bigint := 9007199254740991;
     v_xid CONSTANT bigint := pg_current_xact_id()::text::bigint;
-    v_rows bigint;
     v_now timestamptz;
-    v_entry record;
-    v_standing player_standings;   -- of the player whose entries the loop is at, after those it has seen
-    v_actions uuid[];              -- which of them were recorded
-    v_old bigint;
-    v_new bigint;
-    v_outcome text;
-    v_one ledger_outcome;
-    v_recorded ledger_outcome[];   -- in the order of players, and of each player's entries
-    v_raised ledger_outcome[];     -- the last one of each player
-    v_players int := 0;            -- how many there are
+    v_locked bigint;
+    v_rounds int[];            -- the round of each entry; NULL: one for all
+    v_last int := 1;
+    v_recorded bigint[] := '{}';
+    v_out ledger_outcome;
 BEGIN
-    -- A first entry makes the row. In user order, like every lock here. Looking first is cheaper than a statement that could
-    -- insert and does not; where a player has several entries there are fewer rows than entries, and nothing to insert.
-    PERFORM FROM user_scores s WHERE s.user_id = ANY (p_user);
-    GET DIAGNOSTICS v_rows = ROW_COUNT;
-    IF v_rows < cardinality(p_user) THEN
-        INSERT INTO user_scores (user_id, total, version, reached_at, changed_xid)
-        SELECT u.id, 0, 0, now(), v_xid
-          FROM users u
-         WHERE u.id = ANY (p_user)
-           AND NOT EXISTS (SELECT FROM user_scores s WHERE s.user_id = u.id)
-         ORDER BY u.id
-            ON CONFLICT DO NOTHING;
-    END IF;
-
     PERFORM FROM user_scores s WHERE s.user_id = ANY (p_user) ORDER BY s.user_id FOR NO KEY UPDATE;
+    GET DIAGNOSTICS v_locked = ROW_COUNT;
 
     -- Read the clock after the locks: a transaction that waited reached the total after the one it waited for.
     v_now := clock_timestamp();
 
-    -- A new statement, so a new snapshot: it sees what the transactions we waited for have written. What boards show of a
+    IF v_locked < cardinality(p_user) THEN
+        v_rounds := ARRAY(SELECT row_number() OVER (PARTITION BY e.user_id ORDER BY e.ord)
+                            FROM unnest(p_user) WITH ORDINALITY AS e(user_id, ord) ORDER BY e.ord);
+        SELECT max(r) INTO v_last FROM unnest(v_rounds) r;
+    END IF;
+
+    -- Each statement has a new snapshot: it sees what the transactions we waited for have written. What boards show of a
     -- player cannot change until this transaction ends: a change of it waits for the row of the total.
-    FOR v_entry IN
-        SELECT e.ord, e.user_id, p_action[e.ord] AS action_id, p AS standing, p.role <> 'player' AS staff,
-               h.version, h.delta, h.old_total, h.new_total, h.created_at
-          FROM unnest(p_user) WITH ORDINALITY AS e(user_id, ord)
-          LEFT JOIN player_standings p ON p.user_id = e.user_id
-          LEFT JOIN score_history h ON h.user_id = e.user_id AND h.action_id = p_action[e.ord]
-         ORDER BY e.user_id, e.ord
-    LOOP
-        IF v_entry.user_id IS DISTINCT FROM v_standing.user_id THEN
-            v_standing := v_entry.standing;
-            v_actions := '{}';
+    FOR v_round IN 1 .. v_last LOOP
+        IF p_target IS NOT NULL THEN
+            p_delta := ARRAY(SELECT coalesce(p_target[e.ord] - s.total, p_delta[e.ord])
+                               FROM unnest(p_user) WITH ORDINALITY AS e(user_id, ord)
+                               LEFT JOIN user_scores s ON s.user_id = e.user_id ORDER BY e.ord);
         END IF;
-        -- No total is further than 2^53 from another: a larger delta is clipped, so that no sum overflows.
-        v_old := v_standing.total;
-        v_new := coalesce(p_target[v_entry.ord], v_old + greatest(least(p_delta[v_entry.ord], v_most + 1), -v_most - 1));
-        v_outcome := CASE
-            WHEN v_old IS NULL THEN 'unknown-user'
-            WHEN v_entry.version IS NOT NULL THEN 'duplicate'
-            WHEN v_entry.action_id = ANY (v_actions) THEN 'repeated'
-            WHEN v_entry.staff AND v_new > v_old THEN 'staff'
-            WHEN v_new NOT BETWEEN 0 AND v_most THEN 'score-out-of-range'
-            WHEN v_new = v_old THEN 'unchanged'
-            ELSE 'recorded'
-        END;
-        IF v_outcome = 'recorded' THEN
-            IF v_actions = '{}' THEN
-                v_players := v_players + 1;
-            END IF;
-            v_actions := v_actions || v_entry.action_id;
-            v_standing.total := v_new;
-            v_standing.version := v_standing.version + 1;
-            v_standing.reached_at := v_now;
-            v_standing.changed_xid := v_xid;
-            v_one := (v_entry.ord, v_outcome, v_entry.user_id, v_entry.action_id, v_standing.version,
-                      v_new - v_old, v_old, v_new, v_now, v_standing);
-            v_recorded := v_recorded || v_one;
-            v_raised[v_players] := v_one;
-        ELSIF v_outcome = 'repeated' THEN
-            SELECT r.* INTO v_one FROM unnest(v_recorded) r
-             WHERE r.user_id = v_entry.user_id AND r.action_id = v_entry.action_id;
-            v_one.ord := v_entry.ord;
-            v_one.outcome := 'duplicate';
-            v_one.standing := v_standing;
-        ELSE
-            v_one := (v_entry.ord, v_outcome, v_entry.user_id, v_entry.action_id, v_entry.version,
-                      v_entry.delta, v_entry.old_total, v_entry.new_total, v_entry.created_at, v_standing);
+
+        FOR v_out IN
+            WITH raised AS (
+                UPDATE user_scores s
+                   SET total = s.total + p_delta[e.ord], version = s.version + 1, reached_at = v_now, changed_xid = v_xid
+                  FROM unnest(p_user) WITH ORDINALITY AS e(user_id, ord), users u
+                 WHERE s.user_id = e.user_id AND u.id = e.user_id AND (v_rounds IS NULL OR v_rounds[e.ord] = v_round)
+                   AND ledger_refusal(s.total, u.role, p_delta[e.ord]) IS NULL
+                   AND NOT EXISTS (SELECT FROM score_history h
+                                    WHERE h.user_id = e.user_id AND h.action_id = p_action[e.ord])
+                RETURNING e.ord, s.user_id, p_action[e.ord] AS action_id, p_delta[e.ord] AS delta, s.total, s.version,
+                          player_visible(u) AS visible, player_name(u) AS username, u.avatar_url, u.region, u.role
+            ), written AS (
+                INSERT INTO score_history (user_id, action_id, source, action_type, delta, old_total, new_total, version,
+                                           actor_id, reason, request_id, created_at, occurred_at)
+                SELECT r.user_id, r.action_id, p_source[r.ord], p_action_type[r.ord], r.delta, r.total - r.delta, r.total,
+                       r.version, p_actor[r.ord], p_reason[r.ord], p_request_id[r.ord], v_now, p_occurred[r.ord]
+                  FROM raised r
+            )
+            SELECT r.ord, 'recorded', r.user_id, r.action_id, r.version, r.delta, r.total - r.delta, r.total, v_now,
+                   (r.user_id, r.total, r.version, v_now, r.visible, r.username, r.avatar_url, r.region, v_xid, r.user_id,
+                    r.role)::player_standings
+              FROM raised r
+        LOOP
+            v_recorded := v_recorded || v_out.ord;
+            RETURN NEXT v_out;
+        END LOOP;
+
+        IF cardinality(v_recorded) < cardinality(p_user) THEN
+            RETURN QUERY
+            SELECT e.ord,
+                   CASE WHEN p.user_id IS NULL THEN 'unknown-user' WHEN h.id IS NOT NULL THEN 'duplicate'
+                        ELSE ledger_refusal(p.total, p.role, p_delta[e.ord]) END,
+                   e.user_id, p_action[e.ord], h.version, h.delta, h.old_total, h.new_total, h.created_at, p
+              FROM unnest(p_user) WITH ORDINALITY AS e(user_id, ord)
+              LEFT JOIN player_standings p ON p.user_id = e.user_id
+              LEFT JOIN score_history h ON h.user_id = e.user_id AND h.action_id = p_action[e.ord]
+             WHERE (v_rounds IS NULL OR v_rounds[e.ord] = v_round) AND e.ord <> ALL (v_recorded);
         END IF;
-        RETURN NEXT v_one;
     END LOOP;
-
-    INSERT INTO score_history (user_id, action_id, source, action_type, delta, old_total, new_total, version,
-                               actor_id, reason, request_id, created_at, occurred_at)
-    SELECT o.user_id, o.action_id, p_source[o.ord], p_action_type[o.ord], o.delta, o.old_total, o.new_total, o.version,
-           p_actor[o.ord], p_reason[o.ord], p_request_id[o.ord], o.created_at, p_occurred[o.ord]
-      FROM unnest(v_recorded) o;
-
-    UPDATE user_scores s
-       SET total = o.new_total, version = o.version, reached_at = v_now, changed_xid = v_xid
-      FROM unnest(v_raised) o
-     WHERE s.user_id = o.user_id;
 END
 $$;

@@ -1,3 +1,18 @@
+-- Every user has a row of the total from the start, in the same transaction: its lock keeps a first score and a change of what
+-- boards show apart, as any later one. Version 0 of it is on no board, and no sweep has to see it.
+CREATE FUNCTION users_open_total() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO user_scores (user_id, total, version, reached_at, changed_xid)
+    SELECT n.id, 0, 0, now(), 0 FROM new_users n ORDER BY n.id;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER users_total
+    AFTER INSERT ON users
+    REFERENCING NEW TABLE AS new_users
+    FOR EACH STATEMENT EXECUTE FUNCTION users_open_total();
+
 -- A change of anything a board shows of a player raises the player's version, in any statement: the sweep then finds it
 -- even if the process that made it dies before telling Redis. So does a change of role, which no board shows: the ledger
 -- holds the row of the total while it judges whether the player is staff, so that neither passes the other. One statement-level trigger, so that a change of
@@ -14,15 +29,6 @@ BEGIN
     IF v_changed IS NULL THEN
         RETURN NULL;
     END IF;
-
-    -- Also for a player without a total: a first score that is being written at this moment reads the profile as it was.
-    -- The row's key makes one of the two wait for the other, and whichever is second has the higher version.
-    INSERT INTO user_scores (user_id, total, version, reached_at, changed_xid)
-    SELECT c.id, 0, 0, now(), pg_current_xact_id()::text::bigint
-      FROM unnest(v_changed) AS c(id)
-     WHERE NOT EXISTS (SELECT 1 FROM user_scores s WHERE s.user_id = c.id)
-     ORDER BY c.id
-        ON CONFLICT DO NOTHING;
 
     PERFORM 1 FROM user_scores s WHERE s.user_id = ANY (v_changed) ORDER BY s.user_id FOR NO KEY UPDATE;
 

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pytest_django.fixtures import Settings
 
+from accounts import identity_data
 from accounts.models import User
 from actions import token_keys, tokens
 from actions.models import ActionToken, ActionType
@@ -71,11 +72,11 @@ def test_there_is_no_token_for_a_type_that_is_switched_off(api: Api, alice: User
     assert_problem(api.post(MINT, {"action_type": "COMPLETE_TASK"}, alice), "not-found")
 
 
-def test_there_is_no_token_for_a_disabled_or_deleted_player(api: Api, alice: User, bob: User) -> None:
+def test_there_is_no_token_for_a_disabled_or_erased_player(api: Api, alice: User, bob: User) -> None:
     """Their access token is good for minutes yet."""
     held = [bearer(alice), bearer(bob)]
     User.objects.filter(pk=alice.pk).update(is_active=False)
-    bob.delete()
+    identity_data.anonymise(bob.pk)
     for credentials in held:
         assert_problem(api.post(MINT, {"action_type": "WIN_MATCH"}, headers=credentials), "not-authenticated")
 

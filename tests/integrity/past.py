@@ -50,11 +50,10 @@ SELECT e.action, %(user)s, %(type)s, %(points)s, to_timestamp(e.issued), to_time
   FROM unnest(%(actions)s::uuid[], %(issued)s::float8[], %(redeemed)s::float8[]) AS e(action, issued, redeemed)
 """
 SCORE = """
-INSERT INTO user_scores (user_id, total, version, reached_at, changed_xid)
-VALUES (%(user)s, %(gain)s, %(count)s, to_timestamp(%(reached)s), pg_current_xact_id()::text::bigint)
-    ON CONFLICT (user_id) DO UPDATE
-   SET total = user_scores.total + excluded.total, version = user_scores.version + excluded.version,
-       reached_at = excluded.reached_at, changed_xid = excluded.changed_xid
+UPDATE user_scores
+   SET total = total + %(gain)s, version = version + %(count)s, reached_at = to_timestamp(%(reached)s),
+       changed_xid = pg_current_xact_id()::text::bigint
+ WHERE user_id = %(user)s
 RETURNING total - %(gain)s
 """
 

@@ -25,7 +25,7 @@ def records(site: Client, alice: User) -> dict[str, Any]:
     give(alice, 5)
     act(site, "hide", [alice])
     return {
-        "scoreboard/userscore/": UserScore.objects.get(),
+        "scoreboard/userscore/": UserScore.objects.get(pk=alice.pk),
         "scoreboard/scorehistory/": ScoreHistory.objects.get(),
         "admin/logentry/": LogEntry.objects.get(),
     }
@@ -36,20 +36,20 @@ PATHS = ["scoreboard/userscore/", "scoreboard/scorehistory/", "admin/logentry/"]
 
 @pytest.mark.parametrize("path", PATHS)
 def test_they_are_listed(site: Client, records: dict[str, Any], path: str) -> None:
-    assert list(site.get(f"/admin/{path}").context["cl"].result_list) == [records[path]]
+    assert records[path] in site.get(f"/admin/{path}").context["cl"].result_list
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_not_even_a_superuser_changes_them_by_a_crafted_post(site: Client, records: dict[str, Any], path: str) -> None:
     row = records[path]
-    before = type(row).objects.values().get()
+    before = type(row).objects.filter(pk=row.pk).values().get()
     for target in ("add/", f"{row.pk}/change/", f"{row.pk}/delete/"):
         answer = site.post(f"/admin/{path}{target}", {"total": "999", "delta": "999", "reason": "x", "post": "yes"})
         assert answer.status_code == 403, target
     listed = {"action": "delete_selected", "_selected_action": [str(row.pk)], "post": "yes"}
     site.post(f"/admin/{path}", listed)
     site.post(f"/admin/{path}", {"form-TOTAL_FORMS": "1", "form-0-total": "999", "_save": "Save"})
-    assert type(row).objects.values().get() == before
+    assert type(row).objects.filter(pk=row.pk).values().get() == before
 
 
 def test_history_is_found_by_whole_name_request_and_player(site: Client, alice: User, bob: User) -> None:

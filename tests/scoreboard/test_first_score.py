@@ -1,6 +1,6 @@
 """Somebody scores for the first time at the moment in which they are hidden, renamed, disabled or erased.
 
-There is no total yet whose lock could keep the two apart.
+The row of the total, made with the user, keeps the two apart.
 """
 
 import threading
@@ -12,7 +12,7 @@ from django.db import transaction
 from accounts import identity_data
 from accounts.models import User
 from accounts.visibility import hide, save_profile
-from leaderboard import sweep
+from leaderboard import sweep, truth
 from leaderboard.boards import Board
 from scoreboard.models import UserScore
 from tests.support.agreement import assert_agreement
@@ -84,4 +84,13 @@ def test_a_change_beside_a_first_score_is_shown(board: Board, alice: User, chang
 
     none_failed(at_once(2, step))
     sweep.sweep(board)
+    assert_agreement(board)
+
+
+def test_whoever_becomes_a_user_has_a_total_of_which_no_board_hears(board: Board) -> None:
+    made = User.objects.bulk_create([User(username=f"new {n}", email=f"new{n}@example.org") for n in range(3)])
+    kept = UserScore.objects.filter(user__in=made).values_list("total", "version", "changed_xid")
+    assert list(kept) == [(0, 0, 0)] * 3
+    sweep.sweep(board)
+    assert truth.size(board) == 0
     assert_agreement(board)
