@@ -22,7 +22,7 @@ MAX_ID = 255  # characters of a site's own id of a player
 MARK = "ext:"
 
 LOCK = "SELECT FROM users WHERE id = %s FOR NO KEY UPDATE"
-MAKE = "SELECT players_make(%s, %s::text[], %s::uuid[])"
+MAKE = "SELECT players_make(%s::text[], %s::text[], %s::uuid[])"
 DESCRIBE = """
 SELECT players_describe(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::jsonb[], %s::boolean[])
 """
@@ -109,7 +109,7 @@ def ensure(provider: str, player: str) -> uuid.UUID:
     if BannedPlayer.objects.filter(pk=digest(provider, player)).exists():
         raise Problem("player-disabled", "This player was banned here.")
     with connection.cursor() as cursor:
-        cursor.execute(MAKE, [provider, [player], [uuid.uuid4()]])
+        cursor.execute(MAKE, [[provider], [player], [uuid.uuid4()]])
     made = known.first()
     if made is None:
         raise Problem("not-found", "The player was erased just now.")
