@@ -14,7 +14,8 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from accounts.models import SITE, ApiKey, User, default_limit
+from accounts.models import BACK_END, SITE, ApiKey, User, default_limit
+from accounts.names import cleaned
 
 TEXT = re.compile(r"sb_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 ROTATION_OVERLAP = timedelta(hours=24)
@@ -29,11 +30,12 @@ def issue(
     limit: str | None = None,
     action_types: Sequence[str] = (),
     provider: str = SITE,
+    actor: User | None = None,
 ) -> tuple[ApiKey, str]:
     """Makes a key; returns it and its text, which exists nowhere else afterwards.
 
-    `limit`: None for LIMIT_KEY. `action_types`: what it may grant; empty: all that a back end may. Raises
-    ValidationError.
+    `limit`: None for LIMIT_KEY. `action_types`: what it may grant; empty: all that a back end may. `actor`: under which
+    it gives bonuses; None for one of its own. Raises ValidationError.
     """
     prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     key = ApiKey(
@@ -46,9 +48,27 @@ def issue(
         limit=default_limit() if limit is None else limit,
         created_by=created_by,
     )
-    key.full_clean(exclude=["created_by"])
-    key.save(force_insert=True)
+    key.full_clean(exclude=["created_by", "actor"])
+    with transaction.atomic():
+        if ApiKey.Scope.BONUS in key.scopes:
+            key.actor = actor or make_actor(key)
+        key.save(force_insert=True)
     return key, f"sb_{prefix}_{secret}"
+
+
+def make_actor(key: ApiKey) -> User:
+    """Who the history and the list of bonuses say gave the points: a row that signs in nowhere and can have none."""
+    user = User(
+        provider=BACK_END,
+        external_id=str(key.pk),
+        username=f"ext:{key.pk.hex}",
+        display_name=cleaned(str(key)),
+        is_active=False,
+        is_hidden=True,
+    )
+    user.set_unusable_password()
+    user.save(force_insert=True)
+    return user
 
 
 def rotate(key: ApiKey, *, created_by: User | None = None) -> tuple[ApiKey, str]:
@@ -68,6 +88,7 @@ def rotate(key: ApiKey, *, created_by: User | None = None) -> tuple[ApiKey, str]
             limit=old.limit,
             action_types=old.action_types,
             provider=old.provider,
+            actor=old.actor,
         )
         end = timezone.now() + ROTATION_OVERLAP
         if old.expires_at is None or old.expires_at > end:

@@ -14,8 +14,8 @@ from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
 
 from accounts import visibility
-from accounts.attributes import Value, stored
-from accounts.models import PROVIDER, SITE, BannedPlayer, User
+from accounts.attributes import stored, told
+from accounts.models import PROVIDER, REGION, SITE, BannedPlayer, User, Value
 from api.problems import Problem
 
 MAX_ID = 255  # characters of a site's own id of a player
@@ -138,14 +138,14 @@ def digest(provider: str, player: str) -> str:
     return salted_hmac("accounts.players", f"{provider}\0{player}", algorithm="sha256").hexdigest()
 
 
-def shown(user: User) -> dict[str, Any]:
-    """What a back end is told of one of its players."""
+def shown(user: User, *, private: bool) -> dict[str, Any]:
+    """What a back end is told of one of its players; `private`: with the attributes that are not for every reader."""
     return {
         "player": user.external_id,
         "user_id": str(user.pk),
         "name": user.display_name or None,
         "avatar": user.avatar_url or None,
-        "attributes": ({"region": user.region} if user.region else {}) | user.attributes,
+        "attributes": told({REGION: user.region or None} | user.attributes, private=private),
         "opted_out": user.opted_out,
         "hidden": user.is_hidden,
         "disabled": not user.is_active,

@@ -65,8 +65,8 @@ class Entry:
     """One award from the request to the answer.
 
     The player is `player`, the site's own id, or `user`, ours or `ext:…`; exactly one of them. `name` is what the
-    client calls the deed, as far as that is text. `record` says by which key it came; then `judged` fills in what became
-    of it, and `commit` the rank.
+    client calls the deed, as far as that is text. `record` says by which key it came; then `judged` fills in what
+    became of it, and `commit` the rank.
     """
 
     id: str = ""
@@ -76,6 +76,7 @@ class Entry:
     points: int | None = None
     occurred_at: datetime | None = None
     description: Description = field(default_factory=Description)
+    wrong: ValidationError | None = None  # with what it says of the player: refused, unless it is a repeat
     name: str | None = None
     key: ApiKey | None = None
     request_id: str = field(default_factory=current_request_id)
@@ -163,9 +164,10 @@ class Entry:
 def record(key: ApiKey, entries: Sequence[Entry]) -> None:
     """Records each entry on its own merits, in one statement, and tells the board; what was refused before is left out.
 
-    One alone goes together with whatever else is waiting in this process, as in `redemption`; a batch is a group already.
+    One alone goes with whatever else is waiting in this process, as in `redemption`; a batch is a group already.
     Raises OperationalError when PostgreSQL is away; a repeat with the same ids tells what was recorded.
     """
+    refuse_wrong(key, [entry for entry in entries if entry.wrong])
     admitted = [entry for entry in entries if entry.refusal is None]
     for entry in admitted:
         entry.key = key
@@ -173,6 +175,25 @@ def record(key: ApiKey, entries: Sequence[Entry]) -> None:
         with suppress(Contended):
             return _batcher.put(admitted)
     commit(admitted)
+
+
+def refuse_wrong(key: ApiKey, entries: Sequence[Entry]) -> None:
+    """Attributes that are not declared refuse an award; a repeat writes none, and is told what the first call did."""
+    if not entries:
+        return
+    known = set(
+        Award.objects.filter(provider=key.provider, key__in=[digest(entry.id) for entry in entries]).values_list(
+            "key", flat=True
+        )
+    )
+    for entry in entries:
+        if entry.wrong and digest(entry.id) not in known:
+            entry.refuse(entry.wrong)
+
+
+def digest(award_id: str) -> bytes:
+    """By which a deed is known."""
+    return sha256(award_id.encode()).digest()
 
 
 _batcher: Batcher[Entry] | None = None
@@ -218,8 +239,7 @@ def reverse(key: ApiKey, award_id: str) -> Reversed:
     Raises Problem: 404 no such award of this provider, 403 forbidden for a type that the key may not grant,
     409 score-out-of-range when the player has fewer points than that.
     """
-    digest = sha256(award_id.encode()).digest()
-    award = Award.objects.filter(provider=key.provider, key=digest).first()
+    award = Award.objects.filter(provider=key.provider, key=digest(award_id)).first()
     if award is None:
         raise Problem("not-found", "There is no such award.")
     if key.action_types and award.action_type not in key.action_types:
