@@ -413,6 +413,7 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "accounts.openapi.one_player",
         "api.openapi_rules.complete",
+        "leaderboard.live.openapi.stream",
     ],
 }
 

@@ -55,7 +55,7 @@ class PlayerAttribute(models.Model):
         return self.name
 
     def clean(self) -> None:
-        """Each allowed value is one of the kind; and of the region, for a form without the name skips its constraint."""
+        """Each allowed value is one of the kind. A form without the name skips the constraint about the region."""
         if self.name == REGION and self.kind != self.Kind.TEXT:
             raise ValidationError({"kind": "The region is a text."})
         try:
