@@ -7,6 +7,7 @@ import urllib.request
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -57,6 +58,10 @@ def asked(server: Server, bearer: str) -> int:
             return refused.code
 
 
+def answers(server: Server, bearer: str, status: int) -> bool:
+    return asked(server, bearer) == status
+
+
 def storm(servers: list[Server]) -> None:
     """Many made-up key ids at both at once, beside honest players, who are let in."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -74,12 +79,12 @@ def test_both_take_the_new_key_refuse_the_old_one_and_stand_a_storm(start: Start
 
     keys.keys.append(jwk("ES256", "second", "second"))
     for server in both:
-        eventually(lambda server=server: asked(server, token("second")) == 200, "the new key is good")
+        eventually(partial(answers, server, token("second"), 200), "the new key is good")
     assert [asked(server, token("first")) for server in both] == [200, 200], "beside the one before"
 
     keys.keys = [jwk("ES256", "second", "second")]
     for server in both:
-        eventually(lambda server=server: asked(server, token("first")) == 401, "the withdrawn one is refused")
+        eventually(partial(answers, server, token("first"), 401), "the withdrawn one is refused")
     assert [asked(server, token("second")) for server in both] == [200, 200]
     assert [asked(server, token("first", "second")) for server in both] == [401, 401]
     assert User.objects.filter(provider="accounts").count() == 1
