@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -19,6 +19,8 @@ from accounts.names import cleaned
 
 TEXT = re.compile(r"sb_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 ROTATION_OVERLAP = timedelta(hours=24)
+COLUMNS = [field.attname for field in ApiKey._meta.concrete_fields]
+FIND = f"""SELECT {", ".join(f'"{column}"' for column in COLUMNS)} FROM api_keys WHERE prefix = %s"""  # noqa: S608
 LAST_USED_STEP = timedelta(minutes=1)  # a busy key's row is written once a minute, not once a request
 
 
@@ -111,7 +113,7 @@ def usable() -> QuerySet[ApiKey]:
 def find(text: str) -> ApiKey | None:
     """The usable key with this text, or None. Takes the same time for a wrong secret as for a right one."""
     match = TEXT.fullmatch(text)
-    key = ApiKey.objects.filter(prefix=match[1]).first() if match else None
+    key = with_prefix(match[1]) if match else None
     if key is None or match is None or not hmac.compare_digest(key.digest, digest(match[2])) or not key.usable:
         return None
     stale = timezone.now() - LAST_USED_STEP
@@ -120,6 +122,14 @@ def find(text: str) -> ApiKey | None:
             last_used_at=timezone.now()
         )
     return key
+
+
+def with_prefix(prefix: str) -> ApiKey | None:
+    """By SQL: to build the queryset would cost five times the query, at each call of a back end."""
+    with connection.cursor() as cursor:
+        cursor.execute(FIND, [prefix])
+        row = cursor.fetchone()
+    return ApiKey.from_db(connection.alias, COLUMNS, row) if row else None
 
 
 def digest(secret: str) -> str:
