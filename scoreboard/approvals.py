@@ -53,7 +53,7 @@ def claim(bonus_id: uuid.UUID, by: User, at_command_line: bool) -> tuple[Bonus, 
     issued = ApiKey.objects.filter(actor_id=found.actor_id, created_by=by).exists()
     if (issued or by.pk in (found.actor_id, found.user_id)) and not at_command_line:
         raise NotPossible(
-            f"{found}: neither its giver, nor who issued the giver's key, nor its receiver decides about it."
+            f"{found}: neither its giver nor its receiver decides about it; nor who issued the giver's key."
         )
     people = bonus.lock(found.actor_id, found.user_id)
     found = Bonus.objects.select_for_update(no_key=True).get(pk=bonus_id)
