@@ -56,7 +56,7 @@ def callers() -> list[Caller]:
         ANYONE,
         Caller("player", ("actions", "board", "moderation"), bearer(player), plays=str(player.pk), key=by_key),
         Caller("moderator", ("moderation",), bearer(moderator)),
-        Caller("back end", ("actions", "awards", "players", "moderation"), by_key, back_end=True),
+        Caller("back end", ("actions", "awards", "players"), by_key, back_end=True),
         Caller("session", ("actions",), session(player), plays=str(player.pk), key=by_key),
     ]
 
