@@ -3,7 +3,7 @@
 import uuid
 from typing import Any, cast
 
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -14,13 +14,15 @@ from api.credentials import presented_key
 from api.problems import Problem
 from api.views import ApiView
 
+READ = ApiKey.Scope.READ
 KEY: Any = [{"apiKey": []}]  # in OpenAPI
 
 
-def demand(key: ApiKey, scope: ApiKey.Scope) -> None:
-    """Raises Problem forbidden unless the key has this scope."""
-    if scope not in key.scopes:
-        raise Problem("forbidden", f"This API key does not have the scope `{scope.value}`.")
+def demand(key: ApiKey, *scopes: ApiKey.Scope) -> None:
+    """Raises Problem forbidden unless the key has one of these scopes."""
+    if not set(scopes).intersection(key.scopes):
+        names = " or ".join(f"`{scope.value}`" for scope in scopes)
+        raise Problem("forbidden", f"This API key does not have the scope {names}.")
 
 
 def demand_type(key: ApiKey, action_type: str) -> None:
@@ -30,17 +32,20 @@ def demand_type(key: ApiKey, action_type: str) -> None:
 
 
 class HasScope(BasePermission):
-    """The caller is a back end whose key has the view's `scope`; the address of one without a key was charged."""
+    """The caller is a back end whose key has the view's `scope`, or only reads and has `read`.
+
+    The address of a caller without a key was charged.
+    """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         if not isinstance(request.user, BackEnd):
             return False
-        demand(request.user.key, cast(BackEndView, view).scope)
+        demand(request.user.key, cast(BackEndView, view).scope, *([READ] if request.method in SAFE_METHODS else []))
         return True
 
 
 class BackEndView(ApiView):
-    """For API keys with `scope` alone; each call is charged to its key."""
+    """For API keys with `scope` alone, and what only reads for those with `read`; each call is charged to its key."""
 
     authentication_classes = (ApiKeyAuthentication,)
     permission_classes = (HasScope,)

@@ -6,7 +6,6 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
-from accounts import attributes
 from accounts.identity import issuers
 from api.checks import SITE, weak
 
@@ -20,16 +19,6 @@ def sign_up(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
         for name, known in words.items()
         if getattr(settings, name) not in known
     ]
-
-
-@register(SITE)
-def player_attributes(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
-    """What cannot be read declares nothing."""
-    try:
-        attributes.declared()
-    except ValueError as error:
-        return [Error(f"PLAYER_ATTRIBUTES: {error}", id="scoreboard.E014")]
-    return []
 
 
 @register(SITE)

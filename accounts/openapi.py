@@ -7,7 +7,8 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
 
-from accounts import attributes
+from accounts.models import MAX_TEXT
+from api.fields import MAX_SAFE_INTEGER
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -32,12 +33,17 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
 
 
 class AttributesField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    """The attributes that PLAYER_ATTRIBUTES declares."""
+    """An object of attributes: which there are is declared in admin, and so not said here."""
 
     target_class = "accounts.player_fields.Attributes"
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
-        return attributes.schema()
+        text = {"type": "string", "format": "visible-text", "minLength": 1, "maxLength": MAX_TEXT}
+        integer = {"type": "integer", "minimum": -MAX_SAFE_INTEGER, "maximum": MAX_SAFE_INTEGER}
+        return {
+            "type": "object",
+            "additionalProperties": {"oneOf": [text, integer, {"type": "boolean"}, {"type": "null"}]},
+        }
 
 
 def one_player(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:

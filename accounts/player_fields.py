@@ -11,6 +11,7 @@ from rest_framework import serializers
 
 from accounts import attributes, players
 from accounts.back_ends import found
+from accounts.models import Value
 from accounts.names import cleaned
 from api.fields import UUID_TEXT, StrictSerializer, StrictText
 
@@ -45,6 +46,7 @@ class PlayerId(StrictText):
             raise serializers.ValidationError(str(error)) from error
 
 
+ATTRIBUTES = "As the site declares them in admin; null takes one away."
 USER_ID = {
     "anyOf": [
         {"type": "string", "format": "uuid"},
@@ -109,21 +111,18 @@ class Avatar(StrictText):
 
 
 class Attributes(serializers.Field[Any, Any, Any, Any]):
-    """An object of declared attributes; null as a value takes one away."""
+    """An object of declared attributes; null as a value takes one away. `judged`: refused here unless all are good."""
 
-    def to_internal_value(self, data: Any) -> dict[str, attributes.Value]:
+    def __init__(self, *, judged: bool = True, **options: Any) -> None:
+        super().__init__(**options)
+        self.judged = judged
+
+    def to_internal_value(self, data: Any) -> dict[str, Value]:
         if not isinstance(data, dict):
             raise serializers.ValidationError("Expected an object.")
-        declared, values, wrong = attributes.declared(), {}, {}
-        for name, value in data.items():
-            try:
-                if name not in declared:
-                    raise ValueError("Not an attribute that this site declares.")
-                values[name] = declared[name].checked(value)
-            except ValueError as error:
-                wrong[str(name)[:64]] = [str(error)]
-            if len(wrong) > 10:
-                break
+        if not self.judged:
+            return data
+        values, wrong = attributes.judge(data)
         if wrong:
             raise serializers.ValidationError(wrong)
         return values
@@ -134,7 +133,7 @@ class DescriptionSerializer(StrictSerializer):
 
     name = DisplayName(required=False, help_text="Cleaned; need not be unique. 50 are shown.")
     avatar = Avatar(required=False, max_length=MAX_AVATAR, help_text="Null takes it away.")
-    attributes = Attributes(required=False, help_text="As PLAYER_ATTRIBUTES declares them; null takes one away.")
+    attributes = Attributes(required=False, help_text=ATTRIBUTES)
 
 
 class UserConverter:

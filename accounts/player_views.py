@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from accounts import players, privacy
 from accounts.back_ends import KEY, BackEndView
-from accounts.models import ApiKey
+from accounts.models import ApiKey, User
 from accounts.player_fields import DescriptionSerializer, OpaqueId
 from api.fields import QueryInteger, StrictBoolean
 from api.openapi import envelope, problems
@@ -17,6 +17,7 @@ from api.query import Query
 from api.responses import ok
 
 MAX_PAGE = 1000
+READABLE = "For keys with the scope `players`, or `read`, which is not told private attributes."
 PLAYER = OpenApiParameter(
     "player",
     {"type": "string", "format": "opaque-id", "minLength": 1, "maxLength": players.MAX_ID},
@@ -48,14 +49,22 @@ class PlayersQuery(Query):
     limit = QueryInteger(default=100, min_value=1, max_value=MAX_PAGE)
 
 
-class PlayersView(BackEndView):
+class AboutPlayersView(BackEndView):
     scope = ApiKey.Scope.PLAYERS
+
+    def shown(self, request: Request, user: User) -> dict[str, Any]:
+        """What this caller is told: private attributes only to keys that may write them."""
+        return players.shown(user, private=self.scope in self.caller(request).key.scopes)
+
+
+class PlayersView(AboutPlayersView):
     query = PlayersQuery
 
     @extend_schema(
         operation_id="players",
         auth=KEY,
         summary="The players of the key's provider, in the order of their ids",
+        description=READABLE,
         tags=["players"],
         responses={
             200: envelope(
@@ -68,24 +77,23 @@ class PlayersView(BackEndView):
     def get(self, request: Request) -> Response:
         limit = self.asked["limit"]
         found = players.page(self.provider(request), self.asked.get("after", ""), limit)
-        data = PlayerDocumentSerializer([players.shown(user) for user in found], many=True).data
+        data = PlayerDocumentSerializer([self.shown(request, user) for user in found], many=True).data
         last = found[-1].external_id if len(found) == limit else None
         return Response({"success": True, "data": data, "next": last})
 
 
-class PlayerView(BackEndView):
-    scope = ApiKey.Scope.PLAYERS
-
+class PlayerView(AboutPlayersView):
     @extend_schema(
         operation_id="player",
         auth=KEY,
         summary="One player of the key's provider",
+        description=READABLE,
         tags=["players"],
         parameters=[PLAYER],
         responses={200: envelope(PlayerDocumentSerializer()), **problems(401, 403, 404, 429, 503)},
     )
     def get(self, request: Request, player: str) -> Response:
-        return ok(PlayerDocumentSerializer(players.shown(players.get(self.provider(request), player))).data)
+        return ok(PlayerDocumentSerializer(self.shown(request, players.get(self.provider(request), player))).data)
 
     @extend_schema(
         operation_id="put_player",
@@ -107,7 +115,7 @@ class PlayerView(BackEndView):
         body = PlayerSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         found = players.put(self.provider(request), player, players.Description(**body.validated_data))
-        return ok(PlayerDocumentSerializer(players.shown(found)).data)
+        return ok(PlayerDocumentSerializer(self.shown(request, found)).data)
 
     @extend_schema(
         operation_id="erase_player",

@@ -14,15 +14,15 @@ from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
 
 from accounts import visibility
-from accounts.attributes import Value, stored
-from accounts.models import PROVIDER, SITE, BannedPlayer, User
+from accounts.attributes import stored, told
+from accounts.models import PROVIDER, REGION, SITE, BannedPlayer, User, Value
 from api.problems import Problem
 
 MAX_ID = 255  # characters of a site's own id of a player
 MARK = "ext:"
 
 LOCK = "SELECT FROM users WHERE id = %s FOR NO KEY UPDATE"
-MAKE = "SELECT players_make(%s, %s::text[], %s::uuid[])"
+MAKE = "SELECT players_make(%s::text[], %s::text[], %s::uuid[])"
 DESCRIBE = """
 SELECT players_describe(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::jsonb[], %s::boolean[])
 """
@@ -109,7 +109,7 @@ def ensure(provider: str, player: str) -> uuid.UUID:
     if BannedPlayer.objects.filter(pk=digest(provider, player)).exists():
         raise Problem("player-disabled", "This player was banned here.")
     with connection.cursor() as cursor:
-        cursor.execute(MAKE, [provider, [player], [uuid.uuid4()]])
+        cursor.execute(MAKE, [[provider], [player], [uuid.uuid4()]])
     made = known.first()
     if made is None:
         raise Problem("not-found", "The player was erased just now.")
@@ -138,14 +138,14 @@ def digest(provider: str, player: str) -> str:
     return salted_hmac("accounts.players", f"{provider}\0{player}", algorithm="sha256").hexdigest()
 
 
-def shown(user: User) -> dict[str, Any]:
-    """What a back end is told of one of its players."""
+def shown(user: User, *, private: bool) -> dict[str, Any]:
+    """What a back end is told of one of its players; `private`: with the attributes that are not for every reader."""
     return {
         "player": user.external_id,
         "user_id": str(user.pk),
         "name": user.display_name or None,
         "avatar": user.avatar_url or None,
-        "attributes": ({"region": user.region} if user.region else {}) | user.attributes,
+        "attributes": told({REGION: user.region or None} | user.attributes, private=private),
         "opted_out": user.opted_out,
         "hidden": user.is_hidden,
         "disabled": not user.is_active,

@@ -11,10 +11,10 @@ from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import players
+from accounts import attributes, players
 from accounts.back_ends import KEY, BackEndView
 from accounts.models import ApiKey
-from accounts.player_fields import DescriptionSerializer, OpaqueId, PlayerId, UserReference
+from accounts.player_fields import ATTRIBUTES, Attributes, DescriptionSerializer, OpaqueId, PlayerId, UserReference
 from accounts.players import Description
 from actions import awards, batch
 from actions.awards import MAX_AWARDS, Entry
@@ -46,6 +46,7 @@ class AwardSerializer(DescriptionSerializer):
     user_id = UserReference(required=False, help_text="A player who is here already. Or `player`.")
     action_type = StrictText(max_length=50)
     points = StrictInteger(required=False, min_value=1, max_value=MAX_POINTS, help_text="Default: the catalogue's.")
+    attributes = Attributes(required=False, judged=False, help_text=ATTRIBUTES)
     occurred_at = Moment(required=False, help_text="Shown in the history; decides nothing.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -231,7 +232,8 @@ def parse_one(serializer: AwardSerializer, value: Any) -> Entry:
 
 
 def entry_of(said: dict[str, Any]) -> Entry:
-    described = {name: said[name] for name in ("name", "avatar", "attributes") if name in said}
+    described = {name: said[name] for name in ("name", "avatar") if name in said}
+    good, wrong = attributes.judge(said["attributes"]) if "attributes" in said else (None, None)
     return Entry(
         id=said["id"],
         name=said["id"],
@@ -240,7 +242,8 @@ def entry_of(said: dict[str, Any]) -> Entry:
         user=said.get("user_id"),
         points=said.get("points"),
         occurred_at=said.get("occurred_at"),
-        description=Description(**described),
+        description=Description(**described, attributes=good),
+        wrong=ValidationError({"attributes": wrong}) if wrong else None,
     )
 
 

@@ -5,6 +5,7 @@ One statement (sql/awards.sql) judges and records one award or a thousand; then 
 
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -17,8 +18,10 @@ from rest_framework.exceptions import ValidationError
 from accounts import players
 from accounts.models import ApiKey, User
 from accounts.players import Description, Reference
+from actions.batcher import Batcher, Contended
 from actions.models import Award
 from api.problems import Problem, note
+from api.refusals import Caller, current_caller
 from api.request_ids import current_request_id
 from scoreboard import ledger
 from scoreboard.metrics import SCORE_INCREMENT_FAILURES, SCORE_INCREMENTS
@@ -29,7 +32,7 @@ MAX_AWARDS = 1000  # of one call
 
 RECORD = f"""
 SELECT o.outcome, o.user_id, o.action_type, o.delta, o.new_total, o.created_at, {NESTED_COLUMNS}
-  FROM award_record(%s, %s::text[], %s, %s,
+  FROM award_record(%s::text[], %s::boolean[], %s::uuid[], %s::text[],
                     %s::text[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::uuid[], %s::text[],
                     %s::text[], %s::bigint[], %s::timestamptz[],
                     %s::text[], %s::text[], %s::text[], %s::jsonb[], %s) o
@@ -62,7 +65,8 @@ class Entry:
     """One award from the request to the answer.
 
     The player is `player`, the site's own id, or `user`, ours or `ext:…`; exactly one of them. `name` is what the
-    client calls the deed, as far as that is text. `judged` fills in what became of it, and `record` the rank.
+    client calls the deed, as far as that is text. `record` says by which key it came; then `judged` fills in what
+    became of it, and `commit` the rank.
     """
 
     id: str = ""
@@ -72,7 +76,11 @@ class Entry:
     points: int | None = None
     occurred_at: datetime | None = None
     description: Description = field(default_factory=Description)
+    wrong: ValidationError | None = None  # with what it says of the player: refused, unless it is a repeat
     name: str | None = None
+    key: ApiKey | None = None
+    request_id: str = field(default_factory=current_request_id)
+    caller: Caller = field(default_factory=current_caller)
     refusal: Problem | ValidationError | None = None
     replayed: bool = False
     user_id: uuid.UUID | None = None
@@ -85,13 +93,20 @@ class Entry:
         self.refusal = refusal
         SCORE_INCREMENT_FAILURES.labels(getattr(refusal, "kind", "invalid-request")).inc()
         if isinstance(refusal, Problem):
-            note(refusal, action_type=self.action_type)
+            note(refusal, self.caller, action_type=self.action_type, request_id=self.request_id)
 
-    def columns(self, provider: str) -> tuple[Any, ...]:
+    def columns(self) -> tuple[Any, ...]:
         """As award_record takes it."""
+        if self.key is None:
+            raise AssertionError("an award comes by a key")
+        provider = self.key.provider
         named = self.user if isinstance(self.user, Reference) else None
         name, avatar, region, attributes, _ = self.description.columns()
         return (
+            provider,
+            not self.key.action_types or self.action_type in self.key.action_types,
+            self.key.pk,
+            self.request_id,
             self.id,
             uuid.uuid4(),
             None if named else self.user,
@@ -149,15 +164,54 @@ class Entry:
 def record(key: ApiKey, entries: Sequence[Entry]) -> None:
     """Records each entry on its own merits, in one statement, and tells the board; what was refused before is left out.
 
+    One alone goes with whatever else is waiting in this process, as in `redemption`; a batch is a group already.
     Raises OperationalError when PostgreSQL is away; a repeat with the same ids tells what was recorded.
     """
+    refuse_wrong(key, [entry for entry in entries if entry.wrong])
     admitted = [entry for entry in entries if entry.refusal is None]
+    for entry in admitted:
+        entry.key = key
+    if _batcher is not None and len(admitted) == 1:
+        with suppress(Contended):
+            return _batcher.put(admitted)
+    commit(admitted)
+
+
+def refuse_wrong(key: ApiKey, entries: Sequence[Entry]) -> None:
+    """Attributes that are not declared refuse an award; a repeat writes none, and is told what the first call did."""
+    if not entries:
+        return
+    known = set(
+        Award.objects.filter(provider=key.provider, key__in=[digest(entry.id) for entry in entries]).values_list(
+            "key", flat=True
+        )
+    )
+    for entry in entries:
+        if entry.wrong and digest(entry.id) not in known:
+            entry.refuse(entry.wrong)
+
+
+def digest(award_id: str) -> bytes:
+    """By which a deed is known."""
+    return sha256(award_id.encode()).digest()
+
+
+_batcher: Batcher[Entry] | None = None
+
+
+def start_batcher() -> None:
+    """Has this process record single awards in groups from now on. Called once by each server process."""
+    global _batcher
+    _batcher = Batcher(commit)
+
+
+def commit(admitted: Sequence[Entry]) -> None:
+    """Records these entries, of whichever keys, in one statement, and tells the read side in one call."""
     if not admitted:
         return
-    columns = [list(column) for column in zip(*(entry.columns(key.provider) for entry in admitted), strict=True)]
-    bound = settings.APPROVE_TYPE_POINTS
+    columns = [list(column) for column in zip(*(entry.columns() for entry in admitted), strict=True)]
     with connection.cursor() as cursor:
-        cursor.execute(RECORD, [key.provider, key.action_types, key.pk, current_request_id(), *columns, bound])
+        cursor.execute(RECORD, [*columns, settings.APPROVE_TYPE_POINTS])
         for entry, row in zip(admitted, cursor.fetchall(), strict=True):
             entry.judged(row)
     placements = ledger.announce(entry.standing for entry in admitted)
@@ -185,8 +239,7 @@ def reverse(key: ApiKey, award_id: str) -> Reversed:
     Raises Problem: 404 no such award of this provider, 403 forbidden for a type that the key may not grant,
     409 score-out-of-range when the player has fewer points than that.
     """
-    digest = sha256(award_id.encode()).digest()
-    award = Award.objects.filter(provider=key.provider, key=digest).first()
+    award = Award.objects.filter(provider=key.provider, key=digest(award_id)).first()
     if award is None:
         raise Problem("not-found", "There is no such award.")
     if key.action_types and award.action_type not in key.action_types:

@@ -285,9 +285,6 @@ SITE_URL = env.str("SITE_URL", "")
 # Whether strangers may sign up here as players: "open" or "closed".
 SIGN_UP = env.str("SIGN_UP", "closed")
 
-# What a site may say of its players: "name:kind" items, or "name:kind:one|another"; kinds: text, integer, boolean.
-PLAYER_ATTRIBUTES = env.list("PLAYER_ATTRIBUTES", default=["region:text"])
-
 # --- Actions ---------------------------------------------------------------------------------------
 
 # "kid:algorithm:base64 key" items; the first one signs, all verify. Empty: one key derived from SECRET_KEY.
@@ -416,6 +413,7 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "accounts.openapi.one_player",
         "api.openapi_rules.complete",
+        "leaderboard.live.openapi.stream",
     ],
 }
 

@@ -16,3 +16,4 @@ import_module("api.redis_memory").tell()
 import_module("accounts.audit").start()
 if settings.ACTION_GROUP_COMMIT:
     import_module("actions.redemption").start_batcher()
+    import_module("actions.awards").start_batcher()

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
-from accounts.authentication import PLAYER, PLAYER_AUTH
+from accounts.authentication import PLAYER, PLAYER_AUTH, ApiKeyAuthentication
 from accounts.back_ends import found
 from accounts.models import User
 from accounts.players import Reference
@@ -28,7 +28,7 @@ from leaderboard.ranking import Page
 from leaderboard.serializers import AroundQuery, BoardQuery, PlayerStandingSerializer, RowSerializer, TopQuery
 
 # While the board is public anyone may see it; on a private one, 401.
-OPEN_OR_SIGNED_IN: Any = [{}, *PLAYER_AUTH]
+OPEN_OR_SIGNED_IN: Any = [{}, *PLAYER_AUTH, {"apiKey": []}]
 PAGE_MEMBERS: dict[str, serializers.Field[Any, Any, Any, Any]] = {
     "last_updated": serializers.DateTimeField(),
     "epoch": serializers.CharField(allow_null=True, help_text="Null while SQL stands in for Redis."),
@@ -38,8 +38,13 @@ PAGE_MEMBERS: dict[str, serializers.Field[Any, Any, Any, Any]] = {
 
 
 class BoardView(ApiView):
-    authentication_classes = PLAYER
+    authentication_classes = (ApiKeyAuthentication, *PLAYER)
     permission_classes = (BoardIsPublicOrSignedIn,)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Where no key is asked for, none is charged in place of the address."""
+        self.accepts_api_keys = not settings.LEADERBOARD_PUBLIC
+        super().initial(request, *args, **kwargs)
 
     def perform_authentication(self, request: Request) -> None:
         """Only when it matters: on a public board an expired token must not cost anyone the view of it."""
@@ -99,7 +104,7 @@ def matches(if_none_match: str, etag: str) -> bool:
 def caching() -> dict[str, str]:
     if settings.LEADERBOARD_PUBLIC:
         return {"Cache-Control": "public, max-age=1, stale-while-revalidate=5"}
-    return {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
+    return {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie, X-API-Key"}
 
 
 class MyScoreView(ApiView):

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.db.models.functions import Now
 
-from accounts.models import User
+from accounts.models import ApiKey, User
 from scoreboard import bonus, ledger
 from scoreboard.models import Bonus
 
@@ -49,8 +49,12 @@ def refuse(bonus_id: uuid.UUID, by: User, *, at_command_line: bool = False) -> N
 def claim(bonus_id: uuid.UUID, by: User, at_command_line: bool) -> tuple[Bonus, dict[uuid.UUID, User]]:
     """The waiting bonus with its giver and receiver, all locked, people first. Raises NotPossible."""
     found = Bonus.objects.get(pk=bonus_id)  # its people never change
-    if by.pk in (found.actor_id, found.user_id) and not at_command_line:
-        raise NotPossible(f"{found}: neither its giver nor its receiver decides about it.")
+    # Who issued or rotated a key has seen it, and is the first person of what it gives.
+    issued = ApiKey.objects.filter(actor_id=found.actor_id, created_by=by).exists()
+    if (issued or by.pk in (found.actor_id, found.user_id)) and not at_command_line:
+        raise NotPossible(
+            f"{found}: neither its giver nor its receiver decides about it; nor who issued the giver's key."
+        )
     people = bonus.lock(found.actor_id, found.user_id)
     found = Bonus.objects.select_for_update(no_key=True).get(pk=bonus_id)
     if found.state != Bonus.State.WAITING:

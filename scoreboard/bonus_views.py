@@ -1,6 +1,7 @@
 """`POST /score/bonus`: parse, call, answer."""
 
 import re
+import uuid
 from dataclasses import asdict
 from typing import Any, cast
 
@@ -11,7 +12,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.models import User
+from accounts.authentication import (
+    PLAYER_AUTH,
+    AccountJWTAuthentication,
+    AccountSessionAuthentication,
+    ApiKeyAuthentication,
+    BackEnd,
+)
+from accounts.back_ends import demand
+from accounts.models import ApiKey
 from accounts.player_fields import UserId
 from api.fields import StrictInteger, StrictSerializer, StrictText
 from api.openapi import envelope, problems
@@ -55,19 +64,26 @@ class WaitingSerializer(serializers.Serializer[Any]):
 
 class MayGiveBonus(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
+        if isinstance(request.user, BackEnd):
+            demand(request.user.key, ApiKey.Scope.BONUS)
+            return True
         return request.user.is_authenticated and request.user.has_perm("scoreboard.give_bonus")
 
 
 class BonusView(ApiView):
+    authentication_classes = (ApiKeyAuthentication, AccountJWTAuthentication, AccountSessionAuthentication)
     permission_classes = (MayGiveBonus,)
+    accepts_api_keys = True
 
     @extend_schema(
         operation_id="give_bonus",
+        auth=cast(Any, [*PLAYER_AUTH, {"apiKey": []}]),
         summary="Give a player bonus points",
         description=(
-            "Needs the permission `scoreboard.give_bonus`. A repeat with the same key pays once. Beyond what a user "
-            "gives alone in 24 hours (BONUS_DAILY) the answer is 202: the bonus waits for a second person, and a "
-            "repeat with the same key tells what has become of it."
+            "Needs the permission `scoreboard.give_bonus`, or an API key with the scope `bonus`. A repeat with the "
+            "same Idempotency-Key pays once. Beyond what a user, or a key with its successors, gives alone in 24 "
+            "hours (BONUS_DAILY) the answer is 202: the bonus waits for a second person, and a repeat tells what has "
+            "become of it."
         ),
         tags=["moderation"],
         parameters=[
@@ -93,5 +109,6 @@ class BonusView(ApiView):
             )
         body = BonusSerializer(data=request.data, context={"request": request})
         body.is_valid(raise_exception=True)
-        given = bonus.give(cast(User, request.user).pk, key, **body.validated_data)
+        giver = request.user.key.actor_id if isinstance(request.user, BackEnd) else request.user.pk
+        given = bonus.give(cast(uuid.UUID, giver), key, **body.validated_data)
         return ok(asdict(given), status=202 if isinstance(given, Waiting) else 200)

@@ -8,9 +8,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.authentication import PLAYER, PLAYER_AUTH
-from accounts.back_ends import found
-from accounts.models import User
+from accounts.authentication import PLAYER, PLAYER_AUTH, ApiKeyAuthentication, BackEnd
+from accounts.back_ends import demand, found
+from accounts.models import ApiKey, User
 from accounts.players import Reference
 from api.fields import QueryInteger, StrictText
 from api.openapi import envelope, problems
@@ -64,15 +64,27 @@ class HistoryEntrySerializer(serializers.Serializer[Any]):
         return ActorSerializer(entry.actor).data
 
 
+def may_read_any(user: User | BackEnd) -> bool:
+    """Raises Problem forbidden for a key without the scope."""
+    if isinstance(user, BackEnd):
+        demand(user.key, ApiKey.Scope.READ)
+        return True
+    return user.has_perm(VIEW_ANY)
+
+
 class HistoryView(ApiView):
-    authentication_classes = PLAYER
+    authentication_classes = (ApiKeyAuthentication, *PLAYER)
+    accepts_api_keys = True
     query = HistoryQuery  # `HistoryPages` reads the same parameters, and takes what is wrong for the default
 
     @extend_schema(
         operation_id="score_history",
-        auth=PLAYER_AUTH,
+        auth=cast(Any, [*PLAYER_AUTH, {"apiKey": []}]),
         summary="What made a player's score, the newest first",
-        description="One's own; anybody's with the permission `scoreboard.view_any_history`.",
+        description=(
+            "One's own; anybody's with the permission `scoreboard.view_any_history`, or an API key with the scope "
+            "`read`."
+        ),
         tags=["board"],
         responses={
             200: envelope(
@@ -84,8 +96,8 @@ class HistoryView(ApiView):
         },
     )
     def get(self, request: Request, user_id: uuid.UUID | Reference) -> Response:
-        user, user_id = cast(User, request.user), found(request, user_id)
-        any_history = user.has_perm(VIEW_ANY)
+        user = cast(User | BackEnd, request.user)
+        any_history, user_id = may_read_any(user), found(request, user_id)
         if user.pk != user_id and not any_history:
             raise Problem("forbidden", "Only your own history is open to you.")
         if user.pk != user_id and not User.objects.filter(pk=user_id).exists():

@@ -8,6 +8,7 @@ from django.conf import settings
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis
 
+from accounts import attributes
 from api import redis_client
 from leaderboard import catch_up, rebuild
 from tests.support.programs import NOT_HERE
@@ -51,7 +52,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown() -> None:
-    """A rebuild or a sweep that a test set off in the background ends while there still is a database for it."""
+    """A rebuild or a sweep that a test set off in the background ends while there still is a database for it; and no
+    test knows the attributes that another one declared."""
+    attributes.read.cache_clear()
     with rebuild._building, catch_up._sweeping:
         pass
 

@@ -91,7 +91,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         db_default=models.Value({}, models.JSONField()),
                         default=dict,
-                        help_text="As PLAYER_ATTRIBUTES declares them.",
+                        help_text="As they are declared under Player attributes.",
                     ),
                 ),
                 (
@@ -157,6 +157,62 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="PlayerAttribute",
+            fields=[
+                (
+                    "name",
+                    models.CharField(
+                        max_length=32,
+                        primary_key=True,
+                        serialize=False,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[a-z][a-z0-9_]*\\Z",
+                                "Use small letters, digits and _, beginning with a letter.",
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("text", "Text"), ("integer", "Integer"), ("boolean", "Boolean")],
+                        help_text="A text has 1 to 32 characters.",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "allowed",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=32),
+                        blank=True,
+                        default=list,
+                        help_text="The only values there are, separated by commas; empty: any of the kind.",
+                        size=None,
+                    ),
+                ),
+                (
+                    "private",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Told to keys with the scope `players`, and not to those that only read.",
+                    ),
+                ),
+            ],
+            options={
+                "db_table": "player_attributes",
+                "ordering": ["name"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("name", "region"), _negated=True), ("kind", "text"), _connector="OR"
+                        ),
+                        name="player_attributes_region",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="BannedPlayer",
             fields=[
                 ("digest", models.CharField(max_length=64, primary_key=True, serialize=False)),
@@ -184,6 +240,11 @@ class Migration(migrations.Migration):
                                 (
                                     "viewers",
                                     "Get tokens by which the players of its provider see and act for themselves",
+                                ),
+                                ("bonus", "Give bonus points to any player"),
+                                (
+                                    "read",
+                                    "Read the players of its provider, any player's history, and boards that are not public",
                                 ),
                             ],
                             max_length=20,
@@ -224,6 +285,17 @@ class Migration(migrations.Migration):
                 ("revoked_at", models.DateTimeField(editable=False, null=True)),
                 ("last_used_at", models.DateTimeField(editable=False, null=True)),
                 (
+                    "actor",
+                    models.ForeignKey(
+                        editable=False,
+                        help_text="Under which the history has the bonuses it gives; the same of its successors.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
                     "created_by",
                     models.ForeignKey(
                         editable=False,
@@ -238,6 +310,16 @@ class Migration(migrations.Migration):
                 "verbose_name": "API key",
                 "db_table": "api_keys",
                 "ordering": ["-created_at"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("actor__isnull", False),
+                            models.Q(("scopes__contains", ["bonus"]), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="api_keys_who_gives_has_a_name",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(

@@ -8,14 +8,15 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
-from accounts.models.user import SITE, User
+from accounts.models.user import BACK_END, LOCAL, SITE, User
 from api.throttles import parse
 
-PROVIDER = re.compile(r"^(?!local\Z)[a-z][a-z0-9_-]{0,31}\Z")
+PROVIDER = re.compile(rf"^(?!(?:{LOCAL}|{BACK_END})\Z)[a-z][a-z0-9_-]{{0,31}}\Z")
 validate_provider = RegexValidator(
-    PROVIDER, "Use 1 to 32 small letters, digits, - and _, beginning with a letter; `local` is the sign-up here."
+    PROVIDER, "Use 1 to 32 small letters, digits, - and _, beginning with a letter; `local` and `back-end` are taken."
 )
 
 
@@ -55,6 +56,8 @@ class ApiKey(models.Model):
         MINT = "mint", "Mint action tokens for any player"
         PLAYERS = "players", "Create, change, list and erase the players of its provider"
         VIEWERS = "viewers", "Get tokens by which the players of its provider see and act for themselves"
+        BONUS = "bonus", "Give bonus points to any player"
+        READ = "read", "Read the players of its provider, any player's history, and boards that are not public"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=100, help_text="Which back end uses it.")
@@ -79,6 +82,14 @@ class ApiKey(models.Model):
         validators=[validate_limit],
         help_text="Such as 6000/minute, or off. A batch counts as its entries.",
     )
+    actor = models.ForeignKey(
+        User,
+        models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="+",
+        help_text="Under which the history has the bonuses it gives; the same of its successors.",
+    )
     created_by = models.ForeignKey(User, models.PROTECT, null=True, editable=False, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -89,6 +100,11 @@ class ApiKey(models.Model):
         db_table = "api_keys"
         verbose_name = "API key"
         ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(actor__isnull=False) | ~Q(scopes__contains=["bonus"]), name="api_keys_who_gives_has_a_name"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} (sb_{self.prefix}_…)"

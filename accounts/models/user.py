@@ -23,6 +23,7 @@ else:
     TextField, CharField = models.TextField, models.CharField
 
 LOCAL, SITE = "local", "site"  # providers: the sign-up here, and what a key names unless it names another
+BACK_END = "back-end"  # the provider of the rows under which the history has what back ends give
 
 
 class NullCharField(CharField):
@@ -92,7 +93,7 @@ class User(AbstractUser):
         blank=True,
         default=dict,
         db_default=Value({}, models.JSONField()),
-        help_text="As PLAYER_ATTRIBUTES declares them.",
+        help_text="As they are declared under Player attributes.",
     )
     role = models.CharField(
         max_length=16,

@@ -8,17 +8,17 @@ CREATE FUNCTION player_name(u users) RETURNS text LANGUAGE sql IMMUTABLE AS $$
            END
 $$;
 
--- A row, under the id given with it, for each of these players that has none. In the order of their ids, so that two calls over the same
+-- A row, under the id given with it, for each of these players that has none. In one order, so that two calls over the same
 -- players wait for each other and never in a circle. No sign-up can take a username that begins with `ext:`; a password
 -- that begins with `!` is none.
-CREATE FUNCTION players_make(p_provider text, p_player text[], p_user uuid[]) RETURNS void LANGUAGE sql AS $$
+CREATE FUNCTION players_make(p_provider text[], p_player text[], p_user uuid[]) RETURNS void LANGUAGE sql AS $$
     INSERT INTO users (id, provider, external_id, username, email, password, avatar_url, region, role, is_superuser,
                        is_staff, is_active, is_hidden, date_joined, session_key)
-    SELECT DISTINCT ON (e.player) e.user_id, p_provider, e.player, 'ext:' || replace(e.user_id::text, '-', ''), '', '!',
+    SELECT DISTINCT ON (e.provider, e.player) e.user_id, e.provider, e.player, 'ext:' || replace(e.user_id::text, '-', ''), '', '!',
            '', '', 'player', false, false, true, false, clock_timestamp(), gen_random_uuid()
-      FROM unnest(p_player, p_user) AS e(player, user_id)
-     WHERE NOT EXISTS (SELECT FROM users u WHERE u.provider = p_provider AND u.external_id = e.player)
-     ORDER BY e.player
+      FROM unnest(p_provider, p_player, p_user) AS e(provider, player, user_id)
+     WHERE NOT EXISTS (SELECT FROM users u WHERE u.provider = e.provider AND u.external_id = e.player)
+     ORDER BY e.provider, e.player
         ON CONFLICT DO NOTHING
 $$;
 

@@ -1,9 +1,9 @@
--- Awards: a trusted back end says that its player has done it. One statement for one or a thousand: players who are seen for
--- the first time are made, the ids of the deeds claimed, the points recorded.
+-- Awards: a trusted back end says that its player has done it. One statement for one or a thousand, of one back end or several:
+-- players who are seen for the first time are made, the ids of the deeds claimed, the points recorded.
 --
--- Lock order, by every call: players that are made by external id, rows of `users` that change by id, claims by key, totals by
--- user (inside ledger_record). Each kind is held before the next is asked for, so calls over the same players or deeds wait
--- for each other and never in a circle.
+-- Lock order, by every call: players that are made by provider and external id, rows of `users` that change by id, claims by
+-- provider and key, totals by user (inside ledger_record). Each kind is held before the next is asked for, so calls over the
+-- same players or deeds wait for each other and never in a circle.
 
 CREATE TYPE award_judgement AS (
     ord bigint,
@@ -27,9 +27,9 @@ CREATE TYPE award_outcome AS (
     standing player_standings  -- the player's after the whole call, when awarded or replayed
 );
 
--- What is to become of each entry, as things are now. `p_types` are those the key may grant, none: all. The player is `p_user`,
--- or `p_player` of the provider `p_of`; who is unknown is made if `p_new` has an id for the row. `p_digest` is how a player
--- who was banned and erased is remembered. `p_bound` as in types.sql.
+-- What is to become of each entry, as things are now. `p_provider` is the key's, `p_granted` whether the key may grant this type.
+-- The player is `p_user`, or `p_player` of the provider `p_of`; who is unknown is made if `p_new` has an id for the row.
+-- `p_digest` is how a player who was banned and erased is remembered. `p_bound` as in types.sql.
 --
 -- A repeat is the same call if player, type and points are the first one's. Of a player who was erased since then nothing
 -- is left to compare, but one who was there before the award was is another.
@@ -37,8 +37,8 @@ CREATE TYPE award_outcome AS (
 -- The plan is made once, perhaps while the tables are nearly empty, when reading all awards of a provider looks as cheap as
 -- looking one up: so each join has to go by a key.
 CREATE FUNCTION award_judge(
-    p_provider text, p_types text[], p_id text[], p_user uuid[], p_of text[], p_player text[], p_new uuid[], p_digest text[],
-    p_action_type text[], p_points bigint[], p_bound bigint
+    p_provider text[], p_granted boolean[], p_id text[], p_user uuid[], p_of text[], p_player text[], p_new uuid[],
+    p_digest text[], p_action_type text[], p_points bigint[], p_bound bigint
 ) RETURNS SETOF award_judgement LANGUAGE plpgsql STABLE
     SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
     SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off AS $$
@@ -51,7 +51,7 @@ BEGIN
                                 OR owner.erased_at IS NOT NULL AND (r.user_id IS NULL OR u.date_joined > w.created_at))
                           THEN 'replayed' ELSE 'id-reused' END
                 WHEN a.slug IS NULL THEN 'unknown-type'
-                WHEN p_types <> '{}' AND a.slug <> ALL (p_types) THEN 'type-not-of-key'
+                WHEN NOT e.granted THEN 'type-not-of-key'
                 -- A back end may do what a player may. What a separate signer grants, only its signature does.
                 WHEN a.granted_by NOT IN ('back_end', 'player') THEN 'not-yours-to-grant'
                 WHEN e.points NOT BETWEEN coalesce(a.min_points, a.points) AND coalesce(a.max_points, a.points)
@@ -65,14 +65,14 @@ BEGIN
                 ELSE 'fresh'
            END,
            k.key, coalesce(w.user_id, r.user_id), w.action_id, coalesce(e.points, a.points)
-      FROM unnest(p_id, p_user, p_of, p_player, p_new, p_digest, p_action_type, p_points) WITH ORDINALITY
-        AS e(id, user_id, of, player, new, digest, action_type, points, ord)
+      FROM unnest(p_provider, p_granted, p_id, p_user, p_of, p_player, p_new, p_digest, p_action_type, p_points)
+           WITH ORDINALITY AS e(provider, granted, id, user_id, of, player, new, digest, action_type, points, ord)
      CROSS JOIN LATERAL (SELECT sha256(convert_to(e.id, 'UTF8')) AS key) k
      CROSS JOIN LATERAL (SELECT coalesce(e.user_id, (SELECT x.id FROM users x
                                                       WHERE x.provider = e.of AND x.external_id = e.player)) AS user_id) r
       LEFT JOIN users u ON u.id = r.user_id
       LEFT JOIN action_types a ON a.slug = e.action_type AND action_type_works(a, p_bound)
-      LEFT JOIN awards w ON w.provider = p_provider AND w.key = k.key
+      LEFT JOIN awards w ON w.provider = e.provider AND w.key = k.key
       LEFT JOIN users owner ON owner.id = w.user_id
      ORDER BY e.ord;
 END
@@ -82,7 +82,7 @@ $$;
 -- and the others are repeats of it. How a player is to appear is written with what is recorded, and not by a repeat. Plans
 -- as in ledger.sql.
 CREATE FUNCTION award_record(
-    p_provider text, p_types text[], p_issued_by uuid, p_request_id text,
+    p_provider text[], p_granted boolean[], p_issued_by uuid[], p_request_id text[],
     p_id text[], p_action uuid[], p_user uuid[], p_of text[], p_player text[], p_new uuid[], p_digest text[],
     p_action_type text[], p_points bigint[], p_occurred timestamptz[],
     p_name text[], p_avatar text[], p_region text[], p_attributes jsonb[], p_bound bigint
@@ -95,15 +95,16 @@ DECLARE
     v_locked uuid[];             -- players whose rows this call may change
     v_ledger ledger_outcome[];   -- of each entry in v_ords
 BEGIN
-    v_judged := ARRAY(SELECT j FROM award_judge(p_provider, p_types, p_id, p_user, p_of, p_player, p_new, p_digest,
+    v_judged := ARRAY(SELECT j FROM award_judge(p_provider, p_granted, p_id, p_user, p_of, p_player, p_new, p_digest,
                                                 p_action_type, p_points, p_bound) j ORDER BY j.ord);
     IF EXISTS (SELECT FROM unnest(v_judged) j WHERE j.outcome = 'unseen') THEN
-        PERFORM players_make(p_provider, array_agg(p_player[j.ord]), array_agg(p_new[j.ord]))
+        PERFORM players_make(array_agg(p_provider[j.ord]), array_agg(p_player[j.ord]), array_agg(p_new[j.ord]))
            FROM unnest(v_judged) j WHERE j.outcome = 'unseen';
-        v_judged := ARRAY(SELECT j FROM award_judge(p_provider, p_types, p_id, p_user, p_of, p_player, p_new, p_digest,
+        v_judged := ARRAY(SELECT j FROM award_judge(p_provider, p_granted, p_id, p_user, p_of, p_player, p_new, p_digest,
                                                     p_action_type, p_points, p_bound) j ORDER BY j.ord);
     END IF;
-    v_ords := ARRAY(SELECT min(j.ord) FROM unnest(v_judged) j WHERE j.outcome = 'fresh' GROUP BY j.key ORDER BY 1);
+    v_ords := ARRAY(SELECT min(j.ord) FROM unnest(v_judged) j WHERE j.outcome = 'fresh'
+                     GROUP BY p_provider[j.ord], j.key ORDER BY 1);
     v_users := ARRAY(SELECT v_judged[f.ord].user_id FROM unnest(v_ords) WITH ORDINALITY AS f(ord, place) ORDER BY f.place);
 
     -- Before any claim and any total. Whoever changed such a row in between has the last word on it.
@@ -122,10 +123,10 @@ BEGIN
     -- The last word on paying a deed once. Of equal calls at one moment each waits here for the first to commit.
     WITH claimed AS (
         INSERT INTO awards (action_id, provider, key, external_id, user_id, action_type, points, issued_by, created_at)
-        SELECT p_action[j.ord], p_provider, j.key, p_id[j.ord], j.user_id, p_action_type[j.ord], p_points[j.ord],
-               p_issued_by, clock_timestamp()
+        SELECT p_action[j.ord], p_provider[j.ord], j.key, p_id[j.ord], j.user_id, p_action_type[j.ord], p_points[j.ord],
+               p_issued_by[j.ord], clock_timestamp()
           FROM unnest(v_ords) AS f(ord) JOIN unnest(v_judged) j ON j.ord = f.ord
-         ORDER BY j.key
+         ORDER BY p_provider[j.ord], j.key
             ON CONFLICT DO NOTHING
         RETURNING action_id
     )
@@ -142,7 +143,7 @@ BEGIN
                 ARRAY(SELECT p_action_type[o] FROM unnest(v_ords) WITH ORDINALITY AS f(o, place) ORDER BY place),
                 ARRAY(SELECT v_judged[o].points FROM unnest(v_ords) WITH ORDINALITY AS f(o, place) ORDER BY place),
                 NULL, NULL, array_fill(''::text, ARRAY[cardinality(v_ords)]),
-                array_fill(p_request_id, ARRAY[cardinality(v_ords)]),
+                ARRAY(SELECT p_request_id[o] FROM unnest(v_ords) WITH ORDINALITY AS f(o, place) ORDER BY place),
                 ARRAY(SELECT p_occurred[o] FROM unnest(v_ords) WITH ORDINALITY AS f(o, place) ORDER BY place)) l
              ORDER BY l.ord);
         -- What the ledger refuses has claimed nothing.
@@ -159,7 +160,7 @@ BEGIN
     IF cardinality(v_ords) < cardinality(p_id) THEN
         -- New snapshot: it sees what was recorded here, and by the calls that were waited for. A refusal stays one.
         v_judged := ARRAY(SELECT CASE WHEN v_judged[j.ord].outcome IN ('fresh', 'unseen') THEN j ELSE v_judged[j.ord] END
-                            FROM award_judge(p_provider, p_types, p_id, p_user, p_of, p_player, p_new, p_digest,
+                            FROM award_judge(p_provider, p_granted, p_id, p_user, p_of, p_player, p_new, p_digest,
                                              p_action_type, p_points, p_bound) j ORDER BY j.ord);
     END IF;
 
@@ -178,7 +179,8 @@ BEGIN
           LEFT JOIN recorded r ON r.ord = j.ord
           -- A repeat, within the call, of what the ledger refused.
           LEFT JOIN LATERAL (SELECT x.outcome FROM recorded x JOIN unnest(v_judged) y ON y.ord = x.ord
-                              WHERE y.key = j.key AND j.outcome = 'fresh' LIMIT 1) f ON true
+                              WHERE y.key = j.key AND p_provider[y.ord] = p_provider[j.ord] AND j.outcome = 'fresh'
+                              LIMIT 1) f ON true
     )
     SELECT t.ord, t.outcome, t.user_id, t.action_id, h.action_type::text, h.delta, h.new_total, h.created_at, p
       FROM told t

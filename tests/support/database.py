@@ -12,9 +12,12 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.test import TransactionTestCase
 
+from accounts.models import PlayerAttribute
 from actions.models import ActionType
 
 CATALOGUE = import_module("actions.migrations.0003_catalogue").CATALOGUE
+
+ATTRIBUTES = import_module("accounts.migrations.0003_attributes").ATTRIBUTES
 
 KEPT = (
     "score_history",
@@ -60,6 +63,7 @@ def empty() -> None:
         deletes = "; ".join(f'DELETE FROM "{table}"' for table in tables())
         cursor.execute(f"SET LOCAL session_replication_role = replica; {deletes}")
         ActionType.objects.bulk_create(ActionType(**entry) for entry in CATALOGUE)
+        PlayerAttribute.objects.bulk_create(PlayerAttribute(**entry) for entry in ATTRIBUTES)
 
 
 def empty_instead_of_flush(case: TransactionTestCase) -> None:

@@ -12,8 +12,8 @@ from django.db.models import F
 from django.utils import timezone
 from rest_framework_simplejwt.tokens import AccessToken
 
-from accounts import api_keys
-from accounts.models import ApiKey, SignIn, User
+from accounts import api_keys, attributes
+from accounts.models import ApiKey, PlayerAttribute, SignIn, User
 from actions import tokens
 from actions.models import ActionToken
 from actions.submission import Submission
@@ -80,6 +80,13 @@ def site_key(*scopes: str, provider: str = "site", limit: str = "off", types: Se
         "site", list(scopes) or ["award", "players"], limit=limit, provider=provider, action_types=types
     )
     return {"Authorization": f"Bearer {text}"}
+
+
+def declare(name: str, kind: str = "text", **fields: Any) -> PlayerAttribute:
+    """An attribute that this process knows of from now on."""
+    attribute, _ = PlayerAttribute.objects.update_or_create(name=name, defaults={"kind": kind, **fields})
+    attributes.read.cache_clear()
+    return attribute
 
 
 def give(user: User, delta: int = 0, *, target: int | None = None, announced: bool = True) -> Outcome:

@@ -1,9 +1,14 @@
 """Server-Sent Events: the same board for those who cannot, or need not, answer."""
 
 import json
+from typing import Any
 
 import pytest
+import yaml
 
+from api.query import declared
+from leaderboard.serializers import LiveQuery
+from tests.support.processes import ROOT
 from tests.system.live.clients import answer, viewer, watcher
 from tests.system.live.conftest import PUSH_MS
 from tests.system.live.server import Server
@@ -122,3 +127,20 @@ def test_names_cannot_break_out_of_an_event(live: Server) -> None:
         write(name, 30)
         snapshot = alice.scores({name: 30})
         assert json.loads(json.dumps(snapshot))["top"][0]["username"] == name
+
+
+@pytest.mark.parametrize("query", ["?limit=0", "?limit=101", "?limit=x", "?board=nowhere", "?period=daily", "?board="])
+def test_each_refusal_is_one_that_the_schema_describes(live: Server, query: str) -> None:
+    response, body = answer(live, query)
+    document = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())
+    described: dict[str, Any] = document["paths"]["/api/v1/scoreboard/stream"]["get"]["responses"][str(response.status)]
+    described = document["components"]["responses"][described["$ref"].rpartition("/")[2]]
+    assert list(described["content"]) == [response.headers["content-type"]]
+    assert all(response.headers[name.lower()] for name in described["headers"])
+    assert body["type"].removeprefix("/problems/") in described["description"]
+
+
+def test_the_schema_describes_the_parameters_that_are_parsed() -> None:
+    document = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())
+    listed = document["paths"]["/api/v1/scoreboard/stream"]["get"]["parameters"]
+    assert {one["name"] for one in listed if one["in"] == "query"} == set(declared(LiveQuery))
