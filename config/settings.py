@@ -315,7 +315,7 @@ LIMITS = {
     "sign-up": env.str("LIMIT_SIGN_UP", "10/minute"),  # per address, API and pages
     "password-reset": env.str("LIMIT_PASSWORD_RESET", "10/hour"),  # asked for, per address, API and pages
     "mail": env.str("LIMIT_MAIL", "5/hour"),  # to one mailbox; beyond it none is sent
-    "export": env.str("LIMIT_EXPORT", "10/hour"),  # of one's own data, per user
+    "export": env.str("LIMIT_EXPORT", "10/hour"),  # of one's own data per user, and of whole tables per user or key
     "key": env.str("LIMIT_KEY", "6000/minute"),  # of a new API key that names none of its own
     "actions": env.str(
         "LIMIT_ACTIONS", "100/hour"
@@ -409,6 +409,7 @@ SPECTACULAR_SETTINGS = {
     "DISABLE_DOCSTRING_DESCRIPTIONS": True,  # they speak to readers of the code
     "PATH_CONVERTER_OVERRIDES": {
         "id": {"type": "string", "format": "uuid"},
+        "extension": {"type": "string", "enum": ["csv", "json"]},
         "user": {"type": "string", "format": "user-id", "description": "A user id, or `ext:` and a site's own id."},
         "opaque": {"type": "string", "format": "opaque-id", "minLength": 1, "maxLength": 255},
     },

@@ -185,6 +185,7 @@ class Migration(migrations.Migration):
                                     "viewers",
                                     "Get tokens by which the players of its provider see and act for themselves",
                                 ),
+                                ("read", "Export board, history and audit log, of all players"),
                             ],
                             max_length=20,
                         ),

@@ -55,6 +55,7 @@ class ApiKey(models.Model):
         MINT = "mint", "Mint action tokens for any player"
         PLAYERS = "players", "Create, change, list and erase the players of its provider"
         VIEWERS = "viewers", "Get tokens by which the players of its provider see and act for themselves"
+        READ = "read", "Export board, history and audit log, of all players"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=100, help_text="Which back end uses it.")
