@@ -49,7 +49,7 @@ def charge_export(who: Any) -> None:
 
 
 class MayExport(BasePermission):
-    """A key with the scope `read`; or a user with the view's right whom the admin site lets in, second factor and all."""
+    """A key with the scope `read`; or a user with the `right` whom the admin site lets in, second factor and all."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         if isinstance(request.user, BackEnd):

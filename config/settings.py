@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "devsite.apps.DevsiteConfig",
+    "overview.apps.OverviewConfig",
     "integrity.apps.IntegrityConfig",
     "actions.apps.ActionsConfig",
     "scoreboard.apps.ScoreboardConfig",
@@ -281,6 +282,10 @@ EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("EMAIL_FROM", "Live scoreboard <scoreboard@localhost>")
 # Where the links in mails lead, such as https://scores.example.org. Unset: to the host that was asked.
 SITE_URL = env.str("SITE_URL", "")
+
+# Who is told of flags as severe as this or more, drift, dead work and a board that Redis does not take.
+NOTIFY_EMAILS = env.list("NOTIFY_EMAILS", default=[])
+NOTIFY_SEVERITY = env.str("NOTIFY_SEVERITY", "high")
 
 # Whether strangers may sign up here as players: "open" or "closed".
 SIGN_UP = env.str("SIGN_UP", "closed")
