@@ -9,7 +9,7 @@ from accounts.admin.records import ReadOnlyAdmin
 from overview import charts, figures, state
 from overview.models import Notice
 
-HOURS = range(24)
+HOURS = [f"{hour:02}:00" for hour in range(24)]
 
 django_index = admin.site.index
 
@@ -36,7 +36,9 @@ def scored(request: HttpRequest) -> dict[str, Any]:
             charts.bars("", "", [("Players active", today.players, before.players)]).rows[0],
             charts.bars("", "", [("Points", today.points, before.points)]).rows[0],
         ],
-        "hours": charts.columns([(f"{hour:02}:00", today.hours[hour], before.hours[hour]) for hour in HOURS]),
+        "hours": charts.columns(
+            [(HOURS[hour], today.hours[hour], before.hours[hour]) for hour in range(found.at.hour + 1)], HOURS
+        ),
         "charts": [charts.bars(title, head, figures.side_by_side(now, then)) for title, head, now, then in drawn],
     }
 

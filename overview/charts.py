@@ -10,25 +10,22 @@ from typing import Any
 WIDTH, HEIGHT, LEFT, TOP, BELOW = 480, 150, 44, 8, 22  # units of the drawing, which is as wide as the page allows
 FULL = 100  # of a bar
 LABEL_EVERY = 3  # columns
-STEPS = (1, 2, 4, 5, 10)
+STEPS = (10, 12, 16, 20, 30, 40, 50, 60, 80, 100)
 
 Lines = Sequence[tuple[str, int, int]]  # what, today, the other day
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One row of a table; `today_width`, `before_width` of FULL."""
+    """One row of a table, ready to be read; `today_width`, `before_width` of FULL. `change`: in percent of the other
+    day, "" where there was nothing to compare with."""
 
     name: str
-    today: int
-    before: int
+    today: str
+    before: str
+    change: str
     today_width: float
     before_width: float
-
-    @property
-    def change(self) -> str:
-        """In percent of the other day; "" where there was nothing to compare with."""
-        return f"{(self.today - self.before) * 100 / self.before:+,.0f} %" if self.before > 0 else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +42,19 @@ def bars(title: str, head: str, lines: Lines) -> Bars:
     def width(value: int) -> float:
         return round(max(0, value) * FULL / most, 2)
 
-    return Bars(title, head, [Bar(name, now, then, width(now), width(then)) for name, now, then in lines])
+    rows = [Bar(name, f"{now:,}", f"{then:,}", change(now, then), width(now), width(then)) for name, now, then in lines]
+    return Bars(title, head, rows)
 
 
-def columns(lines: Lines) -> dict[str, Any]:
-    """What the template draws: a column for each line of today, a stepped line for the other day."""
+def change(now: int, then: int) -> str:
+    return f"{(now - then) * 100 / then:+,.0f} %" if then > 0 else ""
+
+
+def columns(lines: Lines, axis: Sequence[str]) -> dict[str, Any]:
+    """What the template draws: a column for each line of today, a stepped line for the other day. `axis`: the names of
+    all places from left to right, of which the last ones may have no line yet."""
     ceiling = nice(max([1, *(max(now, then) for _, now, then in lines)]))
-    room = (WIDTH - LEFT) / max(1, len(lines))
+    room = (WIDTH - LEFT) / len(axis)
     base = TOP + HEIGHT
 
     def height(value: int) -> float:
@@ -61,7 +64,7 @@ def columns(lines: Lines) -> dict[str, Any]:
         return round(LEFT + number * room, 1)
 
     return {
-        "lines": lines,
+        "lines": [(name, f"{now:,}", f"{then:,}") for name, now, then in lines],
         "size": f"0 0 {WIDTH} {base + BELOW}",
         "left": LEFT,
         "right": WIDTH,
@@ -76,19 +79,17 @@ def columns(lines: Lines) -> dict[str, Any]:
             f"{x(n + end)} {base - height(then):.1f}" for n, (_, _, then) in enumerate(lines) for end in (0, 1)
         ),
         "grid": [{"y": base - HEIGHT * half / 2, "label": short(ceiling * half / 2)} for half in (0, 1, 2)],
-        "labels": [{"x": x(n + 0.5), "label": name} for n, (name, _, _) in enumerate(lines) if n % LABEL_EVERY == 0],
+        "labels": [{"x": x(n + 0.5), "label": name} for n, name in enumerate(axis) if n % LABEL_EVERY == 0],
         "empty": not any(now or then for _, now, then in lines),
     }
 
 
 def nice(value: int) -> int:
-    """The next round, even number from `value` on: half of it is a label, too."""
+    """The next round number from `value` on, 10 or more; half of it is a label, too."""
     power = 1
-    while True:
-        for step in STEPS:
-            if step * power >= value and step * power % 2 == 0:
-                return step * power
+    while value > STEPS[-1] * power:
         power *= 10
+    return next(step * power for step in STEPS if step * power >= value)
 
 
 def short(value: float) -> str:

@@ -130,9 +130,9 @@ lately = Kept(compare)
 
 
 def side_by_side(today: Counter[str], before: Counter[str], most: int = 8) -> list[tuple[str, int, int]]:
-    """(name, today, before), the greatest first; what is beyond `most` is one line, "others"."""
+    """(name, today, before), the greatest of today first; what is beyond `most` is one line, "others"."""
     named: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    ranked = sorted({*today, *before}, key=lambda name: (-max(today[name], before[name]), name))
+    ranked = sorted({*today, *before}, key=lambda name: (-today[name], -before[name], name))
     for position, name in enumerate(ranked):
         line = named[name if position < most else "others"]
         line[0] += today[name]

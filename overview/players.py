@@ -22,7 +22,7 @@ from scoreboard import approvals, bonus
 from scoreboard.models import MAX_BONUS, Bonus, ScoreHistory
 
 FOUND = 20
-ENTRIES = 50
+ENTRIES = 20
 GIVE, READ = "scoreboard.give_bonus", "scoreboard.view_any_history"
 
 

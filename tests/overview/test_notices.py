@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db
 def told(settings: Settings, redis_of_its_own: None, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.NOTIFY_EMAILS = ["ops@example.org", "two@example.org"]
     settings.SITE_URL = "https://scores.example.org"
-    monkeypatch.setitem(notices.CAUSES, notices.Cause.PROJECTION, notices.Projection())  # type: ignore[arg-type]
+    monkeypatch.setitem(notices.CAUSES, notices.Cause.PROJECTION, notices.Projection())
     monkeypatch.setattr(notices, "there", lambda board: True)
     monkeypatch.setattr(connection, "close", lambda: None)  # the watch closes its thread's; here it is the test's
 

@@ -1,6 +1,7 @@
 """The first page of admin: true figures of today beside the same weekday, each for those who may see it."""
 
 import re
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,7 +31,8 @@ WEEK = timedelta(days=7)
 
 
 def tile(answer: Any, title: str) -> state.Tile:
-    return next(tile for tile in answer.context["tiles"] if tile.title == title)
+    found: list[state.Tile] = [tile for tile in answer.context["tiles"] if tile.title == title]
+    return found[0]
 
 
 def test_today_is_compared_with_the_same_span_of_the_same_weekday(alice: User, bob: User) -> None:
@@ -152,18 +154,20 @@ def test_a_name_with_markup_stays_text_in_a_chart(alice: User, redis_of_its_own:
 
 def test_a_chart_shows_the_greatest_and_the_rest_together() -> None:
     today = {f"t{number}": number for number in range(12)}
-    lines = figures.side_by_side(figures.Counter(today), figures.Counter({"t0": 100}))
-    assert lines[0] == ("t0", 0, 100)
-    assert lines[-1] == ("others", 1 + 2 + 3 + 4, 0)
+    lines = figures.side_by_side(Counter(today), Counter({"t0": 100}))
+    assert lines[0] == ("t11", 11, 0)
+    assert lines[-1] == ("others", 3 + 2 + 1 + 0, 100)
     assert len(lines) == 9
 
 
-@pytest.mark.parametrize(("value", "ceiling"), [(0, 2), (1, 2), (3, 4), (9, 10), (11, 20), (41, 50), (2**53, 10**16)])
+@pytest.mark.parametrize(
+    ("value", "ceiling"), [(0, 10), (1, 10), (11, 12), (101, 120), (1010, 1200), (9001, 10_000), (2**53, 10**16)]
+)
 def test_the_axis_ends_at_a_round_number(value: int, ceiling: int) -> None:
     assert charts.nice(value) == ceiling
 
 
 def test_a_negative_hour_has_no_column_and_its_number() -> None:
-    drawn = charts.columns([("00:00", -5, 0), ("01:00", 10, -1)])
-    assert [column["height"] for column in drawn["columns"]] == [0, 150]
-    assert drawn["lines"][0] == ("00:00", -5, 0)
+    drawn = charts.columns([("00:00", -5, 0), ("01:00", 10, -1)], ["00:00", "01:00", "02:00"])
+    assert [column["height"] for column in drawn["columns"]] == [0, charts.HEIGHT]
+    assert drawn["lines"][0] == ("00:00", "-5", "0")
