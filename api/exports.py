@@ -7,17 +7,17 @@ client that reads slowly keeps no snapshot open, and a few thousand rows are in 
 import csv
 import io
 import json
+import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from django.utils import timezone
-from psycopg import Error
 
 CHUNK = 2000  # rows fetched and encoded at a time
 SECONDS = 120  # that the query may take
@@ -33,9 +33,9 @@ def response(name: str, extension: str, columns: Sequence[str], query: tuple[str
 
     Raises OperationalError before anything is sent; a stream that breaks off later ends without its proper end.
     """
-    pieces = ENCODERS[extension](columns, rows(*query))
+    found = Selection(*query)
     return StreamingHttpResponse(
-        pieces,
+        Pieces(ENCODERS[extension](columns, found), found.close),
         content_type=FORMATS[extension],
         headers={
             "Content-Disposition": f'attachment; filename="{name}-{timezone.now():%Y-%m-%d}.{extension}"',
@@ -50,29 +50,46 @@ def selected(found: QuerySet[Any], columns: Iterable[str]) -> tuple[str, Any]:
     return sql, parameters
 
 
-def rows(sql: str, parameters: Any) -> Iterator[Sequence[Any]]:
-    """The query's rows; it has run when this returns."""
-    with transaction.atomic(), connection.wrap_database_errors:
-        with connection.cursor() as settings:
-            settings.execute("SELECT set_config('statement_timeout', %s, true)", [f"{SECONDS}s"])
-        cursor = connection.connection.cursor(f"export_{uuid.uuid4().hex}", withhold=True)
-        cursor.execute(sql, parameters)
-    return fetched(cursor)
+class Selection:
+    """The rows of a query, which has run when this is made. To be closed, read or not: the cursor outlives the
+    transaction."""
 
+    def __init__(self, sql: str, parameters: Any) -> None:
+        self.name = f"export_{uuid.uuid4().hex}"
+        connection.ensure_connection()
+        # COMMIT is what runs it, and statement_timeout does not bound what COMMIT does.
+        watchdog = threading.Timer(SECONDS, connection.connection.cancel_safe)
+        watchdog.start()
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(f"DECLARE {self.name} NO SCROLL CURSOR WITH HOLD FOR {sql}", parameters)
+        finally:
+            watchdog.cancel()
 
-def fetched(cursor: Any) -> Iterator[Sequence[Any]]:
-    try:
-        while found := fetch(cursor):
+    def __iter__(self) -> Iterator[Sequence[Any]]:
+        while found := self.fetch():
             yield from found
-    finally:
-        with suppress(Error):  # a connection that broke has no cursor to close
-            cursor.close()
+
+    def fetch(self) -> list[Sequence[Any]]:
+        with connection.cursor() as cursor:
+            cursor.execute(f"FETCH {CHUNK} FROM {self.name}")
+            found: list[Sequence[Any]] = cursor.fetchall()
+        return found
+
+    def close(self) -> None:
+        with suppress(DatabaseError, InterfaceError), connection.cursor() as cursor:  # with the connection it is gone
+            cursor.execute(f"CLOSE {self.name}")
 
 
-def fetch(cursor: Any) -> list[Sequence[Any]]:
-    with connection.wrap_database_errors:
-        found: list[Sequence[Any]] = cursor.fetchmany(CHUNK)
-    return found
+class Pieces:
+    """The body of the answer, which Django closes with it."""
+
+    def __init__(self, pieces: Iterator[bytes], close: Callable[[], None]) -> None:
+        self.pieces = pieces
+        self.close = close
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self.pieces
 
 
 def as_csv(columns: Sequence[str], found: Rows) -> Iterator[bytes]:

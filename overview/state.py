@@ -80,7 +80,7 @@ def projection(request: HttpRequest) -> Tile:
         return Tile("Board", "Rebuilding", "boards come from SQL meanwhile", BAD)
     except ranking.Unavailable:
         return Tile("Board", "From SQL", "Redis does not answer; scores count all the same", BAD)
-    return Tile("Board", "Live", f"{players:,} players have a rank", GOOD, reverse("board"))
+    return Tile("Board", "Live", f"players with a rank: {players:,}", GOOD, reverse("board"))
 
 
 def drifted(request: HttpRequest) -> Tile:
