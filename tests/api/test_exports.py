@@ -147,7 +147,8 @@ def test_no_transaction_is_open_while_a_client_reads(ada: Client, alice: User) -
         assert cursor.fetchone() == (1,)
     assert not connection.in_atomic_block
     assert len(body(answer).splitlines()) == 2
-    for close in ada.get("/api/v1/exports/history.csv")._resource_closers:
+    unread: Any = ada.get("/api/v1/exports/history.csv")
+    for close in unread._resource_closers:
         close()  # as for a client that left before the first byte
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_cursors WHERE is_holdable")
