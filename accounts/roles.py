@@ -29,6 +29,7 @@ ADMIN = MODERATOR | {
     "actions.change_queuedwork",
     "admin.view_logentry",
     "accounts.view_auditlog",
+    "overview.view_notice",
 }
 PERMISSIONS: dict[str, frozenset[str]] = {
     User.Role.PLAYER: frozenset(),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts import account_views, player_views, viewer_views, views
+from accounts import account_views, exports, player_views, viewer_views, views
 
 urlpatterns = [
     path("auth/register", views.RegisterView.as_view(), name="auth-register"),
@@ -20,4 +20,5 @@ urlpatterns = [
     path("viewer-tokens", viewer_views.ViewerTokensView.as_view(), name="viewer-tokens"),
     path("me", account_views.MeView.as_view(), name="me"),
     path("me/export", account_views.ExportView.as_view(), name="me-export"),
+    path("exports/audit.<extension:extension>", exports.AuditExportView.as_view(), name="export-audit"),
 ]

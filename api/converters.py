@@ -3,6 +3,7 @@
 import uuid
 
 from django.urls import register_converter
+from django.urls.converters import StringConverter
 
 from api.fields import UUID_TEXT
 
@@ -19,4 +20,11 @@ class IdConverter:
         return str(value)
 
 
+class ExtensionConverter(StringConverter):
+    """The form of an export, as the end of its path."""
+
+    regex = "csv|json"
+
+
 register_converter(IdConverter, "id")
+register_converter(ExtensionConverter, "extension")

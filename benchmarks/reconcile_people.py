@@ -17,7 +17,8 @@ SELECT gen_random_uuid(), '!', false, 'bench-' || n, n || '@bench.invalid', fals
 # Two entries each, as the ledger writes them: 0 → a → a + b.
 SCORES = """
 UPDATE user_scores
-   SET version = 2, reached_at = now() - random() * interval '300 days', changed_xid = pg_current_xact_id()::text::bigint
+   SET version = 2, reached_at = now() - random() * interval '300 days',
+       changed_xid = pg_current_xact_id()::text::bigint
  WHERE version = 0
 """
 HISTORY = """

@@ -91,6 +91,12 @@ def keep_audit_log(**_: object) -> None:
     import_module("accounts.audit").start()  # once the apps are loaded
 
 
+@worker_init.connect
+def watch_for_people(**_: object) -> None:
+    """People are told what needs them, also while the broker is away."""
+    import_module("overview.watch").start()
+
+
 @setup_logging.connect
 def keep_django_logging(**_: object) -> None:
     """Celery configures logging itself unless this signal has a receiver; ours is already set up."""

@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "devsite.apps.DevsiteConfig",
+    "overview.apps.OverviewConfig",
     "integrity.apps.IntegrityConfig",
     "actions.apps.ActionsConfig",
     "scoreboard.apps.ScoreboardConfig",
@@ -282,6 +283,10 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("EMAIL_FROM", "Live scoreboard <scor
 # Where the links in mails lead, such as https://scores.example.org. Unset: to the host that was asked.
 SITE_URL = env.str("SITE_URL", "")
 
+# Who is told of flags as severe as this or more, drift, dead work and a board that Redis does not take.
+NOTIFY_EMAILS = env.list("NOTIFY_EMAILS", default=[])
+NOTIFY_SEVERITY = env.str("NOTIFY_SEVERITY", "high")
+
 # Whether strangers may sign up here as players: "open" or "closed".
 SIGN_UP = env.str("SIGN_UP", "closed")
 
@@ -312,7 +317,7 @@ LIMITS = {
     "sign-up": env.str("LIMIT_SIGN_UP", "10/minute"),  # per address, API and pages
     "password-reset": env.str("LIMIT_PASSWORD_RESET", "10/hour"),  # asked for, per address, API and pages
     "mail": env.str("LIMIT_MAIL", "5/hour"),  # to one mailbox; beyond it none is sent
-    "export": env.str("LIMIT_EXPORT", "10/hour"),  # of one's own data, per user
+    "export": env.str("LIMIT_EXPORT", "10/hour"),  # of one's own data per user, and of whole tables per user or key
     "key": env.str("LIMIT_KEY", "6000/minute"),  # of a new API key that names none of its own
     "actions": env.str(
         "LIMIT_ACTIONS", "100/hour"
@@ -406,6 +411,7 @@ SPECTACULAR_SETTINGS = {
     "DISABLE_DOCSTRING_DESCRIPTIONS": True,  # they speak to readers of the code
     "PATH_CONVERTER_OVERRIDES": {
         "id": {"type": "string", "format": "uuid"},
+        "extension": {"type": "string", "enum": ["csv", "json"]},
         "user": {"type": "string", "format": "user-id", "description": "A user id, or `ext:` and a site's own id."},
         "opaque": {"type": "string", "format": "opaque-id", "minLength": 1, "maxLength": 255},
     },

@@ -42,6 +42,7 @@ urlpatterns = [
     path("api/v1/", include("accounts.urls")),
     path("api/v1/schema", SchemaView.as_view(), name="schema"),
     path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("admin/", include("overview.urls")),
     path("admin/", admin.site.urls),
     path("", include("leaderboard.page_urls")),
     path("", include("actions.page_urls")),

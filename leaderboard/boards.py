@@ -31,6 +31,7 @@ class Keys:
     profile: str  # HASH  user id → JSON {"username", "avatar"}
     meta: str  # HASH  epoch, seq, updated, known and shown (sizes of the other keys), swept, run, building
     lock: str  # STRING the holder of the rebuild lock
+    compared: str  # STRING what the last reconcile found, as JSON
 
     def all(self) -> list[str]:
         """The four keys of the board's content, in the order every script takes them."""
@@ -50,7 +51,7 @@ def get(slug: str) -> Board:
 
 def keys(board: Board) -> Keys:
     base = f"{settings.REDIS_KEY_PREFIX}lb:{{{board.slug}}}:"
-    return Keys(f"{base}rank", f"{base}player", f"{base}profile", f"{base}meta", f"{base}lock")
+    return Keys(f"{base}rank", f"{base}player", f"{base}profile", f"{base}meta", f"{base}lock", f"{base}compared")
 
 
 def group(board: Board) -> str:

@@ -1,13 +1,19 @@
 """What it means that history, totals and Redis disagree on a player, and the report of all on whom they do."""
 
+import json
+import time
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
+from leaderboard import boards, ranking
 from leaderboard.boards import Board
 from leaderboard.ranking import inspection
 from leaderboard.ranking.inspection import Entry
 from scoreboard.standing import Standing
 
 KINDS = ("missing", "stale", "ahead", "extra", "ledger")
+KEPT_SECONDS = 30 * 86_400
 NAMED = 100  # players listed by id in a report; the rest are counted
 
 
@@ -59,3 +65,29 @@ def verdict(board: Board, before: int | None, now: Standing | None, entry: Entry
     if entry.known is None:
         return "missing"
     return "stale"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """When a board was last compared with SQL, over how many players, and on how many of them they disagreed."""
+
+    at: datetime
+    compared: int
+    drift: int
+
+
+def remember(report: Report) -> None:
+    """For `last`. Beside the board, in Redis: when that is lost, so is what was compared."""
+    value = json.dumps({"at": time.time(), "compared": report.compared, "drift": report.drift})
+    with suppress(ranking.Unavailable):
+        ranking.command("set", boards.keys(boards.get(report.board)).compared, value, ex=KEPT_SECONDS)
+
+
+def last(board: Board) -> Compared | None:
+    """None when no comparison is remembered. Raises ranking.Unavailable."""
+    raw = ranking.command("get", boards.keys(board).compared)
+    try:
+        known = json.loads(raw or "null")
+        return Compared(datetime.fromtimestamp(known["at"], UTC), int(known["compared"]), int(known["drift"]))
+    except (ValueError, TypeError, KeyError):
+        return None

@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from api.fields import UUID_TEXT
 from leaderboard import ranking, rebuild, reconcile_lock, truth
 from leaderboard.boards import Board
-from leaderboard.drift import Report, verdict
+from leaderboard.drift import Report, remember, verdict
 from leaderboard.metrics import DRIFT
 from leaderboard.ranking import inspection
 from leaderboard.ranking.inspection import Entry
@@ -66,7 +66,8 @@ def reconcile(board: Board, *, check: bool = False, progress: Callable[[int], No
 
 
 def tell(report: Report) -> None:
-    """Logs and counts what was found."""
+    """Logs, counts and keeps what was found."""
+    remember(report)
     log.info("reconciled", board=report.board, compared=report.compared, repaired=report.repaired, **report.found)
     for kind, number in report.found.items():
         DRIFT.labels(kind).inc(number)

@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from leaderboard import views
+from leaderboard import exports, views
 
 urlpatterns = [
     path("scoreboard/top", views.TopView.as_view(), name="top"),
     path("score/me", views.MyScoreView.as_view(), name="my-score"),
     path("score/<user:user_id>", views.PlayerScoreView.as_view(), name="player-score"),
     path("score/<user:user_id>/around", views.AroundView.as_view(), name="around"),
+    path("exports/board.<extension:extension>", exports.BoardExportView.as_view(), name="export-board"),
 ]

@@ -89,7 +89,7 @@ class ScoreHistory(models.Model):
         ]
         indexes = [
             models.Index("user", F("id").desc(), name="score_history_user"),
-            BrinIndex(fields=["created_at"], name="score_history_created"),
+            BrinIndex(fields=["created_at"], name="score_history_created", autosummarize=True),
             models.Index(fields=["changed_xid"], name="score_history_changed"),
         ]
         permissions = [("view_any_history", "Can read any player's history")]

@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from scoreboard import bonus_views, history_views
+from scoreboard import bonus_views, exports, history_views
 
 urlpatterns = [
     path("score/bonus", bonus_views.BonusView.as_view(), name="score-bonus"),
     path("score/<user:user_id>/history", history_views.HistoryView.as_view(), name="score-history"),
+    path("exports/history.<extension:extension>", exports.HistoryExportView.as_view(), name="export-history"),
 ]

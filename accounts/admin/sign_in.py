@@ -112,7 +112,5 @@ admin.site.has_permission = has_permission  # type: ignore[method-assign]
 admin.site.login_form = AdminSignInForm
 admin.site.login_template = "admin/accounts/sign_in.html"
 admin.site.site_header = admin.site.site_title = "Scoreboard administration"
-admin.site.index_title = "Players, scores and catalogue"
-admin.site.index_template = "admin/accounts/index.html"
 # They would show secrets to every superuser; `manage.py enroll_admin` makes and replaces them.
 admin.site.unregister([TOTPDevice, StaticDevice])

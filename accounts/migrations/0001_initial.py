@@ -242,10 +242,7 @@ class Migration(migrations.Migration):
                                     "Get tokens by which the players of its provider see and act for themselves",
                                 ),
                                 ("bonus", "Give bonus points to any player"),
-                                (
-                                    "read",
-                                    "Read the players of its provider, any player's history, and boards that are not public",
-                                ),
+                                ("read", "Read players, any player's history, boards that are not public, and exports"),
                             ],
                             max_length=20,
                         ),

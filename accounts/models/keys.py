@@ -57,7 +57,7 @@ class ApiKey(models.Model):
         PLAYERS = "players", "Create, change, list and erase the players of its provider"
         VIEWERS = "viewers", "Get tokens by which the players of its provider see and act for themselves"
         BONUS = "bonus", "Give bonus points to any player"
-        READ = "read", "Read the players of its provider, any player's history, and boards that are not public"
+        READ = "read", "Read players, any player's history, boards that are not public, and exports"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=100, help_text="Which back end uses it.")

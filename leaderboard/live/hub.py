@@ -12,7 +12,7 @@ import structlog
 from django.conf import settings
 
 from leaderboard import boards
-from leaderboard.live import messages, metrics, refusals
+from leaderboard.live import headcount, messages, metrics, refusals
 from leaderboard.live.capacity import Capacity
 from leaderboard.live.feed import Feed, slices
 from leaderboard.live.groups import Groups
@@ -63,6 +63,7 @@ class Hub:
             self.groups.follow(boards.group(board))
         self._spawn(self.groups.run(), "groups")
         self._spawn(self._tick(), "tick")
+        self._spawn(self._count(), "headcount")
         for slug, feed in self.feeds.items():
             self._spawn(feed.run(), f"feed {slug}")
             self._spawn(feed.own_lines.run(), f"own lines {slug}")
@@ -125,6 +126,12 @@ class Hub:
                 self._evict(feed)
             metrics.BLOCKED.set(sum(viewer.transport.blocked for viewer in self.viewers()))
             metrics.TASKS.set(len(asyncio.all_tasks()))
+
+    async def _count(self) -> None:
+        """Apart from the tick: Redis may keep it waiting."""
+        while True:
+            await headcount.say(self.ranking.redis, len(self.viewers()))
+            await asyncio.sleep(headcount.SAY_SECONDS)
 
     def _evict(self, feed: Feed) -> None:
         """Closes those that accepted no byte for too long. A close frame would wait behind what they do not read."""

@@ -1,9 +1,14 @@
 """What was scored, to look at: totals and the score history."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from accounts.admin.exportable import ExportableAdmin
 from accounts.admin.records import ReadOnlyAdmin, user_link
+from scoreboard import exports
 from scoreboard.models import ScoreHistory, UserScore
 
 
@@ -13,6 +18,7 @@ class UserScoreAdmin(ReadOnlyAdmin):
     list_select_related = ["user"]
     ordering = ["-total", "reached_at", "-user_id"]
     search_fields = ["user__username", "user__display_name", "user__external_id__exact"]
+    change_list_template = "admin/scoreboard/totals.html"
 
     @admin.display(ordering="user__username")
     def player(self, score: UserScore) -> str:
@@ -20,7 +26,9 @@ class UserScoreAdmin(ReadOnlyAdmin):
 
 
 @admin.register(ScoreHistory)
-class ScoreHistoryAdmin(ReadOnlyAdmin):
+class ScoreHistoryAdmin(ExportableAdmin):
+    export_name, export_right = "history", exports.HistoryExportView.right
+    export_columns = exports.COLUMNS
     list_display = [
         "created_at",
         "player",
@@ -43,6 +51,9 @@ class ScoreHistoryAdmin(ReadOnlyAdmin):
     def has_view_permission(self, request: HttpRequest, obj: ScoreHistory | None = None) -> bool:
         """Moderators too: the API shows them everybody's history."""
         return super().has_view_permission(request, obj) or request.user.has_perm("scoreboard.view_any_history")
+
+    def export_rows(self, found: QuerySet[ScoreHistory]) -> tuple[str, Any]:
+        return exports.query(found)
 
     def player(self, entry: ScoreHistory) -> str:
         return user_link(entry.user)

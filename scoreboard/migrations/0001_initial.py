@@ -197,7 +197,9 @@ class Migration(migrations.Migration):
                     models.Index(
                         models.F("user"), models.OrderBy(models.F("id"), descending=True), name="score_history_user"
                     ),
-                    django.contrib.postgres.indexes.BrinIndex(fields=["created_at"], name="score_history_created"),
+                    django.contrib.postgres.indexes.BrinIndex(
+                        autosummarize=True, fields=["created_at"], name="score_history_created"
+                    ),
                     models.Index(fields=["changed_xid"], name="score_history_changed"),
                 ],
                 "constraints": [

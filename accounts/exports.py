@@ -1,0 +1,92 @@
+"""Who may have whole tables as a file, over the API and in admin, and the file of the audit log."""
+
+from typing import Any
+
+from django.contrib.admin import site as admin_site
+from django.db.models import QuerySet
+from django.http import StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from accounts.authentication import AccountSessionAuthentication, ApiKeyAuthentication, BackEnd
+from accounts.back_ends import demand
+from accounts.models import ApiKey, AuditLog
+from api import exports
+from api.openapi import problems
+from api.throttles import charge, hit
+from api.views import ApiView
+
+AUTH: Any = [{"apiKey": []}, {"session": []}]
+ANSWERS: Any = {
+    (200, "text/csv"): OpenApiResponse(OpenApiTypes.STR),
+    (200, "application/json"): OpenApiResponse(OpenApiTypes.OBJECT),
+    **problems(401, 403, 404, 429, 503),
+}
+EXTENSION = OpenApiParameter("extension", {"type": "string", "enum": list(exports.FORMATS)}, OpenApiParameter.PATH)
+# Name in the file → field.
+AUDIT_COLUMNS = {
+    "last_at": "last_at",
+    "first_at": "first_at",
+    "kind": "kind",
+    "reason": "reason",
+    "count": "count",
+    "user_id": "user_id",
+    "api_key": "api_key__name",
+    "address_hash": "address",
+    "subject_id": "subject_id",
+    "action_type": "action_type",
+    "request_id": "request_id",
+    "detail": "detail",
+}
+
+
+def charge_export(who: Any) -> None:
+    """LIMIT_EXPORT, for each user or key. Raises Problem rate-limited."""
+    hit(charge("export", str(who)))
+
+
+class MayExport(BasePermission):
+    """A key with the scope `read`; or a user with the `right` whom the admin site lets in, second factor and all."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        if isinstance(request.user, BackEnd):
+            demand(request.user.key, ApiKey.Scope.READ)
+            return True
+        right: str = view.right  # type: ignore[attr-defined]
+        return admin_site.has_permission(request._request) and request.user.has_perm(right)
+
+
+class ExportView(ApiView):
+    """`right`: the permission that lets a member of staff export this; the one that shows it in admin."""
+
+    authentication_classes = (AccountSessionAuthentication, ApiKeyAuthentication)
+    permission_classes = (MayExport,)
+    accepts_api_keys = True
+    right: str
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        charge_export(request.user.pk)
+
+
+def audit_rows(found: QuerySet[AuditLog]) -> tuple[str, Any]:
+    """These lines, the newest first."""
+    return exports.selected(found.order_by("-last_at", "id"), AUDIT_COLUMNS.values())
+
+
+class AuditExportView(ExportView):
+    right = "accounts.view_auditlog"
+
+    @extend_schema(
+        operation_id="export_audit",
+        auth=AUTH,
+        summary="What was refused, and to whom, as a file",
+        tags=["exports"],
+        parameters=[EXTENSION],
+        responses=ANSWERS,
+    )
+    def get(self, request: Request, extension: str) -> StreamingHttpResponse:
+        return exports.response("audit", extension, list(AUDIT_COLUMNS), audit_rows(AuditLog.objects.all()))

@@ -1,0 +1,37 @@
+"""A board as a file: all of its players in the order of their ranks, from SQL, so that it is of one moment."""
+
+from django.http import StreamingHttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+
+from accounts.exports import ANSWERS, AUTH, EXTENSION, ExportView
+from api import exports
+from api.openapi import problems
+from leaderboard import boards
+from leaderboard.serializers import BoardQuery
+from leaderboard.truth import ORDER
+
+COLUMNS = ["rank", "user_id", "provider", "external_id", "username", "score", "reached_at"]
+ROWS = f"""
+SELECT row_number() OVER (ORDER BY {ORDER}), b.user_id, u.provider, u.external_id,
+       b.username, b.total, b.reached_at
+  FROM board_players b JOIN users u ON u.id = b.user_id
+ WHERE b.board = %s AND b.shown ORDER BY 1
+"""  # noqa: S608
+
+
+class BoardExportView(ExportView):
+    right = "scoreboard.view_userscore"
+    query = BoardQuery
+
+    @extend_schema(
+        operation_id="export_board",
+        auth=AUTH,
+        summary="A board from the first rank to the last, as a file",
+        tags=["exports"],
+        parameters=[EXTENSION],
+        responses={**ANSWERS, **problems(400)},
+    )
+    def get(self, request: Request, extension: str) -> StreamingHttpResponse:
+        board = boards.get(self.asked["board"])
+        return exports.response(f"board-{board.slug}", extension, COLUMNS, (ROWS, [board.slug]))

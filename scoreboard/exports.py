@@ -1,0 +1,62 @@
+"""The score history as a file."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import StreamingHttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+
+from accounts.exports import ANSWERS, AUTH, EXTENSION, ExportView
+from api import exports
+from api.fields import QueryInteger
+from api.openapi import problems
+from api.query import Query
+from scoreboard.models import ScoreHistory
+
+# Name in the file → field.
+COLUMNS = {
+    "id": "id",
+    "created_at": "created_at",
+    "user_id": "user_id",
+    "provider": "user__provider",
+    "external_id": "user__external_id",
+    "username": "user__username",
+    "display_name": "user__display_name",
+    "delta": "delta",
+    "old_total": "old_total",
+    "new_total": "new_total",
+    "source": "source",
+    "action_type": "action_type",
+    "action_id": "action_id",
+    "occurred_at": "occurred_at",
+    "actor_id": "actor_id",
+    "reason": "reason",
+    "request_id": "request_id",
+}
+
+
+def query(found: QuerySet[ScoreHistory]) -> tuple[str, Any]:
+    """These entries, the oldest first."""
+    return exports.selected(found.order_by("id"), COLUMNS.values())
+
+
+class HistoryExportQuery(Query):
+    after = QueryInteger(default=0, min_value=0, max_value=2**63 - 1, help_text="Only entries with a greater id.")
+
+
+class HistoryExportView(ExportView):
+    right = "scoreboard.view_scorehistory"
+    query = HistoryExportQuery
+
+    @extend_schema(
+        operation_id="export_history",
+        auth=AUTH,
+        summary="The score history of all players, as a file",
+        tags=["exports"],
+        parameters=[EXTENSION],
+        responses={**ANSWERS, **problems(400)},
+    )
+    def get(self, request: Request, extension: str) -> StreamingHttpResponse:
+        found = ScoreHistory.objects.filter(pk__gt=self.asked["after"])
+        return exports.response("history", extension, list(COLUMNS), query(found))

@@ -1,0 +1,3 @@
+from tests.overview.past import forget
+
+__all__ = ["forget"]
