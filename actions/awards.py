@@ -17,9 +17,11 @@ from rest_framework.exceptions import ValidationError
 from accounts import players
 from accounts.models import ApiKey, User
 from accounts.players import Description, Reference
+from actions.metrics import AWARDS, key_names
 from actions.models import Award
 from api.problems import Problem, note
 from api.request_ids import current_request_id
+from api.timing import named
 from scoreboard import ledger
 from scoreboard.metrics import SCORE_INCREMENT_FAILURES, SCORE_INCREMENTS
 from scoreboard.models import ScoreHistory
@@ -27,14 +29,17 @@ from scoreboard.standing import NESTED_COLUMNS, Standing, standing_or_none
 
 MAX_AWARDS = 1000  # of one call
 
-RECORD = f"""
+RECORD = named(
+    "award",
+    f"""
 SELECT o.outcome, o.user_id, o.action_type, o.delta, o.new_total, o.created_at, {NESTED_COLUMNS}
   FROM award_record(%s, %s::text[], %s, %s,
                     %s::text[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::uuid[], %s::text[],
                     %s::text[], %s::bigint[], %s::timestamptz[],
                     %s::text[], %s::text[], %s::text[], %s::jsonb[], %s) o
  ORDER BY o.ord
-"""  # noqa: S608
+""",  # noqa: S608
+)
 
 REFUSALS = {
     "unknown-type": ("not-found", "There is no such action type."),
@@ -160,6 +165,8 @@ def record(key: ApiKey, entries: Sequence[Entry]) -> None:
         cursor.execute(RECORD, [key.provider, key.action_types, key.pk, current_request_id(), *columns, bound])
         for entry, row in zip(admitted, cursor.fetchall(), strict=True):
             entry.judged(row)
+    if recorded := sum(entry.standing is not None and not entry.replayed for entry in admitted):
+        AWARDS.labels(key_names(key.name)).inc(recorded)
     placements = ledger.announce(entry.standing for entry in admitted)
     for entry in admitted:
         if entry.standing and (placement := placements.get(entry.standing.user_id)):

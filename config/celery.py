@@ -12,6 +12,7 @@ from celery.signals import beat_init, setup_logging, worker_init
 from django.core.exceptions import ImproperlyConfigured
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
+from api import tracing
 from api.request_ids import REQUEST_ID
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -20,13 +21,15 @@ from actions import dead_letters  # after the line above: it reads the settings
 
 
 class RequestTask(Task):  # type: ignore[type-arg]  # not subscriptable at run time
-    """A task whose log lines carry the id of the request that asked for it, if one did."""
+    """A task whose log lines carry the id of the request that asked for it, and whose trace goes on, if one did."""
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         clear_contextvars()
-        if request_id := (self.request.headers or {}).get(REQUEST_ID):
+        headers = self.request.headers or {}
+        if request_id := headers.get(REQUEST_ID):
             bind_contextvars(**{REQUEST_ID: request_id})
-        return super().__call__(*arguments, **options)
+        with tracing.joined(str(self.name), [str(headers.get(tracing.TRACEPARENT, ""))]):
+            return super().__call__(*arguments, **options)
 
 
 app = Celery("scoreboard", task_cls=RequestTask)
@@ -89,6 +92,13 @@ app.conf.beat_schedule = {
 def keep_audit_log(**_: object) -> None:
     """What queued work is refused is on record like what a request is."""
     import_module("accounts.audit").start()  # once the apps are loaded
+
+
+@worker_init.connect
+def show_itself(**_: object) -> None:
+    """Its metrics and its traces."""
+    tracing.start()
+    import_module("config.worker_metrics").start()
 
 
 @setup_logging.connect
