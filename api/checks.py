@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
-from api import metrics_page, throttles
+from api import metrics_page, throttles, tracing
 
 SITE = "scoreboard"  # the tag
 ZLIB_BYTES = 6  # of a compressed text that say nothing of it
@@ -50,6 +50,9 @@ def watching(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
     if endpoint and not endpoint.startswith(("http://", "https://")):
         said = f"OTEL_EXPORTER_OTLP_ENDPOINT is {endpoint}; expected http://… or https://…, which takes OTLP over HTTP."
         found.append(Error(said, id="scoreboard.E021"))
+    if endpoint and not tracing.installed():
+        said = "OTEL_EXPORTER_OTLP_ENDPOINT is set and OpenTelemetry is not installed: install requirements-traces.txt."
+        found.append(Error(said, id="scoreboard.E022"))
     return found
 
 

@@ -38,8 +38,13 @@ class RequestIdMiddleware:
             response = self.get_response(request)
             if span is not None:
                 self.describe(span, request, response)
+            self.tell(request, response, started)
         response["X-Request-ID"] = request_id
         response["Server"] = "scoreboard"  # a server that finds no name there puts its own
+        return response
+
+    @staticmethod
+    def tell(request: HttpRequest, response: HttpResponse, started: float) -> None:
         # Reads of the board are the bulk of all traffic and say nothing: they are logged at debug only.
         routine = request.method in ("GET", "HEAD") and response.status_code < 400
         emit = log.debug if routine else log.info
@@ -50,7 +55,6 @@ class RequestIdMiddleware:
             status=response.status_code,
             ms=round((time.perf_counter() - started) * 1000, 1),
         )
-        return response
 
     @staticmethod
     def traced(request: HttpRequest) -> AbstractContextManager["Span | None"]:

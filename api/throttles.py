@@ -36,6 +36,10 @@ CLOCKS_APART_SECONDS = 60.0  # the machines of one site may be; further apart is
 LIMIT = re.compile(r"[1-9][0-9]{0,6}/([1-9][0-9]{0,2} )?(second|minute|hour|day)s?", re.ASCII)
 
 
+for policy in settings.LIMITS:
+    LIMITED.labels(policy)
+
+
 @dataclass(frozen=True, slots=True)
 class Charge:
     """One allowance to be charged: a policy's name, its window, whom it counts, and how many uses it takes."""

@@ -9,6 +9,7 @@ of a board's group, which the write script sends.
 
 from collections.abc import MutableMapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -40,6 +41,15 @@ def start() -> None:
     provider = TracerProvider(resource=resource)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     _tracer, _end = provider.get_tracer("scoreboard"), provider.shutdown
+
+
+def installed() -> bool:
+    try:
+        import_module("opentelemetry.exporter.otlp.proto.http.trace_exporter")
+        import_module("opentelemetry.sdk.trace")
+    except ImportError:
+        return False
+    return True
 
 
 def stop() -> None:
