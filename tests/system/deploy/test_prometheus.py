@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.sync.client import connect
 
 from accounts.models import User
 from api import redis_client
@@ -130,6 +131,8 @@ def test_a_prometheus_scrapes_the_site_feeds_the_dashboard_and_fires_when_someth
             click(site, alice, action_token="a.b.c")
         with pytest.raises(urllib.error.HTTPError, match="403"):
             site.get("/metrics")  # not from the one address that METRICS_ALLOW lists, nor with the token
+        with connect(site.websocket("?limit=1000")) as refused:
+            assert json.loads(refused.recv(PATIENCE))["type"] == "error"
         eventually(lambda: server.query("up == 1")[1:], "both targets are scraped")
         assert server.problems() == []
         the_table_is_what_is_exposed(server)
