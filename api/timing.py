@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from prometheus_client import Histogram
@@ -32,15 +33,18 @@ class Block:
 
     def __init__(self, child: Histogram, system: str, label: str) -> None:
         self.child, self.system, self.label = child, system, label
+        self.span: AbstractContextManager[Any] | None = None
 
     def __enter__(self) -> None:
-        self.span = tracing.span(f"{self.system} {self.label}", kind="CLIENT", db__system__name=self.system)
-        self.span.__enter__()
+        if tracing.is_on():
+            self.span = tracing.span(f"{self.system} {self.label}", kind="CLIENT", db__system__name=self.system)
+            self.span.__enter__()
         self.started = time.perf_counter()
 
     def __exit__(self, *exception: Any) -> None:
         self.child.observe(time.perf_counter() - self.started)
-        self.span.__exit__(*exception)
+        if self.span is not None:
+            self.span.__exit__(*exception)
 
 
 on_redis = Timer(REDIS_SECONDS, "redis")

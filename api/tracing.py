@@ -52,6 +52,10 @@ def installed() -> bool:
     return True
 
 
+def is_on() -> bool:
+    return _tracer is not None
+
+
 def stop() -> None:
     """Sends what is left: for a process whose interpreter does not come to its own end."""
     if _end is not None:
