@@ -19,6 +19,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from actions import dead_letters  # after the line above: it reads the settings
 
+STARTED = os.getpid()
+
 
 class RequestTask(Task):  # type: ignore[type-arg]  # not subscriptable at run time
     """A task whose log lines carry the id of the request that asked for it, and whose trace goes on, if one did."""
@@ -110,6 +112,10 @@ def keep_django_logging(**_: object) -> None:
 @beat_init.connect
 def refuse_what_cannot_work(**_: object) -> None:
     """Celery runs Django's checks and goes on whatever they find."""
+    if os.getpid() != STARTED:
+        # `beat` inside a worker, which has been through this. All descriptors were closed in it, those of the metrics'
+        # folder among them: whatever counts there raises.
+        return
     from config import checks  # after the apps are loaded
 
     try:

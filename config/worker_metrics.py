@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterable
 from threading import Thread
 from typing import Any
@@ -33,12 +34,15 @@ class Server6(ThreadingWSGIServer):
 
 
 def start() -> None:
-    """In a thread that ends with the process. Raises OSError when the port is taken."""
+    """In a thread that ends with the process. Ends the process when the port cannot be had: Celery would go on."""
     if not settings.WORKER_METRICS_PORT:
         return
     host = os.environ.get("BIND", "127.0.0.1")
     kind = Server6 if ":" in host else Server
-    server = make_server(host, settings.WORKER_METRICS_PORT, application, kind, Handler)
+    try:
+        server = make_server(host, settings.WORKER_METRICS_PORT, application, kind, Handler)
+    except OSError as error:
+        sys.exit(f"WORKER_METRICS_PORT: cannot listen on {host} port {settings.WORKER_METRICS_PORT}: {error.strerror}.")
     Thread(target=server.serve_forever, name="metrics", daemon=True).start()
 
 
