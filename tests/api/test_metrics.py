@@ -1,7 +1,10 @@
 """Who may read /metrics, what is left of processes that were killed, and how many series one label may make."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,26 +19,17 @@ from api.metrics import MOST_NAMES, OTHERS, Names
 from config import checks
 from leaderboard.boards import Board
 from tests.support.people import give
-from tests.support.processes import ROOT, environment
+from tests.support.processes import ROOT
 
 TOKEN = "0123456789abcdefghijklmnopqrstuvwxyz"
 COUNT = """
-import os, signal, sys
+import sys
 from leaderboard.live import metrics
 metrics.CONNECTIONS.labels("sse").inc(7)
 metrics.EVICTIONS.labels("sse").inc(3)
-sys.stdout.flush()
+print("counted", flush=True)
+sys.stdin.read()
 """
-DIE = COUNT + "os.kill(os.getpid(), signal.SIGKILL)"
-SHOW = (
-    COUNT
-    + """
-from django.test import RequestFactory
-from api.metrics_page import metrics_view
-page = metrics_view(RequestFactory().get("/metrics")).content.decode()
-print([line for line in page.splitlines() if line.startswith("scoreboard_live_") and 'transport="sse"' in line])
-"""
-)
 
 
 def status(address: str = "127.0.0.1", **headers: str) -> int:
@@ -97,19 +91,39 @@ def test_what_cannot_be_read_is_refused_at_start(settings: Settings, name: str, 
         checks.enforce()
 
 
-@pytest.mark.django_db
-def test_what_a_killed_process_counted_stays_and_its_viewers_do_not(tmp_path: Path) -> None:
-    def run(code: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-c", f"import django\ndjango.setup()\n{code}"],
-            env=environment(PROMETHEUS_MULTIPROC_DIR=str(tmp_path)),
-            cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
+@contextmanager
+def counting(folder: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A process with seven viewers, which has closed three others."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", COUNT],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PROMETHEUS_MULTIPROC_DIR": str(folder)},
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "counted\n"
+        yield process
+        process.kill()
 
-    assert run(DIE).returncode == -9
-    shown = run(SHOW).stdout
-    assert 'scoreboard_live_connections{transport=\\"sse\\"} 7.0' in shown.replace('"', '\\"')
-    assert 'scoreboard_live_evictions_total{transport=\\"sse\\"} 6.0' in shown.replace('"', '\\"')
+
+@pytest.mark.django_db
+def test_what_a_killed_process_counted_stays_and_its_viewers_do_not(
+    board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+
+    def shown() -> list[str]:
+        lines = Client().get("/metrics").content.decode().splitlines()
+        names = ('scoreboard_live_connections{transport="sse"} ', 'scoreboard_live_evictions_total{transport="sse"} ')
+        return [line.removeprefix(name) for name in names for line in lines if line.startswith(name)]
+
+    with counting(tmp_path) as one:
+        with counting(tmp_path):
+            assert shown() == ["14.0", "6.0"]
+        assert shown() == ["7.0", "6.0"]
+        one.kill()
+        one.wait()
+        assert shown() == ["6.0"]
 
 
 @pytest.mark.django_db
