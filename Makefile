@@ -78,11 +78,13 @@ check-all-else:
 	$(PRODUCTION) check --deploy --fail-level WARNING
 	$(CHECK) spectacular --validate --fail-on-warn | diff -u docs/openapi.yaml -
 
-lock: ## write both requirement files anew from pyproject.toml (needs uv)
+lock: ## write the requirement files anew from pyproject.toml (needs uv)
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml \
 		-o requirements.txt
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml \
-		--group dev -c requirements.txt -o requirements-dev.txt
+		--extra traces -c requirements.txt -o requirements-traces.txt
+	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml \
+		--extra traces --group dev -c requirements-traces.txt -o requirements-dev.txt
 
 bench: install-dev ## the figures of docs/performance.md
 	@$(BIN)/python -m benchmarks

@@ -7,7 +7,7 @@ class ActionsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.privacy import register
-        from actions import checks, problems  # noqa: F401  (they register and declare)
+        from actions import checks, metrics, problems  # noqa: F401  (they register and declare)
         from actions.privacy import erase, export
 
         register(export, erase)

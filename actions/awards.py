@@ -19,10 +19,12 @@ from accounts import players
 from accounts.models import ApiKey, User
 from accounts.players import Description, Reference
 from actions.batcher import Batcher, Contended
+from actions.metrics import AWARDS, key_names
 from actions.models import Award
 from api.problems import Problem, note
 from api.refusals import Caller, current_caller
 from api.request_ids import current_request_id
+from api.timing import named
 from scoreboard import ledger
 from scoreboard.metrics import SCORE_INCREMENT_FAILURES, SCORE_INCREMENTS
 from scoreboard.models import ScoreHistory
@@ -30,14 +32,17 @@ from scoreboard.standing import NESTED_COLUMNS, Standing, standing_or_none
 
 MAX_AWARDS = 1000  # of one call
 
-RECORD = f"""
+RECORD = named(
+    "award",
+    f"""
 SELECT o.outcome, o.user_id, o.action_type, o.delta, o.new_total, o.created_at, {NESTED_COLUMNS}
   FROM award_record(%s::text[], %s::boolean[], %s::uuid[], %s::text[],
                     %s::text[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::uuid[], %s::text[],
                     %s::text[], %s::bigint[], %s::timestamptz[],
                     %s::text[], %s::text[], %s::text[], %s::jsonb[], %s) o
  ORDER BY o.ord
-"""  # noqa: S608
+""",  # noqa: S608
+)
 
 REFUSALS = {
     "unknown-type": ("not-found", "There is no such action type."),
@@ -214,6 +219,9 @@ def commit(admitted: Sequence[Entry]) -> None:
         cursor.execute(RECORD, [*columns, settings.APPROVE_TYPE_POINTS])
         for entry, row in zip(admitted, cursor.fetchall(), strict=True):
             entry.judged(row)
+    for entry in admitted:
+        if entry.key and entry.standing and not entry.replayed:
+            AWARDS.labels(key_names(entry.key.name)).inc()
     placements = ledger.announce(entry.standing for entry in admitted)
     for entry in admitted:
         if entry.standing and (placement := placements.get(entry.standing.user_id)):

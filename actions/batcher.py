@@ -17,6 +17,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 from psycopg.errors import LockNotAvailable
 
 from actions.metrics import COMMIT_GROUP
+from api import tracing
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +39,8 @@ class Waiting(Generic[T]):
 
     items: Sequence[T]
     done: "Future[None]" = field(default_factory=Future)
+    trace: str = field(default_factory=tracing.current)
+    group: str = ""  # the trace in which its group was written
 
 
 class Batcher(Generic[T]):
@@ -69,6 +72,7 @@ class Batcher(Generic[T]):
             mine.done.result(TIMEOUT)
         except TimeoutError as error:
             raise OperationalError("the batcher gave no answer in time") from error
+        tracing.link(mine.group)
 
     def close(self) -> None:
         """Does what is waiting, then ends the thread and its database connection."""
@@ -108,7 +112,10 @@ class Batcher(Generic[T]):
             if connection.connection is None:
                 with connection.cursor() as cursor:
                     cursor.execute(f"SET lock_timeout = {LOCK_TIMEOUT_MS}")
-            self.work(items)
+            with tracing.joined("commit", [one.trace for one in group], items=len(items)):
+                for one in group:
+                    one.group = tracing.current()
+                self.work(items)
         except (OperationalError, InterfaceError) as error:
             if isinstance(error.__cause__, LockNotAvailable):
                 log.info("commit_group_contended", requests=len(group))

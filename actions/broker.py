@@ -13,6 +13,7 @@ from kombu import Connection
 from kombu.exceptions import OperationalError
 
 from actions import dead_letters
+from api import tracing
 from api.redis_client import Breaker
 from api.request_ids import REQUEST_ID
 
@@ -78,7 +79,7 @@ def connect() -> Connection:
 
 def publish(task: str, arguments: tuple[str, ...], request_id: str, connection: Connection) -> None:
     options: dict[str, Any] = {
-        "headers": {REQUEST_ID: request_id},
+        "headers": {REQUEST_ID: request_id, tracing.TRACEPARENT: tracing.current()},
         "connection": connection,
         "declare": dead_letters.needed(connection),
         "retry": False,

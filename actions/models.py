@@ -241,6 +241,7 @@ class QueuedWork(models.Model):
         indexes = [
             models.Index(fields=["sent_at"], condition=Q(state="queued"), name="queued_work_waiting"),
             models.Index(fields=["finished_at"], name="queued_work_finished"),
+            models.Index(fields=["accepted_at"], condition=Q(state="dead"), name="queued_work_dead"),
             models.Index(fields=["user", "accepted_at"], name="queued_work_of_user"),
         ]
 

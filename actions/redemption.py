@@ -13,15 +13,19 @@ from actions.admission import admit
 from actions.batcher import Batcher, Contended
 from actions.submission import Submission
 from actions.tokens import Claims
+from api.timing import named
 from scoreboard import ledger
 from scoreboard.standing import NESTED_COLUMNS
 
-REDEEM = f"""
+REDEEM = named(
+    "redeem",
+    f"""
 SELECT o.outcome, o.delta, o.new_total, o.created_at, o.wait_seconds, {NESTED_COLUMNS}
   FROM action_redeem(%s::uuid[], %s::uuid[], %s::text[], %s::bigint[],
                      %s::timestamptz[], %s::timestamptz[], %s, %s::text[], %s) o
  ORDER BY o.ord
-"""  # noqa: S608
+""",  # noqa: S608
+)
 
 
 def redeem(user_id: uuid.UUID, submission: Submission) -> Submission:

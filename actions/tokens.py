@@ -19,6 +19,7 @@ from actions import token_keys
 from actions.models import Grant
 from api.problems import Problem
 from api.throttles import allowance, used_up
+from api.timing import named
 
 MAX_TOKEN_LENGTH = 2048  # characters; ours have about 350
 # Python's base64 decoder skips what it does not know: without this, one token would have many spellings.
@@ -26,10 +27,13 @@ COMPACT_JWS = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 MAX_CLAIM = 2**37  # as a time, the year 6325: later ones are no datetime, and no honest signer's
 CLAIMS = ("jti", "sub", "act", "pts", "iat", "exp", "aud")
 
-MINT = """
+MINT = named(
+    "mint",
+    """
 SELECT outcome, points, issued_at, expires_at, policy, amount, seconds, wait_seconds
   FROM action_mint(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-"""
+""",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
+from django.core.exceptions import ImproperlyConfigured
 
-from api import throttles
+from api import metrics_page, throttles, tracing
 
 SITE = "scoreboard"  # the tag
 ZLIB_BYTES = 6  # of a compressed text that say nothing of it
@@ -35,6 +36,24 @@ def authority(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]
     except OSError as error:
         return [Error(f"CA_FILE, {settings.CA_FILE}, has no certificates: {error}", id="scoreboard.E012")]
     return []
+
+
+@register(SITE)
+def watching(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
+    """Who may read the metrics, and where traces go."""
+    found = weak("METRICS_TOKEN", settings.METRICS_TOKEN.encode()) if settings.METRICS_TOKEN else []
+    try:
+        metrics_page.networks(tuple(settings.METRICS_ALLOW))
+    except ImproperlyConfigured as error:
+        found.append(Error(str(error), id="scoreboard.E020"))
+    endpoint = settings.OTEL_EXPORTER_OTLP_ENDPOINT
+    if endpoint and not endpoint.startswith(("http://", "https://")):
+        said = f"OTEL_EXPORTER_OTLP_ENDPOINT is {endpoint}; expected http://… or https://…, which takes OTLP over HTTP."
+        found.append(Error(said, id="scoreboard.E021"))
+    if endpoint and not tracing.installed():
+        said = "OTEL_EXPORTER_OTLP_ENDPOINT is set and OpenTelemetry is not installed: install requirements-traces.txt."
+        found.append(Error(said, id="scoreboard.E022"))
+    return found
 
 
 @register(SITE)

@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 
+from api import tracing
 from api.redaction import redacted
 
 # Without the frames' local variables, which structlog would add: they hold tokens, passwords and keys.
@@ -15,9 +16,11 @@ TRACEBACKS = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(sho
 
 
 def configure(options: dict[str, Any]) -> None:
-    """Django's LOGGING_CONFIG. `options`: `level` a logging level's name, `format` json or console."""
+    """Django's LOGGING_CONFIG. `options`: `level` a logging level's name, `format` json or console, `traces`
+    whether lines carry the trace's id."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
+        *([tracing.stamp] if options.get("traces") else []),
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

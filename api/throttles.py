@@ -27,12 +27,17 @@ from api.client_address import client_address
 from api.metrics import LIMITED, LIMITER_FALLBACKS
 from api.problems import Problem
 from api.redis_client import breaker, connection
+from api.timing import on_redis
 
 log = structlog.get_logger(__name__)
 
 OFF = "off"
 CLOCKS_APART_SECONDS = 60.0  # the machines of one site may be; further apart is a clock that was set
 LIMIT = re.compile(r"[1-9][0-9]{0,6}/([1-9][0-9]{0,2} )?(second|minute|hour|day)s?", re.ASCII)
+
+
+for policy in settings.LIMITS:
+    LIMITED.labels(policy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,8 @@ def take(one: Charge) -> float | None:
     """Takes from the allowance. None, or, when too little is left, the Unix time at which the oldest use expires."""
     if not breaker.is_open:
         try:
-            return take_from(shared(), one)
+            with on_redis("limit"):
+                return take_from(shared(), one)
         except RedisError as error:
             breaker.trip()
             log.warning("limiter_fell_back", error=str(error))

@@ -12,21 +12,26 @@ from celery.signals import beat_init, setup_logging, worker_init
 from django.core.exceptions import ImproperlyConfigured
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
+from api import tracing
 from api.request_ids import REQUEST_ID
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from actions import dead_letters  # after the line above: it reads the settings
 
+STARTED = os.getpid()
+
 
 class RequestTask(Task):  # type: ignore[type-arg]  # not subscriptable at run time
-    """A task whose log lines carry the id of the request that asked for it, if one did."""
+    """A task whose log lines carry the id of the request that asked for it, and whose trace goes on, if one did."""
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         clear_contextvars()
-        if request_id := (self.request.headers or {}).get(REQUEST_ID):
+        headers = self.request.headers or {}
+        if request_id := headers.get(REQUEST_ID):
             bind_contextvars(**{REQUEST_ID: request_id})
-        return super().__call__(*arguments, **options)
+        with tracing.joined(str(self.name), [str(headers.get(tracing.TRACEPARENT, ""))]):
+            return super().__call__(*arguments, **options)
 
 
 app = Celery("scoreboard", task_cls=RequestTask)
@@ -92,8 +97,10 @@ def keep_audit_log(**_: object) -> None:
 
 
 @worker_init.connect
-def watch_for_people(**_: object) -> None:
-    """People are told what needs them, also while the broker is away."""
+def show_itself(**_: object) -> None:
+    """Its metrics and its traces; and people are told what needs them, also while the broker is away."""
+    tracing.start()
+    import_module("config.worker_metrics").start()
     import_module("overview.watch").start()
 
 
@@ -106,6 +113,10 @@ def keep_django_logging(**_: object) -> None:
 @beat_init.connect
 def refuse_what_cannot_work(**_: object) -> None:
     """Celery runs Django's checks and goes on whatever they find."""
+    if os.getpid() != STARTED:
+        # `beat` inside a worker, which has been through this. All descriptors were closed in it, those of the metrics'
+        # folder among them: whatever counts there raises.
+        return
     from config import checks  # after the apps are loaded
 
     try:

@@ -41,6 +41,7 @@ def ranges(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
         "HASHES_WAITING": (0, 1000),
         "APPROVE_TYPE_POINTS": (0, MAX_POINTS),
         "BONUS_DAILY": (0, MAX_TOTAL),
+        "WORKER_METRICS_PORT": (0, 65_535),
     }
     return [
         Error(f"{name} is {getattr(settings, name)}; expected {low} to {high}.", id="scoreboard.E005")

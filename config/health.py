@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from django.db import DEFAULT_DB_ALIAS, connections
 from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from api import redis_memory
-from api.metrics import metrics_view
+from api.metrics_page import metrics_view
+from api.postgresql.fresh import fresh_cursor
 from leaderboard import ranking
 
 
@@ -39,16 +39,12 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 
 def postgresql() -> str:
-    """By a new connection: a kept one would wait for as long as PostgreSQL hangs, connecting has an end."""
-    fresh = connections.create_connection(DEFAULT_DB_ALIAS)
     try:
-        with fresh.cursor() as cursor:
+        with fresh_cursor() as cursor:
             cursor.execute("SELECT current_setting('transaction_read_only')::bool")
             return "read-only" if cursor.fetchone()[0] else "ok"
     except DatabaseError:
         return "unavailable"
-    finally:
-        fresh.close()
 
 
 def redis() -> str:

@@ -19,6 +19,7 @@ from importlib import import_module
 import uvicorn
 from prometheus_client import multiprocess
 
+from api import tracing
 from config.asgi import application  # isort: split  # first: it sets Django up
 from leaderboard.live import messages
 from leaderboard.live.http_protocol import SiteHttp
@@ -49,6 +50,7 @@ class SiteServer(uvicorn.Server):
 def leave() -> None:
     """Before the end: Uvicorn repeats the signal that stopped it, which ends the interpreter on the spot."""
     import_module("accounts.audit").stop()
+    tracing.stop()
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         multiprocess.mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]  # its viewers are gone
 

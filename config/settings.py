@@ -427,7 +427,7 @@ CORS_ALLOW_ALL_ORIGINS = env.bool("CORS_ALLOW_ALL_ORIGINS", LEADERBOARD_PUBLIC)
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
 # Not for calls that take a password or speak of the person: no page of another origin has any business there.
 CORS_URLS_REGEX = r"^/(api/v1/(?!auth/register$|auth/token$|auth/password(/|$)|me(/|$))|static/leaderboard/).*$"
-CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "if-none-match", "prefer", "x-request-id"]
+CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "if-none-match", "prefer", "traceparent", "x-request-id"]
 CORS_EXPOSE_HEADERS = [
     "ETag",
     "Location",
@@ -480,7 +480,15 @@ USE_TZ = True
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO")
 LOG_FORMAT = env.str("LOG_FORMAT", "json")  # or "console"
 LOGGING_CONFIG = "api.logs.configure"
-LOGGING: dict[str, Any] = {"level": LOG_LEVEL, "format": LOG_FORMAT}
+# Where traces go, by OTLP over HTTP; unset: there are none. The SDK reads its other OTEL_… variables itself.
+OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+LOGGING: dict[str, Any] = {"level": LOG_LEVEL, "format": LOG_FORMAT, "traces": bool(OTEL_EXPORTER_OTLP_ENDPOINT)}
+
+# Who may read /metrics: addresses and networks, and beside them whoever has the token.
+METRICS_ALLOW = env.list("METRICS_ALLOW", default=["127.0.0.0/8", "::1"])
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+# The port on which a worker shows its /metrics and answers /healthz, at BIND; 0: none.
+WORKER_METRICS_PORT = env.int("WORKER_METRICS_PORT", 0)
 
 TEST_RUNNER = "django.test.runner.DiscoverRunner"
 SILENCED_SYSTEM_CHECKS = [

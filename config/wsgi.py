@@ -14,6 +14,7 @@ checks = import_module("config.checks")  # after the set-up above: it imports mo
 checks.enforce()
 import_module("api.redis_memory").tell()
 import_module("accounts.audit").start()
+import_module("api.tracing").start()
 if settings.ACTION_GROUP_COMMIT:
     import_module("actions.redemption").start_batcher()
     import_module("actions.awards").start_batcher()

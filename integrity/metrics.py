@@ -2,4 +2,9 @@
 
 from prometheus_client import Counter
 
-FLAGS = Counter("scoreboard_flags_total", "Flags opened by the watch.", ["detector"])
+from integrity.findings import Detector
+
+FLAGS = Counter("scoreboard_flags_total", "Flags opened by the scan.", ["detector"])
+
+for detector in Detector:
+    FLAGS.labels(detector.value)

@@ -7,6 +7,7 @@ class LeaderboardConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import privacy
+        from leaderboard import metrics  # noqa: F401  (registers)
         from leaderboard.privacy import erase, export
         from leaderboard.projection import project
         from scoreboard import ledger

@@ -1,8 +1,54 @@
 """What the read side counts."""
 
-from prometheus_client import Counter
+import time
+from collections.abc import Iterator
+
+from prometheus_client import Counter, Metric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from api.metrics import SITE
+from leaderboard import boards, ranking
+from leaderboard.drift import KINDS
 
 CACHE_READS = Counter("scoreboard_cache_reads_total", "Board reads by where they were served from.", ["source"])
 DRIFT = Counter(
     "scoreboard_drift_total", "Players on whom history, total and board disagreed when reconciled.", ["kind"]
 )
+
+for source in ("memory", "redis", "sql"):
+    CACHE_READS.labels(source)
+for kind in (*KINDS, "lost"):
+    DRIFT.labels(kind)
+
+
+class Lag(Collector):
+    """How old the newest moment is at which each board is known to have had everything: the last sweep's beginning.
+
+    While Redis is away it is what this process knew last, so that it goes on rising.
+    """
+
+    def __init__(self) -> None:
+        self.swept_at: dict[str, float] = {}
+
+    def collect(self) -> Iterator[Metric]:
+        lag = GaugeMetricFamily(
+            "scoreboard_projection_lag_seconds",
+            "Since the last sweep that saw to it that the board has everything; what came later may be missing.",
+            labels=["board"],
+        )
+        for board in boards.BOARDS.values():
+            self.look(board)
+            if (at := self.swept_at.get(board.slug)) is not None:
+                lag.add_metric([board.slug], max(0.0, time.time() - at))
+        yield lag
+
+    def look(self, board: boards.Board) -> None:
+        try:
+            [at] = ranking.meta(board, "swept_at")
+            self.swept_at[board.slug] = float(at or "")
+        except (ranking.Unavailable, ValueError):
+            pass  # away, or lost: nothing newer is known
+
+
+SITE.register(Lag())

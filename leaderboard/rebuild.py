@@ -6,6 +6,7 @@ afterwards; what is committed later is projected by the process that committed i
 
 import secrets
 import threading
+import time
 
 import structlog
 from django.db import InterfaceError, OperationalError
@@ -31,7 +32,7 @@ def rebuild(board: Board) -> bool:
     try:
         if not ranking.begin_build(board, token):
             return False
-        mark = changes.now()
+        at, mark = time.time(), changes.now()
         players = 0
         with ranking.retrying():
             for standings in truth.everyone(board):
@@ -39,7 +40,7 @@ def rebuild(board: Board) -> bool:
                     ranking.write(board, few, builder=token)
                 players += len(standings)
                 ranking.renew_lock(board)
-        epoch = ranking.finish_build(board, token, str(mark))
+        epoch = ranking.finish_build(board, token, str(mark), at)
         if epoch is None:
             return False
         log.info("board_rebuilt", board=board.slug, epoch=epoch, players=players)

@@ -5,6 +5,7 @@ Its watermark is a transaction number, kept in Redis beside the board it speaks 
 old snapshot brings the old watermark with it, and the sweep repeats exactly what the snapshot lacks.
 """
 
+import time
 from dataclasses import dataclass
 
 import structlog
@@ -37,7 +38,7 @@ def sweep(board: Board) -> Swept:
     if epoch is None:
         return Swept(rebuilt=rebuild.rebuild(board))
     [swept] = ranking.meta(board, "swept")
-    now = changes.now()
+    at, now = time.time(), changes.now()
     since = now.since(swept)
     if since is None:
         # Another database than the one this board was made from: a restored backup, say. Compare everything.
@@ -45,7 +46,7 @@ def sweep(board: Board) -> Swept:
         result = Swept(report.compared, report.repaired, report.lost)
     else:
         result = project_changes(board, since)
-    ranking.mark_swept(board, epoch, str(now))
+    ranking.mark_swept(board, epoch, str(now), at)
     if result.healed:
         log.info("sweep_healed", board=board.slug, healed=result.healed, seen=result.seen)
     return result

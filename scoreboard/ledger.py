@@ -13,20 +13,25 @@ from typing import Any
 import structlog
 from django.db import connection, transaction
 
+from api import tracing
 from api.problems import Problem
 from api.request_ids import current_request_id
+from api.timing import named
 from scoreboard.metrics import PROJECTION_FAILURES, SCORE_INCREMENT_FAILURES, SCORE_INCREMENTS
 from scoreboard.models import ScoreHistory
 from scoreboard.standing import COLUMNS, NESTED_COLUMNS, Placement, ReadSideAway, Standing, standing_or_none
 
 log = structlog.get_logger(__name__)
 
-RECORD = f"""
+RECORD = named(
+    "ledger",
+    f"""
 SELECT o.outcome, o.user_id, o.action_id, o.delta, o.old_total, o.new_total, o.created_at, {NESTED_COLUMNS}
   FROM ledger_record(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::bigint[], %s::bigint[],
                      %s::uuid[], %s::text[], %s::text[]) o
  ORDER BY o.ord
-"""  # noqa: S608
+""",  # noqa: S608
+)
 STANDINGS = f"SELECT {COLUMNS} FROM player_standings WHERE user_id = ANY (%s)"  # noqa: S608
 
 # Tells the read side how these players stand and returns where it placed them. The flag: see `announce`.
@@ -151,7 +156,8 @@ def project(changed: list[Standing], notify: bool) -> Mapping[uuid.UUID, Placeme
     if _projector is None:
         return {}
     try:
-        return _projector(changed, notify)
+        with tracing.span("project", players=len(changed)):
+            return _projector(changed, notify)
     except ReadSideAway as error:
         log.warning("projection_failed", players=len(changed), error=str(error))
     except Exception:

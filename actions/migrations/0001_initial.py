@@ -289,6 +289,9 @@ class Migration(migrations.Migration):
                         condition=models.Q(("state", "queued")), fields=["sent_at"], name="queued_work_waiting"
                     ),
                     models.Index(fields=["finished_at"], name="queued_work_finished"),
+                    models.Index(
+                        condition=models.Q(("state", "dead")), fields=["accepted_at"], name="queued_work_dead"
+                    ),
                     models.Index(fields=["user", "accepted_at"], name="queued_work_of_user"),
                 ],
             },

@@ -8,11 +8,14 @@ import select
 import time
 from functools import cached_property
 from types import TracebackType
+from typing import Any
 
 from django.db import OperationalError
 from django.db.backends.postgresql import base
 from django.db.utils import DatabaseErrorWrapper
 from psycopg import errors
+
+from api.timing import timed
 
 REQUIRED = {
     "default_transaction_isolation": "read committed",
@@ -59,6 +62,10 @@ class ErrorWrapper(DatabaseErrorWrapper):
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.execute_wrappers.append(timed)
+
     @cached_property
     def wrap_database_errors(self) -> ErrorWrapper:
         return ErrorWrapper(self)

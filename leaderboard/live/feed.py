@@ -3,10 +3,12 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 import structlog
 from django.conf import settings
 
+from api import tracing
 from leaderboard import catch_up, rebuild, snapshots
 from leaderboard.boards import Board
 from leaderboard.live import messages, metrics
@@ -22,6 +24,19 @@ REREAD_SECONDS = 3.0  # Pub/Sub may lose an announcement; this is how long that 
 RETRY_SECONDS = 0.5  # between attempts while Redis is away or the board is being rebuilt
 PING_SECONDS = 15
 SLICE = 500  # viewers written to before the loop may do something else
+
+
+@dataclass(slots=True)
+class Announced:
+    """What waits for the next push: since when, in Unix seconds (0: nothing is known to), and the traces of it."""
+
+    at: float = 0.0
+    traces: list[str] = field(default_factory=list)
+
+    def add(self, at: float, trace: str) -> None:
+        self.at = min(self.at, at) if self.at and at else self.at or at
+        if trace and len(self.traces) <= tracing.LINKS:
+            self.traces.append(trace)
 
 
 class Feed:
@@ -42,6 +57,7 @@ class Feed:
         self._buckets: list[set[Viewer]] = [set() for _ in range(PING_SECONDS)]
         self._turn = 0  # the bucket that was pinged last
         self._dirty = asyncio.Event()
+        self._announced = Announced()
         self._interval = settings.LEADERBOARD_PUSH_INTERVAL_MS / 1000
         self._pushed_at = 0.0  # time.monotonic()
         self._rebuild_at = 0.0  # time.monotonic() before which no further rebuild is started
@@ -88,10 +104,11 @@ class Feed:
 
     # --- the board ---
 
-    def announced(self, epoch: str, seq: int) -> None:
-        """Something says that the board is now at this (epoch, seq)."""
+    def announced(self, epoch: str, seq: int, at: float = 0.0, trace: str = "") -> None:
+        """Something says that the board is now at this (epoch, seq). `at`: Unix seconds, right after the commit."""
         known = self.snapshot
         if known is None or known.key[0] != epoch or known.key[1] < seq:
+            self._announced.add(at, trace)
             self._dirty.set()
 
     def touch(self) -> None:
@@ -111,14 +128,19 @@ class Feed:
             await asyncio.sleep(self._pushed_at + self._interval - time.monotonic())
             # Cleared before reading: what is announced from here on may not be in the answer.
             self._dirty.clear()
+            announced, self._announced = self._announced, Announced()
             try:
-                wait = REREAD_SECONDS if await self.refresh() else RETRY_SECONDS
+                with tracing.joined("push", announced.traces, board=self.board.slug, viewers=len(self.viewers)):
+                    had = await self.refresh(announced)
+                wait = REREAD_SECONDS if had else RETRY_SECONDS
+                if not had:
+                    self._announced.add(announced.at, "")  # it goes on waiting
             except Exception:
                 # A defect, met on what one board holds: the next look may not meet it, and other boards go on.
                 log.exception("live_push_failed", board=self.board.slug)
                 wait = REREAD_SECONDS
 
-    async def refresh(self) -> bool:
+    async def refresh(self, announced: Announced) -> bool:
         """Reads the board and pushes it if it changed; returns whether Redis had it."""
         try:
             page = await self.read()
@@ -138,6 +160,8 @@ class Feed:
         snapshot = EncodedPage(self.board.slug, page, self.snapshot)
         if self.snapshot is None or self.snapshot.key != snapshot.key:
             await self._push(snapshot)
+            if announced.at:
+                metrics.UPDATE_LATENCY.observe(max(0.0, time.time() - announced.at) * 1000)
         else:
             self.snapshot.recount(page)
         return True
@@ -180,6 +204,7 @@ class Feed:
             for viewer in part:
                 viewer.show(snapshot)
             await asyncio.sleep(0)
+        metrics.PUSH_SECONDS.observe(time.monotonic() - self._pushed_at)
         self.own_lines.wake()
 
 

@@ -47,7 +47,7 @@ class Hub:
         for slug, feed in self.feeds.items():
             match message["type"]:
                 case "board.changed" if message["board"] == slug:
-                    feed.announced(message["epoch"], message["seq"])
+                    feed.announced(message["epoch"], message["seq"], **details(message))
                 case "standing.changed" if message["player"] in feed.own_lines.players:
                     feed.own_lines.wake()
 
@@ -143,6 +143,11 @@ class Hub:
                 feed.leave(viewer)
                 viewer.transport.close(refusals.TOO_SLOW, "too slow")
                 asyncio.get_running_loop().call_later(GRACE_SECONDS, viewer.transport.abort)
+
+
+def details(message: dict[str, Any]) -> dict[str, Any]:
+    """When and in which trace the board changed; a process of the version before says neither."""
+    return {"at": float(message.get("at", 0)), "trace": str(message.get("trace", ""))}
 
 
 _hub: Hub | None = None

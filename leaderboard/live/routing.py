@@ -1,13 +1,15 @@
 """Routes of the push side."""
 
+import asyncio
 from typing import Any
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.sessions import CookieMiddleware
-from django.http import HttpRequest
+from django.core.handlers.wsgi import WSGIRequest
 from django.urls import path, re_path
 
-from api.metrics import metrics_view
+from api.metrics_page import metrics_view
+from api.wsgi_adapter import environ
 from leaderboard.live.consumers import LiveConsumer
 from leaderboard.live.hub import hub, stop
 from leaderboard.live.stream import StreamConsumer
@@ -36,8 +38,9 @@ async def healthz(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def metrics(scope: Scope, receive: Receive, send: Send) -> None:
-    page = metrics_view(HttpRequest())
-    await answer(send, 200, page.content, page["Content-Type"])
+    """In a thread: it asks PostgreSQL and Redis how the site is."""
+    page = await asyncio.to_thread(metrics_view, WSGIRequest(environ(scope, b"")))
+    await answer(send, page.status_code, page.content, page["Content-Type"])
 
 
 async def answer(send: Send, status: int, body: bytes, content_type: str) -> None:

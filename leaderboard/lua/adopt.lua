@@ -3,14 +3,15 @@
 -- viewers would take what they already have for newer than the truth.
 --
 -- KEYS  rank, player, profile, meta
--- ARGV  1 board slug   2 channel   3 now, Unix seconds   4 run id of this Redis   5 new epoch
---       6 an epoch in which seq was seen going back, or ""
+-- ARGV  1 board slug   2 channel   3 now, Unix seconds   4 traceparent, or ""
+--       5 run id of this Redis   6 new epoch
+--       7 an epoch in which seq was seen going back, or ""
 -- Returns 1 if the epoch is new, else 0, also when the board is lost.
 local epoch = counters()
 if not epoch then return 0 end
 local run = redis.call('HGET', META, 'run')
-if run ~= ARGV[4] then redis.call('HSET', META, 'run', ARGV[4]) end
-if epoch ~= ARGV[6] and (not run or run == ARGV[4]) then return 0 end
+if run ~= ARGV[5] then redis.call('HSET', META, 'run', ARGV[5]) end
+if epoch ~= ARGV[7] and (not run or run == ARGV[5]) then return 0 end
 
-renew(ARGV[5], ARGV[4])
+renew(ARGV[6], ARGV[5])
 return 1

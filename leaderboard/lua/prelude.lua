@@ -1,7 +1,7 @@
 -- Put before every script of a board: its keys, whether it is there, and how live viewers hear that it changed.
 --
 -- KEYS  rank, player, profile, meta; leaderboard/boards.py says what each holds
--- ARGV  of the scripts that announce: 1 board slug   2 channel of the board's group   3 now, Unix seconds
+-- ARGV  of the scripts that announce: 1 board slug   2 channel of the board's group   3 now, Unix seconds   4 traceparent, or ""
 local RANK, PLAYER, PROFILE, META = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 
 -- Whether the keys hold as many players as were written: eviction takes a whole key, another program any part of one.
@@ -45,7 +45,9 @@ end
 
 -- The message of the channel layer's `group_send`, in the layer's own format: announcing costs the caller nothing.
 local function announce(epoch, seq)
-    redis.call('PUBLISH', ARGV[2], cmsgpack.pack({type = 'board.changed', board = ARGV[1], epoch = epoch, seq = seq}))
+    local message = {type = 'board.changed', board = ARGV[1], epoch = epoch, seq = seq, at = tonumber(ARGV[3])}
+    if ARGV[4] ~= '' then message.trace = ARGV[4] end
+    redis.call('PUBLISH', ARGV[2], cmsgpack.pack(message))
 end
 
 -- The visible top changed within its epoch; `seq` is the new one.

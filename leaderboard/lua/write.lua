@@ -1,8 +1,8 @@
 -- Applies standings to one board: newer versions only, rank, announce. Atomic, idempotent, safe to repeat in any order.
 --
 -- KEYS  rank, player, profile, meta
--- ARGV  1 board slug   2 channel   3 now, Unix seconds   4 visible top
---       5 builder's token, or "" for everyone who is not rebuilding the board
+-- ARGV  1 board slug   2 channel   3 now, Unix seconds   4 traceparent, or ""
+--       5 visible top   6 builder's token, or "" for everyone who is not rebuilding the board
 --       then six for each player: id, version, total, member, profile, guard
 --         member ""     the player is not shown: a tombstone keeps the version so that older news still loses
 --         version "0"   the player does not exist: nothing is kept
@@ -10,15 +10,15 @@
 --         guard "=raw"  apply if the player entry is still exactly `raw` ("" for none); reconcile's compare-and-set
 -- Returns {"lost"} | {"superseded"} | {"ok", epoch or "", seq, players shown, {applied, rank from 0 or nil}, ...}
 local epoch, seq, _, players = counters()
-local building = (ARGV[5] ~= '' or not epoch) and redis.pcall('HGET', META, 'building')
+local building = (ARGV[6] ~= '' or not epoch) and redis.pcall('HGET', META, 'building')
 if type(building) ~= 'string' then building = false end
-if ARGV[5] ~= '' then
-    if building ~= ARGV[5] then return {'superseded'} end
+if ARGV[6] ~= '' then
+    if building ~= ARGV[6] then return {'superseded'} end
 elseif not epoch and not building then
     return {'lost'}
 end
 
-local top = tonumber(ARGV[4])
+local top = tonumber(ARGV[5])
 local visible = false
 local known, shown = 0, 0 -- how many more than before
 local results = {}
@@ -28,7 +28,7 @@ local function rank_of(member)
     return epoch ~= nil and member ~= '' and redis.call('ZREVRANK', RANK, member)
 end
 
-for i = 6, #ARGV, 6 do
+for i = 7, #ARGV, 6 do
     local id, version, total, member, profile, guard =
         ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
     local entry = redis.call('HGET', PLAYER, id)

@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 
 from api.redis_client import connection
+from api.timing import on_redis
 from leaderboard import boards
 from leaderboard.boards import Board
 from leaderboard.ranking import calls
@@ -34,14 +35,15 @@ def script(name: str) -> Any:
 
 def run(call: Call[T]) -> T:
     """Calls one script; raises what the call says."""
-    return call.meaning(
-        ask(lambda: script(call.script)(keys=call.keys, args=call.arguments, client=connection())),
-    )
+    with on_redis(call.script):
+        reply = ask(lambda: script(call.script)(keys=call.keys, args=call.arguments, client=connection()))
+    return call.meaning(reply)
 
 
 def command(name: str, *arguments: Any, **options: Any) -> Any:
     """One plain command."""
-    return ask(lambda: getattr(connection(), name)(*arguments, **options))
+    with on_redis(name):
+        return ask(lambda: getattr(connection(), name)(*arguments, **options))
 
 
 # --- reading ----------------------------------------------------------------------------------------
@@ -101,9 +103,9 @@ def adopt(board: Board, gone_back: str = "") -> str | None:
     return new if run(calls.adopt(board, run_id(), new, gone_back)) else None
 
 
-def mark_swept(board: Board, epoch: str, mark: str) -> None:
-    """Moves the sweep's watermark, unless the board that had this epoch was lost meanwhile."""
-    run(calls.call("mark_swept", board, [epoch, mark], bool))
+def mark_swept(board: Board, epoch: str, mark: str, at: float) -> None:
+    """Moves the sweep's watermark, taken at this Unix time, unless the board that had this epoch was lost meanwhile."""
+    run(calls.call("mark_swept", board, [epoch, mark, at], bool))
 
 
 def run_id() -> str:
@@ -119,13 +121,13 @@ def begin_build(board: Board, token: str) -> bool:
     return run(calls.call("begin_build", board, [token], bool))
 
 
-def finish_build(board: Board, token: str, mark: str) -> str | None:
+def finish_build(board: Board, token: str, mark: str, at: float) -> str | None:
     """Opens the board under a new epoch, which is returned; None when another builder took over.
 
-    `mark`: the sweep's watermark from before the first read.
+    `mark`: the sweep's watermark from before the first read, taken `at` this Unix time.
     """
     new = secrets.token_hex(8)
-    arguments = [*calls.announcing(board), run_id(), new, token, mark]
+    arguments = [*calls.announcing(board), run_id(), new, token, mark, at]
     return new if run(calls.call("finish_build", board, arguments, bool)) else None
 
 

@@ -10,6 +10,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from api.timing import on_redis
 from leaderboard import boards
 from leaderboard.boards import Board
 from leaderboard.ranking import calls
@@ -39,7 +40,8 @@ class AsyncRanking:
         if script is None:
             script = self._scripts[call.script] = self.redis.register_script(calls.lua(call.script))
         try:
-            reply = await script(keys=call.keys, args=call.arguments)
+            with on_redis(call.script):
+                reply = await script(keys=call.keys, args=call.arguments)
         except (RedisError, OSError) as error:
             misses.add()
             raise Unavailable(str(error)) from error

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 
+from api import tracing
 from leaderboard import boards
 from leaderboard.boards import Board
 from leaderboard.ranking.members import member, member_parts, profile
@@ -102,7 +103,7 @@ def call(script: str, board: Board, arguments: Sequence[Any], meaning: Callable[
 
 def announcing(board: Board) -> list[Any]:
     """The first arguments of the scripts that announce a change."""
-    return [board.slug, boards.channel(board), f"{time.time():.3f}"]
+    return [board.slug, boards.channel(board), f"{time.time():.3f}", tracing.current()]
 
 
 # --- reading ----------------------------------------------------------------------------------------

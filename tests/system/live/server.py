@@ -50,7 +50,7 @@ class Server:
         self.port = free_port()
         self.log = log
         self.environment = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"},
             "DATABASE_URL": database_url(),
             "REDIS_URL": settings.REDIS_URL,
             "REDIS_KEY_PREFIX": settings.REDIS_KEY_PREFIX,
@@ -58,7 +58,6 @@ class Server:
             "JWT_SIGNING_KEY": settings.SIMPLE_JWT["SIGNING_KEY"],
             **changes,
         }
-        self.environment.pop("PROMETHEUS_MULTIPROC_DIR", None)
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, *self.command, *self.arguments()],

@@ -73,7 +73,9 @@ def test_what_the_write_script_publishes_is_a_message_of_the_boards_group(settin
     async def test(listener: Listener, layer: Any) -> None:
         written = write("alice", 30)
         await listener.until(lambda: listener.messages, "it is heard")
-        assert listener.messages == [{"type": "board.changed", "board": "global", "epoch": epoch, "seq": written.seq}]
+        [message] = listener.messages
+        assert time.time() - 60 < message.pop("at") <= time.time()
+        assert message == {"type": "board.changed", "board": "global", "epoch": epoch, "seq": written.seq}
 
     listening(test, boards.group(boards.get("global")))
 
