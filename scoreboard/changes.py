@@ -8,7 +8,8 @@ A reader keeps a mark of its own: it asks for `now()`, reads from `now.since(mar
 """
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -48,21 +49,39 @@ SELECT changed_xid, user_id FROM player_standings
  WHERE changed_xid >= %s AND changed_xid < %s AND (changed_xid, user_id) > (%s, %s) AND reached_at >= %s AND visible
  ORDER BY changed_xid, user_id LIMIT %s
 """
-# Each entry once: none is read before every transaction with a lower number is over.
-ENTRIES = """
-SELECT changed_xid, id, user_id, action_id, source, action_type, delta, new_total, version, created_at
-  FROM score_history
- WHERE changed_xid >= %s AND changed_xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
-   AND (changed_xid, id) > (%s, %s)
- ORDER BY changed_xid, id LIMIT %s
+# The history between two snapshots: what the later one sees and the earlier one did not. "": an earlier one that saw nothing.
+# `id + 0`: the lowest id by way of the index on transactions. By the primary key, the plan of a plain min(id), it would pass
+# the whole history until the first entry that fits.
+FIRST = """
+SELECT min(id + 0) FROM score_history
+ WHERE (changed_xid >= pg_snapshot_xmax(%(since)s::pg_snapshot)::text::bigint
+        OR changed_xid = ANY (ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(%(since)s::pg_snapshot) x)))
+   AND pg_visible_in_snapshot(changed_xid::text::xid8, %(until)s::pg_snapshot)
 """
+# Along the primary key: the next page never sorts, or reads again, what is behind it in a long window.
+ENTRIES = """
+SELECT id, user_id, action_id, source, action_type, delta, new_total, version, created_at
+  FROM score_history
+ WHERE id > %(after)s AND pg_visible_in_snapshot(changed_xid::text::xid8, %(until)s::pg_snapshot)
+   AND (%(since)s = '' OR NOT pg_visible_in_snapshot(changed_xid::text::xid8, nullif(%(since)s, '')::pg_snapshot))
+ ORDER BY id LIMIT %(limit)s
+"""
+THESE = """
+SELECT id, user_id, action_id, source, action_type, delta, new_total, version, created_at
+  FROM score_history WHERE id = ANY (%s) ORDER BY id
+"""
+# Which entries a snapshot may have missed although later ones were read: those of transactions that it saw open.
+OPEN_THEN = """
+SELECT min(id + 0) FROM score_history
+ WHERE changed_xid = ANY (ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(%s::pg_snapshot) x))
+"""
+CLUSTER = "SELECT system_identifier::text FROM pg_control_system()"
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One entry of the history; `changed_xid` and `id` say where it stands in the order of commits."""
+    """One entry of the history. The ids of one player's entries rise in the order of their commits."""
 
-    changed_xid: int
     id: int
     user_id: uuid.UUID
     action_id: uuid.UUID
@@ -125,18 +144,71 @@ def scored(
         return list(cursor.fetchall())
 
 
-def entries(after: tuple[int, int], limit: int = CHUNK) -> list[Recorded]:
-    """The history's next entries after (transaction, id), in the order of commits, each of them once.
+def first(since: str, until: str) -> int | None:
+    """The lowest id of the entries that snapshot `until` sees and `since` did not; None if there is none."""
+    return scalar(FIRST, {"since": since, "until": until})
 
-    For readers that send on what they read: an entry waits here until no transaction can be committed before it.
+
+def entries(since: str, until: str, after: int, limit: int = CHUNK) -> list[Recorded]:
+    """The next of the entries that snapshot `until` sees and `since` did not, with ids beyond `after`, in order of ids.
+
+    For readers that send on what they read. A window between two snapshots that follow each other holds each entry
+    once, however late it was committed, and waits for no transaction that is still open. Nor does it turn a player's
+    entries round: the later one was written under the lock that the earlier one held until its commit, so it has the
+    higher id, and a snapshot that sees it sees the earlier one. By transaction numbers it would not be so: a
+    transaction gets its number before it waits for the lock.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(ENTRIES, [after[0], *after, limit])
+    parameters = {"since": since, "until": until, "after": after, "limit": limit}
+    with unbounded() as cursor:
+        cursor.execute(ENTRIES, parameters)
         return [Recorded(*row) for row in cursor.fetchall()]
 
 
+def these(ids: Sequence[int]) -> list[Recorded]:
+    """The entries with these ids, in their order."""
+    with connection.cursor() as cursor:
+        cursor.execute(THESE, [list(ids)])
+        return [Recorded(*row) for row in cursor.fetchall()]
+
+
+def first_open(then: str) -> int | None:
+    """The lowest id of the entries by transactions that were open at that snapshot; None if there is none."""
+    return scalar(OPEN_THEN, [then])
+
+
+def newest() -> int:
+    """The highest id of an entry that is committed; 0 if there is none."""
+    return scalar("SELECT max(id) FROM score_history", []) or 0
+
+
+def cluster() -> str:
+    """Which cluster of PostgreSQL answers: snapshots of another one mean nothing here.
+
+    Stand-bys, and backups restored with their log, belong to the same one, and a snapshot kept in a table comes back
+    with the transactions that it speaks of. A dump loaded elsewhere does not.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(CLUSTER)
+        return str(cursor.fetchone()[0])
+
+
+def scalar(sql: str, parameters: Any) -> int | None:
+    with unbounded() as cursor:
+        cursor.execute(sql, parameters)
+        found: int | None = cursor.fetchone()[0]
+        return found
+
+
+@contextmanager
+def unbounded() -> Iterator[Any]:
+    """A cursor whose statement may take as long as a backlog of millions does."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        yield cursor
+
+
 def snapshot() -> str:
-    """What is committed at this moment, for `standings_unseen_by`."""
+    """What is committed at this moment, for `standings_unseen_by`, `first` and `entries`."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_current_snapshot()::text")
         return str(cursor.fetchone()[0])
