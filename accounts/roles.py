@@ -27,6 +27,9 @@ ADMIN = MODERATOR | {
     "integrity.decide_flag",
     "integrity.ban_player",
     "actions.change_queuedwork",
+    "events.view_endpoint",
+    "events.view_delivery",
+    "events.change_delivery",
     "admin.view_logentry",
     "accounts.view_auditlog",
 }

@@ -12,8 +12,8 @@ from django.conf import settings
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 UNICAST = ipaddress.IPv6Network("2000::/3")  # all that IANA has given out
-# Tunnels: what lies behind such an address is an IPv4 address that only a router of the way sees.
-TUNNELS = [ipaddress.IPv6Network("2002::/16"), ipaddress.IPv6Network("2001::/32")]
+# Within it: tunnels, behind whose addresses lies an IPv4 address that only a router of the way sees; and documentation.
+NOT_THESE = [ipaddress.IPv6Network(network) for network in ("2002::/16", "2001::/32", "3fff::/20")]
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
@@ -24,7 +24,7 @@ def public(address: Address) -> bool:
             return public(address.ipv4_mapped)
         if address in NAT64:
             return public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-        if address not in UNICAST or any(address in tunnel for tunnel in TUNNELS):
+        if address not in UNICAST or any(address in network for network in NOT_THESE):
             return False
     return address.is_global and not address.is_multicast
 

@@ -4,7 +4,6 @@ Declared by whoever publishes first. The site consumes none of it. Messages are 
 broker one by one; the mark moves when all of a page are.
 """
 
-import socket
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -71,7 +70,7 @@ class Publisher:
         )
         self.channel: Any = None
         self.outstanding: set[int] = set()
-        self.refused = 0
+        self.sent = self.refused = 0
 
     def publish(self, events: Sequence[Event]) -> None:
         """Returns when the broker has confirmed all of them. Raises BrokerAway; then any number may have arrived."""
@@ -99,7 +98,7 @@ class Publisher:
     def open(self) -> None:
         if self.channel is not None:
             return
-        self.connection.ensure_connection(max_retries=1, timeout=CONNECT_SECONDS)
+        self.connection.connect()
         self.channel = self.connection.channel()
         self.sent, self.refused = 0, 0
         self.outstanding.clear()
@@ -118,13 +117,15 @@ class Publisher:
                 raise TimeoutError(f"{len(self.outstanding)} messages were not confirmed in {CONFIRM_SECONDS:.0f} s")
             try:
                 self.connection.drain_events(timeout=left)
-            except socket.timeout:
+            except TimeoutError:
                 continue
         if self.refused:
             raise OSError(f"{self.refused} messages were refused: is {HISTORY.name} full?")
 
     def confirmed(self, delivery_tag: int, multiple: bool) -> None:
-        self.outstanding -= {tag for tag in self.outstanding if tag == delivery_tag or (multiple and tag < delivery_tag)}
+        self.outstanding -= {
+            tag for tag in self.outstanding if tag == delivery_tag or (multiple and tag < delivery_tag)
+        }
 
     def nacked(self, delivery_tag: int, multiple: bool) -> None:
         self.refused += 1

@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, NamedTuple, Self
@@ -100,7 +100,7 @@ class Client:
         self.pool.close()
         self.backend.hang_up()
 
-    def post(self, url: str, body: bytes, headers: dict[str, str]) -> Answer:
+    def post(self, url: str, body: bytes, headers: Mapping[bytes | str, bytes | str]) -> Answer:
         """Raises nothing: what went wrong is in the answer."""
         began = time.monotonic()
         self.backend.tls = urlsplit(url).scheme == "https"

@@ -34,8 +34,10 @@ def deliver(endpoint: Endpoint) -> None:
     turn_ends = time.monotonic() + TURN_SECONDS
     with Client() as client:
         for delivery in due(endpoint):
+            if not Endpoint.objects.filter(pk=endpoint.pk, disabled_at=None).exists():
+                return
             attempt(client, endpoint, delivery)
-            if time.monotonic() > turn_ends or Endpoint.objects.filter(pk=endpoint.pk, disabled_at=None).first() is None:
+            if time.monotonic() > turn_ends:
                 return
 
 
@@ -80,7 +82,7 @@ def attempt(client: Client, endpoint: Endpoint, delivery: Delivery) -> None:
 
 
 def put_off(endpoint: Endpoint, delivery: Delivery, answer: Answer) -> None:
-    """Until the next attempt; after the last one, or when the receiver says that it is gone, the endpoint is disabled."""
+    """Until the next attempt; after the last one, or when the receiver says that it is gone, it is disabled."""
     if delivery.replay:
         delivery.state = Delivery.State.FAILED  # a person has asked for it, and looks
         return

@@ -137,6 +137,8 @@ class Endpoint(models.Model):
         return self.name
 
     def clean(self) -> None:
+        if not self.types:
+            raise ValidationError({"types": f"Expected one of {', '.join(Endpoint.Type.values)}, or more."})
         if self._state.adding and Endpoint.objects.count() >= MAX_ENDPOINTS:
             raise ValidationError(f"There are {MAX_ENDPOINTS} webhooks already.")
 
@@ -212,7 +214,7 @@ KEPT_OF_ONE = 1000
 
 
 def purge() -> int:
-    """Deletes what the log is not to keep: older than KEPT, or beyond the newest KEPT_OF_ONE of an endpoint. Not what
+    """Deletes what the log is not to keep: older than KEPT, or beyond the newest KEPT_OF_ONE of an endpoint; not what
     is still to be delivered."""
     over = Delivery.objects.exclude(state=Delivery.State.WAITING)
     purged, _ = over.filter(created_at__lt=timezone.now() - KEPT).delete()

@@ -1,4 +1,4 @@
-"""The seam for events that are not in the history: what operators should know is filed here and delivered like a score."""
+"""The seam for events that are not in the history: what operators should know is filed here, and delivered."""
 
 import uuid
 from typing import Any

@@ -12,7 +12,7 @@ from queue import SimpleQueue
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from django.db import IntegrityError, InterfaceError, OperationalError, close_old_connections, connection
 
 from events import broker, deliveries, envelope
 from events.broker import BrokerAway, Publisher
@@ -74,7 +74,7 @@ class Relay:
                     deliveries.deliver(endpoint)
                 elif mine:
                     self.publish()
-        except (OperationalError, InterfaceError, Moved) as error:
+        except (OperationalError, InterfaceError, IntegrityError, Moved) as error:  # a webhook deleted just now, too
             log.warning("relay_postponed", sink=sink, error=str(error).strip())
             connection.close()
         except Exception:
@@ -113,7 +113,9 @@ def held(sink: str) -> Iterator[bool]:
     finally:
         if mine:
             with suppress(OperationalError, InterfaceError), connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", name)  # or the session is gone, and its lock with it
+                cursor.execute(
+                    "SELECT pg_advisory_unlock(%s, %s)", name
+                )  # or the session is gone, and its lock with it
 
 
 _relay: Relay | None = None
@@ -123,6 +125,8 @@ def start() -> None:
     """Has this process relay from now on; once, however often it is called."""
     global _relay
     if _relay is None:
+        if not broker.configured():
+            log.info("events_not_published", reason="EVENT_BROKER_URL is not set; webhooks are told all the same")
         _relay = Relay()
         threading.Thread(target=_relay.run, name="relay", daemon=True).start()
 

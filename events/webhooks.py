@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+import structlog
 from django.db import transaction
 from django.utils import timezone
 from standardwebhooks.webhooks import Webhook
@@ -19,6 +20,8 @@ from events.encryption import sealed
 from events.models import Delivery, Endpoint, Mark
 from scoreboard import changes
 
+log = structlog.get_logger(__name__)
+
 SECRET_BYTES = 32
 ROTATION_OVERLAP = timedelta(hours=24)
 AGENT = "scoreboard-webhooks/1"
@@ -27,9 +30,7 @@ AGENT = "scoreboard-webhooks/1"
 # --- what people do -----------------------------------------------------------------------------------
 
 
-def create(
-    name: str, url: str, types: Sequence[str], *, batch: int = 100, created_by: User | None = None
-) -> Endpoint:
+def create(name: str, url: str, types: Sequence[str], *, batch: int = 100, created_by: User | None = None) -> Endpoint:
     """Makes one; its first event is the next that happens. `secret` is to be shown now, and never again.
 
     Raises ValidationError.
@@ -69,7 +70,8 @@ def give_up(endpoint: Endpoint, because: str) -> None:
     """Disables it because of how it answers, and has that told: in the audit log, and in admin."""
     disable(endpoint, because)
     said = f"The webhook {endpoint.name} was disabled: {because}"
-    record(Refusal("webhook-disabled", "webhook-disabled", said, Caller(), None, "", ""))
+    log.error("webhook_disabled", webhook=str(endpoint.pk), because=because)
+    record(Refusal("webhook-disabled", str(endpoint.pk), said, Caller(), None, "", ""))
 
 
 def enable(endpoint: Endpoint, *, skip: bool) -> None:
@@ -82,6 +84,14 @@ def enable(endpoint: Endpoint, *, skip: bool) -> None:
             Mark.of(endpoint.sink).skip_to_now()
         else:
             waiting.update(attempts=0, next_attempt_at=timezone.now())
+
+
+def delete(endpoint: Endpoint) -> None:
+    """With its log and its mark. Locked first: a delivery that is being noted is either deleted with it, or fails."""
+    with transaction.atomic():
+        for locked in Endpoint.objects.select_for_update().filter(pk=endpoint.pk):
+            locked.delete()
+        Mark.objects.filter(pk=endpoint.sink).delete()
 
 
 def skip(delivery: Delivery) -> bool:
@@ -102,6 +112,12 @@ def replay(delivery: Delivery) -> Delivery:
     return Delivery.objects.create(**copied, replay=True)
 
 
+def try_out(endpoint: Endpoint) -> Delivery:
+    """Has a notice sent to it alone, whatever types it takes."""
+    said = {"kind": "try-out", "text": "This webhook is being tried out. Nothing has happened."}
+    return Delivery.objects.create(endpoint=endpoint, message_id=uuid.uuid4(), type=Endpoint.Type.NOTICE, data=said)
+
+
 # --- one request ----------------------------------------------------------------------------------------
 
 
@@ -114,7 +130,7 @@ def send(client: Client, endpoint: Endpoint, delivery: Delivery) -> Answer:
     """One attempt. What is sent is made anew: who the player is, and the rank, are as of now."""
     body = encoded(endpoint, events_of(delivery))
     single = endpoint.batch == 1
-    headers = {
+    headers: dict[bytes | str, bytes | str] = {
         "Content-Type": envelope.CONTENT_TYPE if single else envelope.BATCH_CONTENT_TYPE,
         "User-Agent": AGENT,
         **signed(endpoint, delivery, body),
@@ -122,7 +138,7 @@ def send(client: Client, endpoint: Endpoint, delivery: Delivery) -> Answer:
     return client.post(endpoint.url, body.encode(), headers)
 
 
-def signed(endpoint: Endpoint, delivery: Delivery, body: str) -> dict[str, str]:
+def signed(endpoint: Endpoint, delivery: Delivery, body: str) -> dict[bytes | str, bytes | str]:
     now = timezone.now()
     message = f"msg_{delivery.message_id.hex}"
     return {

@@ -49,16 +49,17 @@ SELECT changed_xid, user_id FROM player_standings
  WHERE changed_xid >= %s AND changed_xid < %s AND (changed_xid, user_id) > (%s, %s) AND reached_at >= %s AND visible
  ORDER BY changed_xid, user_id LIMIT %s
 """
-# The history between two snapshots: what the later one sees and the earlier one did not. "": an earlier one that saw nothing.
-# `id + 0`: the lowest id by way of the index on transactions. By the primary key, the plan of a plain min(id), it would pass
-# the whole history until the first entry that fits.
+# The history between two snapshots: what the later one sees and the earlier one did not.
+# `id + 0`: the lowest id by way of the index on transactions. By the primary key, the plan of a plain min(id), it would
+# pass the whole history until the first entry that fits.
 FIRST = """
 SELECT min(id + 0) FROM score_history
  WHERE (changed_xid >= pg_snapshot_xmax(%(since)s::pg_snapshot)::text::bigint
         OR changed_xid = ANY (ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(%(since)s::pg_snapshot) x)))
    AND pg_visible_in_snapshot(changed_xid::text::xid8, %(until)s::pg_snapshot)
 """
-# Along the primary key: the next page never sorts, or reads again, what is behind it in a long window.
+# Along the primary key: the next page never sorts, or reads again, what is behind it in a long window. `since` may be
+# "", an earlier snapshot that saw nothing.
 ENTRIES = """
 SELECT id, user_id, action_id, source, action_type, delta, new_total, version, created_at
   FROM score_history

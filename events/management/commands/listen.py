@@ -13,7 +13,7 @@ POLL_SECONDS = 0.5
 
 
 class Command(BaseCommand):
-    help = "Prints each event from now on, one JSON document a line, as webhooks get it before it is encrypted. Ctrl-C ends it."
+    help = "Prints each event from now on, one JSON document a line, before it would be encrypted. Ctrl-C ends it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--count", type=int, default=0, help="end after this many")
