@@ -4,7 +4,9 @@ A timestamp cannot do that: a transaction can commit after a reader has passed i
 the transaction that wrote them, and a reader begins at the oldest transaction that was still open at its last visit:
 nothing can be committed behind that. What was committed in between is read twice, so readers are idempotent.
 
-A reader keeps a mark of its own: it asks for `now()`, reads from `now.since(mark)` on, and then keeps `str(now)`.
+A reader of standings keeps a mark of its own: it asks for `now()`, reads from `now.since(mark)` on, and then keeps
+`str(now)`. A reader of the history keeps a snapshot: it takes a new one, and reads what this one sees and that one did
+not (`first`, `entries`).
 """
 
 import uuid
@@ -54,8 +56,7 @@ SELECT changed_xid, user_id FROM player_standings
 # pass the whole history until the first entry that fits.
 FIRST = """
 SELECT min(id + 0) FROM score_history
- WHERE (changed_xid >= pg_snapshot_xmax(%(since)s::pg_snapshot)::text::bigint
-        OR changed_xid = ANY (ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(%(since)s::pg_snapshot) x)))
+ WHERE (changed_xid >= %(next)s OR changed_xid = ANY (%(open)s::bigint[]))
    AND pg_visible_in_snapshot(changed_xid::text::xid8, %(until)s::pg_snapshot)
 """
 # Along the primary key: the next page never sorts, or reads again, what is behind it in a long window. `since` may be
@@ -72,10 +73,7 @@ SELECT id, user_id, action_id, source, action_type, delta, new_total, version, c
   FROM score_history WHERE id = ANY (%s) ORDER BY id
 """
 # Which entries a snapshot may have missed although later ones were read: those of transactions that it saw open.
-OPEN_THEN = """
-SELECT min(id + 0) FROM score_history
- WHERE changed_xid = ANY (ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(%s::pg_snapshot) x))
-"""
+OPEN_THEN = "SELECT min(id + 0) FROM score_history WHERE changed_xid = ANY (%(open)s::bigint[])"
 CLUSTER = "SELECT system_identifier::text FROM pg_control_system()"
 
 
@@ -147,7 +145,7 @@ def scored(
 
 def first(since: str, until: str) -> int | None:
     """The lowest id of the entries that snapshot `until` sees and `since` did not; None if there is none."""
-    return scalar(FIRST, {"since": since, "until": until})
+    return scalar(FIRST, {**unseen(since), "until": until})
 
 
 def entries(since: str, until: str, after: int, limit: int = CHUNK) -> list[Recorded]:
@@ -174,12 +172,19 @@ def these(ids: Sequence[int]) -> list[Recorded]:
 
 def first_open(then: str) -> int | None:
     """The lowest id of the entries by transactions that were open at that snapshot; None if there is none."""
-    return scalar(OPEN_THEN, [then])
+    return scalar(OPEN_THEN, unseen(then))
+
+
+def unseen(snapshot: str) -> dict[str, Any]:
+    """Which transactions a snapshot does not see: those that were `open`, and all from `next` on. As PostgreSQL writes
+    it: "xmin:xmax:open,open". Told to the planner as numbers, of which it knows how few entries they have."""
+    _, following, still = snapshot.split(":")
+    return {"next": int(following), "open": [int(number) for number in still.split(",") if number]}
 
 
 def newest() -> int:
     """The highest id of an entry that is committed; 0 if there is none."""
-    return scalar("SELECT max(id) FROM score_history", []) or 0
+    return scalar("SELECT max(id) FROM score_history", {}) or 0
 
 
 def cluster() -> str:
@@ -193,8 +198,10 @@ def cluster() -> str:
         return str(cursor.fetchone()[0])
 
 
-def scalar(sql: str, parameters: Any) -> int | None:
+def scalar(sql: str, parameters: dict[str, Any]) -> int | None:
     with unbounded() as cursor:
+        # With old statistics the whole table looks cheaper than the end of an index: a second for a look in vain.
+        cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(sql, parameters)
         found: int | None = cursor.fetchone()[0]
         return found

@@ -21,7 +21,7 @@ from leaderboard.live import refusals
 from tests.support.database import CATALOGUE
 from tests.support.processes import ROOT
 
-PACKAGES = ("accounts", "actions", "api", "config", "devsite", "integrity", "leaderboard", "scoreboard")
+PACKAGES = ("accounts", "actions", "api", "config", "devsite", "events", "integrity", "leaderboard", "scoreboard")
 FOLDERS = (*PACKAGES, "benchmarks", "deploy", "docs", "examples", "static", "templates", "tests")
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEXTS = {path.name: path.read_text(encoding="utf-8") for path in DOCUMENTS}

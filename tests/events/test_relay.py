@@ -19,6 +19,7 @@ from tests.events.receiver import Got, Receiver, receiving
 from tests.support.people import entry, give
 from tests.support.processes import environment, eventually, running
 from tests.support.races import at_once, none_failed
+from tests.support.worker import Worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,14 +30,20 @@ Start = Callable[[], "subprocess.Popen[bytes]"]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts a relay as a process of its own."""
+    """Starts a relay as a process of its own: first the worker, as it is, then one without Celery, which is sooner."""
+    workers: list[Worker] = []
     with contextlib.ExitStack() as stack:
 
         def start() -> "subprocess.Popen[bytes]":
+            if not workers:
+                workers.append(Worker(tmp_path / "worker.log", WEBHOOK_ALLOW="127.0.0.1"))
+                return workers[0].process
             env = environment(WEBHOOK_ALLOW="127.0.0.1")
             return stack.enter_context(running([sys.executable, "-c", RUN], env, tmp_path / "relay.log"))
 
         yield start
+    for worker in workers:
+        worker.close()
 
 
 @pytest.fixture
