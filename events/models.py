@@ -55,30 +55,34 @@ class Mark(models.Model):
     @staticmethod
     def of(sink: str) -> "Mark":
         """The sink's own; made now, with nothing before now in it, if there is none."""
-        begun = {"cluster": changes.cluster(), "since": changes.snapshot(), "after": changes.newest()}
-        return Mark.objects.filter(pk=sink).first() or Mark.objects.get_or_create(pk=sink, defaults=begun)[0]
+        if (mark := Mark.objects.filter(pk=sink).first()) is not None:
+            return mark
+        after = changes.newest()  # before the snapshot: what is committed between the two is told
+        cluster, since = changes.here()
+        begun = {"cluster": cluster, "since": since, "after": after}
+        return Mark.objects.get_or_create(pk=sink, defaults=begun)[0]
 
     def page(self, limit: int) -> list[Recorded]:
         """The next entries; none when the sink has been told everything. Writes nothing: `confirm` does, or `keep`."""
-        if (cluster := changes.cluster()) != self.cluster:
-            self.rebase(cluster)
+        cluster, until = changes.here()
+        if cluster != self.cluster:
+            self.rebase(cluster, until)
         if self.until and (found := changes.entries(self.since, self.until, self.after, limit)):
             return found
         since = self.until or self.since
-        until = changes.snapshot()
         first = changes.first(since, until)
         if first is None:
             return []
         self.since, self.until, self.after = since, until, first - 1
         return changes.entries(since, until, self.after, limit)
 
-    def rebase(self, cluster: str) -> None:
+    def rebase(self, cluster: str, until: str) -> None:
         """In another cluster, into which a dump was loaded, transactions have other numbers, and entries their ids.
 
         So it goes on by ids, from the first entry that may not have been confirmed; some are told again.
         """
         late = changes.first_open(self.until or self.since)
-        self.cluster, self.since, self.until = cluster, "", changes.snapshot()
+        self.cluster, self.since, self.until = cluster, "", until
         self.after = self.after if late is None else min(self.after, late - 1)
 
     def confirm(self, last: int) -> None:
@@ -96,7 +100,8 @@ class Mark(models.Model):
 
     def skip_to_now(self) -> None:
         """Nothing committed before now is told."""
-        self.cluster, self.since, self.until, self.after = changes.cluster(), changes.snapshot(), "", changes.newest()
+        self.after, self.until = changes.newest(), ""
+        self.cluster, self.since = changes.here()
         self.keep()
 
 

@@ -74,7 +74,7 @@ SELECT id, user_id, action_id, source, action_type, delta, new_total, version, c
 """
 # Which entries a snapshot may have missed although later ones were read: those of transactions that it saw open.
 OPEN_THEN = "SELECT min(id + 0) FROM score_history WHERE changed_xid = ANY (%(open)s::bigint[])"
-CLUSTER = "SELECT system_identifier::text FROM pg_control_system()"
+HERE = "SELECT system_identifier::text, pg_current_snapshot()::text FROM pg_control_system()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,31 +187,31 @@ def newest() -> int:
     return scalar("SELECT max(id) FROM score_history", {}) or 0
 
 
-def cluster() -> str:
-    """Which cluster of PostgreSQL answers: snapshots of another one mean nothing here.
+def here() -> tuple[str, str]:
+    """Which cluster of PostgreSQL answers, and its snapshot of now. Snapshots of another one mean nothing here.
 
     Stand-bys, and backups restored with their log, belong to the same one, and a snapshot kept in a table comes back
     with the transactions that it speaks of. A dump loaded elsewhere does not.
     """
     with connection.cursor() as cursor:
-        cursor.execute(CLUSTER)
-        return str(cursor.fetchone()[0])
+        cursor.execute(HERE)
+        cluster, snapshot = cursor.fetchone()
+        return cluster, snapshot
 
 
 def scalar(sql: str, parameters: dict[str, Any]) -> int | None:
-    with unbounded() as cursor:
-        # With old statistics the whole table looks cheaper than the end of an index: a second for a look in vain.
-        cursor.execute("SET LOCAL enable_seqscan = off")
+    # With old statistics the whole table looks cheaper than the end of an index: a second for a look in vain.
+    with unbounded("; SET LOCAL enable_seqscan = off") as cursor:
         cursor.execute(sql, parameters)
         found: int | None = cursor.fetchone()[0]
         return found
 
 
 @contextmanager
-def unbounded() -> Iterator[Any]:
+def unbounded(besides: str = "") -> Iterator[Any]:
     """A cursor whose statement may take as long as a backlog of millions does."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = 0")
+        cursor.execute(f"SET LOCAL statement_timeout = 0{besides}")
         yield cursor
 
 

@@ -17,6 +17,7 @@ from prometheus_client import REGISTRY
 
 from accounts import roles
 from api.problems import KINDS
+from events.models import Endpoint
 from leaderboard.live import refusals
 from tests.support.database import CATALOGUE
 from tests.support.processes import ROOT
@@ -191,4 +192,4 @@ def test_every_permission_exists_and_every_one_of_ours_is_asked_for() -> None:
     }
     assert {
         name for name in named if name not in exist and not Path(ROOT, *name.split(".")).with_suffix(".py").exists()
-    } - {"config.server"} == set()
+    } - {"config.server", *Endpoint.Type.values} == set()

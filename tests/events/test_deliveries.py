@@ -329,7 +329,7 @@ def test_a_dump_in_another_cluster_goes_on_by_ids(
     Mark.objects.update(cluster="another", since="900000000:900000000:", until="")
     deliver(endpoint)
     assert scores(receiver) == [1, 2]
-    assert Mark.of(endpoint.sink).cluster == changes.cluster()
+    assert Mark.of(endpoint.sink).cluster == changes.here()[0]
     give(alice, 1)
     deliver(endpoint)
     assert scores(receiver) == [1, 2, 3]
