@@ -33,7 +33,7 @@ class Relay:
     def __init__(self) -> None:
         self.ended = threading.Event()
         self.busy: set[str] = set()
-        self.waiting: SimpleQueue[tuple[str, Endpoint | None]] = SimpleQueue()
+        self.waiting: SimpleQueue[tuple[str, Endpoint | None] | None] = SimpleQueue()
         self.hands: list[threading.Thread] = []  # daemons: what they send when the process ends is sent again
         self.publisher: Publisher | None = None
 
@@ -42,6 +42,8 @@ class Relay:
         pause = 0.0
         while not self.ended.wait(pause):
             pause = self.look()
+        for _ in self.hands:
+            self.waiting.put(None)
         connection.close()
 
     def look(self) -> float:
@@ -57,14 +59,15 @@ class Relay:
         for sink in sinks.keys() - self.busy:
             self.busy.add(sink)
             self.waiting.put((sink, sinks[sink]))
-        if len(self.hands) < min(len(self.busy), HANDS):
+        while len(self.hands) < min(len(self.busy), HANDS):
             self.hands.append(threading.Thread(target=self.work, name="relay-hand", daemon=True))
             self.hands[-1].start()
         return POLL_SECONDS if sinks else IDLE_SECONDS
 
     def work(self) -> None:
-        while not self.ended.is_set():
-            self.visit(*self.waiting.get())
+        while (next_one := self.waiting.get()) is not None and not self.ended.is_set():
+            self.visit(*next_one)
+        connection.close()
 
     def visit(self, sink: str, endpoint: Endpoint | None) -> None:
         try:

@@ -156,6 +156,7 @@ def test_while_it_fails_the_mark_stays_and_the_same_request_is_tried_again(
     give(alice, 1)
     deliver(endpoint)
     assert scores(receiver) == [1], "it is not due yet, and nothing passes it"
+    assert Mark.of(endpoint.sink).after < ScoreHistory.objects.earliest("id").pk
     waiting = Delivery.objects.get()
     assert (waiting.state, waiting.attempts, waiting.status) == ("waiting", 1, 500)
     assert timedelta(0) < waiting.next_attempt_at - timezone.now() <= timedelta(seconds=6)

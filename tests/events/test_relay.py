@@ -54,8 +54,8 @@ def here() -> Iterator[relay.Relay]:
     thread.start()
     yield one
     one.ended.set()
-    thread.join(60)
-    eventually(lambda: not one.busy, "what was under way ends")
+    for each in (thread, *one.hands):
+        each.join(60)
 
 
 def ids(receiver: Receiver) -> list[int]:
