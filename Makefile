@@ -15,7 +15,8 @@ PAGES := scoreboard/test_admin_adjust.py scoreboard/test_admin_records.py scoreb
 	leaderboard/test_pages.py leaderboard/test_admin.py leaderboard/test_reconcile_memory.py
 SERVICES := tests/scoreboard tests/leaderboard $(PAGES:%=--ignore=tests/%) tests/actions/test_redemption.py tests/actions/test_redeeming_once.py \
 	tests/actions/test_allowances.py tests/actions/test_batch.py tests/actions/test_queue_promise.py \
-	tests/actions/test_queue_worker.py tests/actions/test_queue_broker.py tests/integrity/test_patrol.py tests/system/test_path.py
+	tests/actions/test_queue_worker.py tests/actions/test_queue_broker.py tests/integrity/test_patrol.py tests/system/test_path.py \
+	tests/events/test_broker.py tests/events/test_deliveries.py
 # What starts servers of its own in any case, or none.
 OWN_SERVERS := devsite config types sdk mutations system/browser system/deploy system/fuzz system/crashes api/test_denial.py \
 	api/test_caches.py api/test_cross_site.py accounts/test_page_attacks.py actions/test_without_redis.py \

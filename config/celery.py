@@ -8,7 +8,7 @@ from typing import Any
 
 from celery import Celery, Task
 from celery.schedules import crontab
-from celery.signals import beat_init, setup_logging, worker_init
+from celery.signals import beat_init, setup_logging, worker_init, worker_ready, worker_shutting_down
 from django.core.exceptions import ImproperlyConfigured
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
@@ -82,6 +82,11 @@ app.conf.beat_schedule = {
         "schedule": crontab(minute=37),
         "options": {"expires": 1800},
     },
+    "purge-deliveries": {
+        "task": "events.tasks.purge_deliveries",
+        "schedule": crontab(minute=7),
+        "options": {"expires": 1800},
+    },
     "purge-addresses": {
         "task": "accounts.tasks.purge_sign_up_addresses",
         "schedule": crontab(hour=4, minute=41),
@@ -102,6 +107,17 @@ def show_itself(**_: object) -> None:
     tracing.start()
     import_module("config.worker_metrics").start()
     import_module("overview.watch").start()
+
+
+@worker_ready.connect
+def relay_events(**_: object) -> None:
+    """Beside the tasks, in threads of its own: a webhook that hangs must not keep the sweep waiting."""
+    import_module("events.relay").start()
+
+
+@worker_shutting_down.connect
+def end_relay(**_: object) -> None:
+    import_module("events.relay").stop()
 
 
 @setup_logging.connect

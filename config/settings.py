@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "devsite.apps.DevsiteConfig",
     "overview.apps.OverviewConfig",
+    "events.apps.EventsConfig",
     "integrity.apps.IntegrityConfig",
     "actions.apps.ActionsConfig",
     "scoreboard.apps.ScoreboardConfig",
@@ -225,6 +226,18 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Redis who is limited to a prefix may not: for such a user it is switched off.
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = env.bool("CELERY_REMOTE_CONTROL", True)
 CELERY_TIMEZONE = "UTC"
+
+# --- Events: what others are told (docs/events.md) ------------------------------------------------------
+
+# A RabbitMQ that gets each change of a score, amqp://user:password@host:5672//. Unset: none does.
+EVENT_BROKER_URL = env.str("EVENT_BROKER_URL", "")
+EVENT_BROKER_TLS = {"cert_reqs": ssl.CERT_REQUIRED, "ca_certs": CA_FILE or None, "server_hostname": None}
+# Messages that its queue takes; when it is full the rest waits in the history.
+EVENT_QUEUE_LENGTH = env.int("EVENT_QUEUE_LENGTH", 1_000_000)
+# "kid:base64 of 32 bytes" items; the first encrypts what is sent. Empty: it is not encrypted.
+EVENT_ENCRYPTION_KEYS = env.list("EVENT_ENCRYPTION_KEYS", default=[])
+# Host names, addresses and networks that webhooks may reach although they are not public, or by plain http.
+WEBHOOK_ALLOW = env.list("WEBHOOK_ALLOW", default=[])
 
 # --- Identity --------------------------------------------------------------------------------------
 

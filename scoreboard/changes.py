@@ -4,11 +4,14 @@ A timestamp cannot do that: a transaction can commit after a reader has passed i
 the transaction that wrote them, and a reader begins at the oldest transaction that was still open at its last visit:
 nothing can be committed behind that. What was committed in between is read twice, so readers are idempotent.
 
-A reader keeps a mark of its own: it asks for `now()`, reads from `now.since(mark)` on, and then keeps `str(now)`.
+A reader of standings keeps a mark of its own: it asks for `now()`, reads from `now.since(mark)` on, and then keeps
+`str(now)`. A reader of the history keeps a snapshot: it takes a new one, and reads what this one sees and that one did
+not (`first`, `entries`).
 """
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -48,21 +51,36 @@ SELECT changed_xid, user_id FROM player_standings
  WHERE changed_xid >= %s AND changed_xid < %s AND (changed_xid, user_id) > (%s, %s) AND reached_at >= %s AND visible
  ORDER BY changed_xid, user_id LIMIT %s
 """
-# Each entry once: none is read before every transaction with a lower number is over.
-ENTRIES = """
-SELECT changed_xid, id, user_id, action_id, source, action_type, delta, new_total, version, created_at
-  FROM score_history
- WHERE changed_xid >= %s AND changed_xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
-   AND (changed_xid, id) > (%s, %s)
- ORDER BY changed_xid, id LIMIT %s
+# The history between two snapshots: what the later one sees and the earlier one did not.
+# `id + 0`: the lowest id by way of the index on transactions. By the primary key, the plan of a plain min(id), it would
+# pass the whole history until the first entry that fits.
+FIRST = """
+SELECT min(id + 0) FROM score_history
+ WHERE (changed_xid >= %(next)s OR changed_xid = ANY (%(open)s::bigint[]))
+   AND pg_visible_in_snapshot(changed_xid::text::xid8, %(until)s::pg_snapshot)
 """
+# Along the primary key: the next page never sorts, or reads again, what is behind it in a long window. `since` may be
+# "", an earlier snapshot that saw nothing.
+ENTRIES = """
+SELECT id, user_id, action_id, source, action_type, delta, new_total, version, created_at
+  FROM score_history
+ WHERE id > %(after)s AND pg_visible_in_snapshot(changed_xid::text::xid8, %(until)s::pg_snapshot)
+   AND (%(since)s = '' OR NOT pg_visible_in_snapshot(changed_xid::text::xid8, nullif(%(since)s, '')::pg_snapshot))
+ ORDER BY id LIMIT %(limit)s
+"""
+THESE = """
+SELECT id, user_id, action_id, source, action_type, delta, new_total, version, created_at
+  FROM score_history WHERE id = ANY (%s) ORDER BY id
+"""
+# Which entries a snapshot may have missed although later ones were read: those of transactions that it saw open.
+OPEN_THEN = "SELECT min(id + 0) FROM score_history WHERE changed_xid = ANY (%(open)s::bigint[])"
+HERE = "SELECT system_identifier::text, pg_current_snapshot()::text FROM pg_control_system()"
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One entry of the history; `changed_xid` and `id` say where it stands in the order of commits."""
+    """One entry of the history. The ids of one player's entries rise in the order of their commits."""
 
-    changed_xid: int
     id: int
     user_id: uuid.UUID
     action_id: uuid.UUID
@@ -125,18 +143,80 @@ def scored(
         return list(cursor.fetchall())
 
 
-def entries(after: tuple[int, int], limit: int = CHUNK) -> list[Recorded]:
-    """The history's next entries after (transaction, id), in the order of commits, each of them once.
+def first(since: str, until: str) -> int | None:
+    """The lowest id of the entries that snapshot `until` sees and `since` did not; None if there is none."""
+    return scalar(FIRST, {**unseen(since), "until": until})
 
-    For readers that send on what they read: an entry waits here until no transaction can be committed before it.
+
+def entries(since: str, until: str, after: int, limit: int = CHUNK) -> list[Recorded]:
+    """The next of the entries that snapshot `until` sees and `since` did not, with ids beyond `after`, in order of ids.
+
+    For readers that send on what they read. A window between two snapshots that follow each other holds each entry
+    once, however late it was committed, and waits for no transaction that is still open. Nor does it turn a player's
+    entries round: the later one was written under the lock that the earlier one held until its commit, so it has the
+    higher id, and a snapshot that sees it sees the earlier one. By transaction numbers it would not be so: a
+    transaction gets its number before it waits for the lock.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(ENTRIES, [after[0], *after, limit])
+    parameters = {"since": since, "until": until, "after": after, "limit": limit}
+    with unbounded() as cursor:
+        cursor.execute(ENTRIES, parameters)
         return [Recorded(*row) for row in cursor.fetchall()]
 
 
+def these(ids: Sequence[int]) -> list[Recorded]:
+    """The entries with these ids, in their order."""
+    with connection.cursor() as cursor:
+        cursor.execute(THESE, [list(ids)])
+        return [Recorded(*row) for row in cursor.fetchall()]
+
+
+def first_open(then: str) -> int | None:
+    """The lowest id of the entries by transactions that were open at that snapshot; None if there is none."""
+    return scalar(OPEN_THEN, unseen(then))
+
+
+def unseen(snapshot: str) -> dict[str, Any]:
+    """Which transactions a snapshot does not see: those that were `open`, and all from `next` on. As PostgreSQL writes
+    it: "xmin:xmax:open,open". Told to the planner as numbers, of which it knows how few entries they have."""
+    _, following, still = snapshot.split(":")
+    return {"next": int(following), "open": [int(number) for number in still.split(",") if number]}
+
+
+def newest() -> int:
+    """The highest id of an entry that is committed; 0 if there is none."""
+    return scalar("SELECT max(id) FROM score_history", {}) or 0
+
+
+def here() -> tuple[str, str]:
+    """Which cluster of PostgreSQL answers, and its snapshot of now. Snapshots of another one mean nothing here.
+
+    Stand-bys, and backups restored with their log, belong to the same one, and a snapshot kept in a table comes back
+    with the transactions that it speaks of. A dump loaded elsewhere does not.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(HERE)
+        cluster, snapshot = cursor.fetchone()
+        return cluster, snapshot
+
+
+def scalar(sql: str, parameters: dict[str, Any]) -> int | None:
+    # With old statistics the whole table looks cheaper than the end of an index: a second for a look in vain.
+    with unbounded("; SET LOCAL enable_seqscan = off") as cursor:
+        cursor.execute(sql, parameters)
+        found: int | None = cursor.fetchone()[0]
+        return found
+
+
+@contextmanager
+def unbounded(besides: str = "") -> Iterator[Any]:
+    """A cursor whose statement may take as long as a backlog of millions does."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL statement_timeout = 0{besides}")
+        yield cursor
+
+
 def snapshot() -> str:
-    """What is committed at this moment, for `standings_unseen_by`."""
+    """What is committed at this moment, for `standings_unseen_by`, `first` and `entries`."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_current_snapshot()::text")
         return str(cursor.fetchone()[0])

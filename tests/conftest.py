@@ -34,6 +34,7 @@ LONGEST = (
     "tests/devsite/",
     "tests/config/test_checks.py",
     "tests/actions/test_queue_worker.py",
+    "tests/events/test_relay.py",
     "tests/actions/test_without_",
     "tests/leaderboard/test_sweep.py",
     "tests/leaderboard/test_consistency.py",

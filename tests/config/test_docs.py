@@ -17,11 +17,23 @@ from prometheus_client import REGISTRY
 
 from accounts import roles
 from api.problems import KINDS
+from events.models import Endpoint
 from leaderboard.live import refusals
 from tests.support.database import CATALOGUE
 from tests.support.processes import ROOT
 
-PACKAGES = ("accounts", "actions", "api", "config", "devsite", "integrity", "leaderboard", "overview", "scoreboard")
+PACKAGES = (
+    "accounts",
+    "actions",
+    "api",
+    "config",
+    "devsite",
+    "events",
+    "integrity",
+    "leaderboard",
+    "overview",
+    "scoreboard",
+)
 FOLDERS = (*PACKAGES, "benchmarks", "deploy", "docs", "examples", "static", "templates", "tests")
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEXTS = {path.name: path.read_text(encoding="utf-8") for path in DOCUMENTS}
@@ -198,4 +210,4 @@ def test_every_permission_exists_and_every_one_of_ours_is_asked_for() -> None:
     }
     assert {
         name for name in named if name not in exist and not Path(ROOT, *name.split(".")).with_suffix(".py").exists()
-    } - {"config.server"} == set()
+    } - {"config.server", *Endpoint.Type.values} == set()

@@ -1,78 +1,99 @@
 """The cursor over what was committed: nothing is passed over, however late it commits, and nothing is sent on twice."""
 
+import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
+from django.db import connection, connections, transaction
 
 from accounts.models import User
 from scoreboard import changes, ledger
 from scoreboard.changes import Recorded
-from scoreboard.models import ScoreHistory
+from scoreboard.models import ScoreHistory, UserScore
 from tests.leaderboard.test_sweep import open_transaction
 from tests.support.people import entry, give, players
-from tests.support.processes import eventually
+from tests.support.races import at_once, none_failed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Reader:
-    """What a sink is: a mark of its own, and what it was given.
-
-    A transaction of another database holds entries back, too: other tests may run on the same server.
-    """
+    """What a sink is: the snapshot up to which it has read, and what it was given."""
 
     def __init__(self) -> None:
-        self.at = (changes.now().oldest, 0)
+        self.since = changes.snapshot()
         self.read: list[Recorded] = []
 
     def visit(self, limit: int = changes.CHUNK) -> list[int]:
-        """The ids it gets now."""
-        found = changes.entries(self.at, limit)
-        if found:
-            self.at = (found[-1].changed_xid, found[-1].id)
-        self.read += found
-        return [one.id for one in found]
-
-    def visit_until(self, wanted: list[int], limit: int = changes.CHUNK) -> None:
-        """Visits until it has read as many as these; it has then read exactly these, in this order."""
-
-        def caught_up() -> bool:
-            self.visit(limit)
-            return len(self.read) >= len(wanted)
-
-        eventually(caught_up, "the entries are readable")
-        assert [one.id for one in self.read] == wanted
-        assert self.visit() == []
+        """The ids it gets now, page by page."""
+        until, got = changes.snapshot(), list[int]()
+        first = changes.first(self.since, until)
+        after = (first or 0) - 1
+        while first is not None and (page := changes.entries(self.since, until, after, limit)):
+            got += [one.id for one in page]
+            self.read += page
+            after = got[-1]
+        self.since = until
+        return got
 
 
 def ids(*users: User) -> list[int]:
     return list(ScoreHistory.objects.filter(user__in=users).order_by("id").values_list("id", flat=True))
 
 
+@contextmanager
+def number_taken() -> Iterator[None]:
+    """Another session that has taken a transaction number, and ends its transaction after the block."""
+    taken, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SELECT pg_current_xact_id()")
+                taken.set()
+                assert done.wait(60)
+        finally:
+            connections.close_all()
+
+    session = threading.Thread(target=hold)
+    session.start()
+    try:
+        assert taken.wait(60)
+        yield
+    finally:
+        done.set()
+        session.join(60)
+
+
 def test_an_entry_carries_what_a_sink_sends_on(alice: User) -> None:
     reader = Reader()
     given = give(alice, 7)
     row = ScoreHistory.objects.get()
-    reader.visit_until([row.pk])
+    assert reader.visit() == [row.pk]
     [one] = reader.read
     assert (one.user_id, one.action_id, one.source) == (alice.pk, given.action_id, "adjustment")
     assert (one.delta, one.new_total, one.version, one.created_at) == (7, 7, 1, row.created_at)
+    assert changes.these([row.pk]) == [one]
 
 
 def test_every_entry_is_read_once_page_by_page(alice: User, bob: User) -> None:
     reader = Reader()
     ledger.record([entry(user, 1) for user in (alice, bob) for _ in range(3)])
     give(alice, 1)
-    reader.visit_until(ids(alice, bob), limit=2)
+    assert reader.visit(limit=2) == sorted(ids(alice, bob))
+    assert reader.visit() == []
 
 
-def test_an_entry_that_commits_late_is_waited_for_and_comes_in_its_place(alice: User, bob: User) -> None:
+def test_an_entry_that_commits_late_holds_no_other_back_and_is_not_passed_over(alice: User, bob: User) -> None:
     reader = Reader()
     with open_transaction(alice, commits=True):
         give(bob, 1)
-        assert reader.visit() == [], "alice's may still be committed before it"
-    give(bob, 1)
-    reader.visit_until([*ids(alice), *ids(bob)])
+        assert reader.visit() == ids(bob)
+    assert reader.visit() == ids(alice)
+    assert reader.visit() == []
 
 
 def test_the_control_by_the_highest_id_the_late_entry_would_be_passed_over(alice: User, bob: User) -> None:
@@ -82,11 +103,77 @@ def test_the_control_by_the_highest_id_the_late_entry_would_be_passed_over(alice
     assert ids(alice)[0] < highest
 
 
-def test_an_entry_that_is_rolled_back_stops_nobody(alice: User, bob: User) -> None:
+def test_an_entry_that_is_rolled_back_stops_no_other(alice: User, bob: User) -> None:
     reader = Reader()
     with open_transaction(alice, commits=False):
         give(bob, 1)
-    reader.visit_until(ids(bob))
+    assert reader.visit() == ids(bob)
+    assert reader.visit() == []
+
+
+def test_a_player_s_entries_come_in_the_order_of_their_commits_whatever_the_numbers(alice: User) -> None:
+    """A transaction takes its number, is overtaken by a later number on the same player, and commits after it; a third
+    one, with a number between them, is open all the while. The control: by numbers the order is turned round."""
+    reader = Reader()
+    taken, go_on = threading.Event(), threading.Event()
+
+    def overtaken() -> None:
+        try:
+            with transaction.atomic():
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT pg_current_xact_id()")
+                taken.set()
+                assert go_on.wait(60)
+                ledger.record([entry(alice, 2)])
+        finally:
+            connections.close_all()
+
+    session = threading.Thread(target=overtaken)
+    session.start()
+    assert taken.wait(60)
+    with number_taken():
+        give(alice, 1)
+        go_on.set()
+        session.join(60)
+        first, second = ScoreHistory.objects.order_by("version").values_list("id", "changed_xid")
+        assert second[1] < first[1], "the later entry has the lower number"
+        assert reader.visit() == [first[0], second[0]]
+    assert reader.visit() == []
+
+
+@pytest.mark.parametrize("visits", [30, pytest.param(400, marks=pytest.mark.long)])
+def test_beside_eight_writers_each_entry_comes_once_and_each_player_s_in_order(visits: int) -> None:
+    reader, done = Reader(), threading.Event()
+    few = players(3)
+
+    def write(number: int) -> None:
+        some = random.Random(number)
+        while not done.is_set():
+            with transaction.atomic():
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT pg_current_xact_id()")
+                for user in some.sample(sorted(few, key=lambda one: one.pk), 1):
+                    ledger.record([entry(user, 1) for _ in range(some.randint(1, 3))])
+                transaction.set_rollback(some.random() < 0.2)
+
+    def read_and_write(number: int) -> None:
+        if number:
+            return write(number)
+        try:
+            for _ in range(visits):
+                while not reader.visit(limit=7):
+                    pass
+        finally:
+            done.set()
+
+    none_failed(at_once(8, read_and_write))
+    reader.visit()
+    read = [one.id for one in reader.read]
+    assert sorted(read) == ids(*few)
+    for user in few:
+        versions = [one.version for one in reader.read if one.user_id == user.pk]
+        assert versions == sorted(versions)
+        assert len(versions) == UserScore.objects.get(user=user).total
 
 
 def test_standings_since_a_mark_are_those_that_were_raised_since(alice: User) -> None:

@@ -1,0 +1,1 @@
+"""What others are told: each change of a score, to RabbitMQ and to webhooks, after the commit, beside the requests."""
