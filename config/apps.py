@@ -7,4 +7,4 @@ class ConfigConfig(AppConfig):
     name = "config"
 
     def ready(self) -> None:
-        from config import checks  # noqa: F401  (registers)
+        from config import checks, front_door, installation_checks, server_checks  # noqa: F401  (register)
