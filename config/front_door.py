@@ -29,7 +29,7 @@ def front_door(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage
     if not settings.SITE_URL:
         return []
     try:
-        return list(as_a_visitor(settings.SITE_URL.rstrip("/")))
+        return list(as_a_visitor(settings.SITE_URL.rstrip("/") + settings.SITE_PATH))
     except ssl.SSLCertVerificationError as error:
         hint = "Renew it, or serve the intermediate certificates with it."
         return [
