@@ -16,6 +16,7 @@ from api.postgresql import suitable
 from api.postgresql.base import REQUIRED
 from scoreboard.models import MAX_TOTAL
 
+CONTACT = re.compile(r"(mailto:|https://)[!-~]+")
 SITE_PATH = re.compile(r"(/[a-z0-9_-]+)+", re.IGNORECASE)
 
 
@@ -63,6 +64,10 @@ def address(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
     if urlsplit(settings.SITE_URL).path.strip("/"):
         message = f"SITE_URL, {settings.SITE_URL}, has a path; expected scheme and host alone: SITE_PATH has the path."
         found.append(Error(message, id="scoreboard.E022"))
+    for contact in settings.SECURITY_CONTACT:
+        if not CONTACT.fullmatch(contact):
+            message = f"SECURITY_CONTACT has {contact!r}; expected mailto:… or https://…."
+            found.append(Error(message, id="scoreboard.E023"))
     return found
 
 

@@ -285,6 +285,9 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("EMAIL_FROM", "Live scoreboard <scor
 # Where the links in mails lead, such as https://scores.example.org. Unset: to the host that was asked.
 SITE_URL = env.str("SITE_URL", "")
 
+# Where to tell of a hole in this site, for /.well-known/security.txt: mailto:… or https://…; empty: no such file.
+SECURITY_CONTACT = env.list("SECURITY_CONTACT", default=[])
+
 # Whether strangers may sign up here as players: "open" or "closed".
 SIGN_UP = env.str("SIGN_UP", "closed")
 

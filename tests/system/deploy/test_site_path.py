@@ -68,7 +68,8 @@ class Browser:
             with self.opener.open(request, timeout=PATIENCE) as answer:
                 return answer.status, answer.read().decode(), ""
         except HTTPError as refused:
-            return refused.code, refused.read().decode(), refused.headers.get("Location", "")
+            with refused:
+                return refused.code, refused.read().decode(), refused.headers.get("Location", "")
 
     def cookie(self, name: str) -> str:
         return next(cookie.value or "" for cookie in self.jar if cookie.name.endswith(name))
@@ -88,6 +89,7 @@ def test_the_site_is_below_its_path_and_nowhere_else(site: tuple[Front, Server, 
         assert b"ok" in server.get("/healthz"), "a probe asks the process itself"
     with pytest.raises(HTTPError) as refused:
         front.get("heet")
+    refused.value.close()
     assert refused.value.code in (403, 404, 503), "/scoresheet is another site's"
 
 
@@ -98,7 +100,8 @@ def pages_lead_to_pages(front: Front) -> None:
     missing = Request(front.http("/no-such-page"))  # noqa: S310
     with pytest.raises(HTTPError) as refused:
         urlopen(missing, timeout=PATIENCE)  # noqa: S310
-    links |= set(LINK.findall(refused.value.read().decode()))
+    with refused.value:
+        links |= set(LINK.findall(refused.value.read().decode()))
     assert {link for link in links if not f"{link}/".startswith(f"{SITE}/")} == set()
     assert len(links) > 10
     for link in links:
