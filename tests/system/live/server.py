@@ -59,7 +59,10 @@ class Server:
             **changes,
         }
         self.environment.pop("PROMETHEUS_MULTIPROC_DIR", None)
-        with log.open("wb") as output:
+        self.start()
+
+    def start(self) -> None:
+        with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, *self.command, *self.arguments()],
                 cwd=ROOT,
