@@ -68,7 +68,7 @@ def test_the_database_comes_back_as_it_was_before_an_accident() -> None:
             old.start_postgres()
             assert run(old, "-c", SCORE, "before the base backup") == "10\n"
             base = new_home / "postgres"
-            command = [old.postgres.binaries / "pg_basebackup", f"--dbname={old.postgres.url}", f"--pgdata={base}"]
+            command = [str(old.postgres.binaries / "pg_basebackup"), f"--dbname={old.postgres.url}", f"--pgdata={base}"]
             subprocess.run([*command, "--checkpoint=fast"], check=True, timeout=120)
             run(old, "-c", SCORE, "after the base backup")
             with old.database() as session:
