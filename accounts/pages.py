@@ -35,6 +35,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "sign_up_open": sign_up.is_open(),
         "local_accounts": local_accounts.on(),
         "csrf_cookie": settings.CSRF_COOKIE_NAME,
+        "site_path": settings.SITE_PATH,
     }
 
 
