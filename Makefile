@@ -31,7 +31,7 @@ PRODUCTION = SECRET_KEY=$$($(PYTHON) -c 'import secrets; print(secrets.token_url
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run manage test test-services test-long faults fuzz mutations check check-types check-all-else lock bench bench-live bench-reconcile pictures admin-pictures clean install install-dev python
+.PHONY: help run manage test test-services test-long faults fuzz mutations check check-types check-all-else check-deploy sbom lock bench bench-live bench-reconcile pictures admin-pictures clean install install-dev python
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 23
@@ -79,6 +79,17 @@ check-all-else:
 	$(PRODUCTION) check --deploy --fail-level WARNING
 	$(CHECK) spectacular --validate --fail-on-warn | diff -u docs/openapi.yaml -
 
+check-deploy: python ## Dockerfile, compose.yaml and the manifests of Kubernetes, by their own linters and schemas
+	@$(PYTHON) devsite/install.py $(VENV)-deploy requirements-deploy.txt
+	$(VENV)-deploy/bin/hadolint Dockerfile
+	SECRET_KEY=x POSTGRES_PASSWORD=x $(VENV)-deploy/bin/docker-compose config --quiet
+	$(VENV)-deploy/bin/kubernetes-validate --strict --quiet $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/*.yaml))
+
+sbom: python ## the bill of materials of what requirements.txt locks, in CycloneDX (SBOM=sbom.cdx.json)
+	@$(PYTHON) devsite/install.py $(VENV)-deploy requirements-deploy.txt
+	@$(VENV)-deploy/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --validate \
+		-o $(or $(SBOM),sbom.cdx.json) requirements.txt
+
 lock: ## write the requirement files anew from pyproject.toml (needs uv)
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml \
 		-o requirements.txt
@@ -86,6 +97,8 @@ lock: ## write the requirement files anew from pyproject.toml (needs uv)
 		--extra traces -c requirements.txt -o requirements-traces.txt
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml \
 		--extra traces --group dev -c requirements-traces.txt -o requirements-dev.txt
+	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --group deploy \
+		-o requirements-deploy.txt
 
 bench: install-dev ## the figures of docs/performance.md
 	@$(BIN)/python -m benchmarks

@@ -5,6 +5,7 @@ from typing import Any
 
 import structlog
 from django import forms
+from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView, RedirectURLMixin
@@ -30,7 +31,12 @@ log = structlog.get_logger(__name__)
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
     """What every page needs to know of the accounts' part of the site."""
-    return {"sign_up_open": sign_up.is_open(), "local_accounts": local_accounts.on()}
+    return {
+        "sign_up_open": sign_up.is_open(),
+        "local_accounts": local_accounts.on(),
+        "csrf_cookie": settings.CSRF_COOKIE_NAME,
+        "site_path": settings.SITE_PATH,
+    }
 
 
 def signed_in(request: HttpRequest) -> User | None:

@@ -10,11 +10,16 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
+from django.core.checks.registry import CheckRegistry
 from django.core.exceptions import ImproperlyConfigured
 
 from api import metrics_page, throttles, tracing
 
 SITE = "scoreboard"  # the tag
+# What takes asking servers, disks and other processes: `manage.py doctor` runs these beside Django's own registry.
+# Tags: the server that must be up for the check.
+installation = CheckRegistry()
+POSTGRESQL, REDIS, ALONE = "PostgreSQL", "Redis", "alone"
 ZLIB_BYTES = 6  # of a compressed text that say nothing of it
 
 

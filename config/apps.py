@@ -7,4 +7,10 @@ class ConfigConfig(AppConfig):
     name = "config"
 
     def ready(self) -> None:
-        from config import checks, metrics  # noqa: F401  (they register)
+        from config import (  # noqa: F401  (they register)
+            checks,
+            front_door,
+            installation_checks,
+            metrics,
+            server_checks,
+        )

@@ -5,8 +5,9 @@
 
 from importlib import import_module
 
+from api import site_path
 from api.wsgi_adapter import WsgiAdapter
 from config.wsgi import application as site  # sets Django up
 
 routing = import_module("leaderboard.live.routing")  # after the set-up above: it imports models
-application = routing.application(WsgiAdapter(site))
+application = site_path.asgi(routing.application(WsgiAdapter(site)))

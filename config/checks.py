@@ -1,7 +1,9 @@
 """System checks of the settings: `manage.py check`, and every start, refuse what cannot work or is not safe."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register, run_checks
@@ -13,6 +15,9 @@ from api.checks import SITE, weak
 from api.postgresql import suitable
 from api.postgresql.base import REQUIRED
 from scoreboard.models import MAX_TOTAL
+
+CONTACT = re.compile(r"(mailto:|https://)[!-~]+")
+SITE_PATH = re.compile(r"(/[a-z0-9_-]+)+", re.IGNORECASE)
 
 
 @register(SITE)
@@ -48,6 +53,23 @@ def ranges(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
         for name, (low, high) in bounds.items()
         if not low <= getattr(settings, name) <= high
     ]
+
+
+@register(SITE)
+def address(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
+    """Where the site is, as each link and cookie says it."""
+    found: list[CheckMessage] = []
+    if settings.SITE_PATH and not SITE_PATH.fullmatch(settings.SITE_PATH):
+        message = f"SITE_PATH is {settings.SITE_PATH!r}; expected such as /scores, without a slash at its end."
+        found.append(Error(message, id="scoreboard.E021"))
+    if urlsplit(settings.SITE_URL).path.strip("/"):
+        message = f"SITE_URL, {settings.SITE_URL}, has a path; expected scheme and host alone: SITE_PATH has the path."
+        found.append(Error(message, id="scoreboard.E022"))
+    for contact in settings.SECURITY_CONTACT:
+        if not CONTACT.fullmatch(contact):
+            message = f"SECURITY_CONTACT has {contact!r}; expected mailto:… or https://…."
+            found.append(Error(message, id="scoreboard.E023"))
+    return found
 
 
 @register(SITE)

@@ -31,6 +31,9 @@ DEVELOPMENT_SECRET = "development-only-secret-never-use-it-where-scores-matter" 
 SECRET_KEY = env.str("SECRET_KEY", DEVELOPMENT_SECRET)
 # Local addresses only until the operator says under which names the site is reached.
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+# Where the site is on its host, such as "/scores" beside other sites; "": it has the host for itself.
+SITE_PATH = env.str("SITE_PATH", "")
+FORCE_SCRIPT_NAME = SITE_PATH or None
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 CSRF_FAILURE_VIEW = "api.error_pages.csrf_failure"
 # How many reverse proxies in front append to X-Forwarded-For; 0 means none is believed.
@@ -300,6 +303,9 @@ SITE_URL = env.str("SITE_URL", "")
 NOTIFY_EMAILS = env.list("NOTIFY_EMAILS", default=[])
 NOTIFY_SEVERITY = env.str("NOTIFY_SEVERITY", "high")
 
+# Where to tell of a hole in this site, for /.well-known/security.txt: mailto:… or https://…; empty: no such file.
+SECURITY_CONTACT = env.list("SECURITY_CONTACT", default=[])
+
 # Whether strangers may sign up here as players: "open" or "closed".
 SIGN_UP = env.str("SIGN_UP", "closed")
 
@@ -412,6 +418,7 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
+    **({"SERVERS": [{"url": SITE_PATH}]} if SITE_PATH else {}),
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
@@ -471,11 +478,17 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_ENGINE = "accounts.sessions"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+if SITE_PATH:
+    # A browser sends the cookies of "/", too, and of two with one name the server would take the other site's.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = (
+        f"{SITE_PATH.strip('/').replace('/', '_')}_{name}" for name in ("sessionid", "csrftoken")
+    )
+    SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = SITE_PATH
 SESSION_COOKIE_HTTPONLY = True  # the CSRF cookie is not: the play page's script sends it back
 if TRUSTED_PROXIES > 0:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
-STATIC_URL = "/static/"
+STATIC_URL = f"{SITE_PATH}/static/"
 STATIC_ROOT = SCOREBOARD_HOME / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Served straight from the apps: no collectstatic step between a clone and a running site.

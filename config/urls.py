@@ -13,6 +13,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 
 from api.views import ApiView
+from config.security_txt import security_txt
 
 
 class SchemaView(ApiView):
@@ -44,6 +45,7 @@ urlpatterns = [
     path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("admin/", include("overview.urls")),
     path("admin/", admin.site.urls),
+    path(".well-known/security.txt", security_txt),
     path("", include("leaderboard.page_urls")),
     path("", include("actions.page_urls")),
     path("", include("accounts.page_urls")),

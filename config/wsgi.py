@@ -6,9 +6,11 @@ from importlib import import_module
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
+from api import site_path
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-application = get_wsgi_application()
+application = site_path.wsgi(get_wsgi_application())
 
 checks = import_module("config.checks")  # after the set-up above: it imports models
 checks.enforce()

@@ -7,6 +7,9 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
+from api.checks import POSTGRESQL, installation
+from devsite.players import documented
+
 
 def older_database(applied: set[str] | None = None) -> str | None:
     """The sentence for an operator whose database is from before the migrations were written anew, else None.
@@ -30,3 +33,13 @@ def made_by_this_version(
     """`manage.py migrate` asks every check of the database first."""
     found = older_database() if databases else None
     return [Error(found, id="devsite.E001")] if found else []
+
+
+@installation.register(POSTGRESQL)
+def demo_accounts(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
+    """Whoever has read the README signs in as an admin."""
+    if not (names := [user.username for user in documented.open_accounts()]):
+        return []
+    said = f"The demo's documented passwords open {', '.join(names)}."
+    hint = "`manage.py prepare` (without --demo) switches these passwords off."
+    return [Error(said, hint=hint, id="doctor.E050")]

@@ -29,7 +29,7 @@ class Keys:
     rank: str  # ZSET  total by member (see ranking/members.py)
     player: str  # HASH  user id → "<version>:<member>", the member empty for one who is not shown
     profile: str  # HASH  user id → JSON {"username", "avatar"}
-    meta: str  # HASH  epoch, seq, updated, known and shown (sizes of the other keys), swept, run, building
+    meta: str  # HASH  epoch, seq, updated, known and shown (sizes of the other keys), swept, swept_at, run, building
     lock: str  # STRING the holder of the rebuild lock
     compared: str  # STRING what the last reconcile found, as JSON
 

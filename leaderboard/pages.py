@@ -41,6 +41,7 @@ def element(
         "page": page,
         "rows": page.rows[:limit] if page else [],
         "allowed": public,
+        "site_path": settings.SITE_PATH,
     }
 
 
@@ -104,6 +105,7 @@ def embedding(request: HttpRequest) -> HttpResponse:
     context = {
         "account": signed_in(request),
         "origin": origin,
+        "site": origin + settings.SITE_PATH,
         "socket_origin": "ws" + origin.removeprefix("http"),
         "board": boards.BOARDS["global"],
         "limit": DEFAULT_LIMIT,

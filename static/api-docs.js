@@ -1,4 +1,6 @@
 // Starts Swagger UI on the schema its page names. "Try it out" acts as whoever is signed in on this site.
+const csrfToken = () =>
+  new RegExp(`(?:^|;\\s*)${document.documentElement.dataset.csrfCookie}=([^;]+)`).exec(document.cookie)?.[1] ?? '';
 const place = document.getElementById('swagger-ui');
 const dark = matchMedia('(prefers-color-scheme: dark)');
 const colour = () => document.documentElement.classList.toggle('dark-mode', dark.matches); // Swagger UI's own switch
@@ -12,7 +14,7 @@ SwaggerUIBundle({
   validatorUrl: null, // would send the schema to somebody else's server
   requestInterceptor(request) {
     if (new URL(request.url, location.href).origin === location.origin)
-      request.headers['X-CSRFToken'] = /(?:^|;\s*)csrftoken=([^;]+)/.exec(document.cookie)?.[1] ?? '';
+      request.headers['X-CSRFToken'] = csrfToken();
     return request;
   },
 });

@@ -8,6 +8,7 @@ import asyncio
 import json
 from typing import Any, cast
 
+from django.conf import settings
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from api.problems import CONTENT_TYPE, document
@@ -21,6 +22,7 @@ HEAD_SECONDS = 15.0  # for a request's head, from its first byte (or from the co
 HEAD_LIMIT = 32 * 1024  # bytes
 BODY_SECONDS = 30.0  # between two pieces of a request's body
 LAST_CHUNK = b"0\r\n\r\n"
+PATHS = {PATH, settings.SITE_PATH.encode() + PATH}
 STALL_SECONDS = 30.0  # without accepting an answer's bytes; viewers are the hub's to judge
 
 
@@ -115,7 +117,7 @@ class SiteHttp(Direct, HttpToolsProtocol):
     def _answer_at_once(self) -> bool:
         """Writes the answer if it is ready, it is this request's turn, and the client takes what it is told."""
         path, _, query = self.url.partition(b"?")
-        if path != PATH or self.top is None or self.flow.write_paused:
+        if path not in PATHS or self.top is None or self.flow.write_paused:
             return False
         if self.cycle is not None and not self.cycle.response_complete:
             return False

@@ -1,4 +1,4 @@
--- Moves the sweep's watermark, unless the board it belongs to was lost meanwhile.
+-- Moves the sweep's watermark, and says of when it is, unless the board it belongs to was lost meanwhile.
 --
 -- KEYS  rank, player, profile, meta
 -- ARGV  1 epoch the sweep started from   2 watermark   3 when it was taken, Unix seconds

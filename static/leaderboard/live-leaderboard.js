@@ -70,7 +70,7 @@ class Feed {
   running = false;
 
   /**
-   * @param {{origin: string, board: string, limit: number, token: string|null}} where
+   * @param {{site: string, board: string, limit: number, token: string|null}} where
    * @param {{snapshot(data: Snapshot, via: Transport): void, you(you: You|null): void,
    *          viewer(id: string|null, first: boolean): void, unproved(): void, confirmed(players?: number|null): void,
    *          state(state: State, transport: Transport|null, reason: keyof Labels|null): void}} listener
@@ -146,7 +146,7 @@ class Feed {
 
   /** @param {string} path @param {string} [scheme] */
   #url(path, scheme) {
-    const url = new URL(path, this.where.origin);
+    const url = new URL(this.where.site + path);
     if (scheme) url.protocol = url.protocol.replace('http', scheme);
     url.searchParams.set('board', this.where.board);
     return url;
@@ -231,7 +231,7 @@ class Feed {
     if (link !== this.#link) return;
     this.#alive(link);
     this.#take({ epoch: body.epoch, seq: body.seq, players: body.players, rows: body.data });
-    if (token === this.where.token && this.#mayAskMe && (headers || this.where.origin === location.origin)) await this.#askMe(headers, signal);
+    if (token === this.where.token && this.#mayAskMe && (headers || new URL(this.where.site).origin === location.origin)) await this.#askMe(headers, signal);
   }
 
   /** @param {Record<string, string>|undefined} headers @param {AbortSignal} signal */
@@ -793,16 +793,17 @@ class LiveLeaderboard extends HTMLElement {
 
   #renew() {
     this.#feed?.stop();
-    let origin = '';
+    let site = '';
     try {
-      origin = new URL(this.src, location.href).origin;
+      const { origin, pathname } = new URL(this.src || '/', location.href);
+      site = origin + pathname.replace(/\/+$/, '');
     } catch {
       this.#setState('closed', null, 'missing');
       return;
     }
     /** @type {Feed} */
     const feed = new Feed(
-      { origin, board: this.board, limit: this.limit, token: this.#token },
+      { site, board: this.board, limit: this.limit, token: this.#token },
       {
         snapshot: (data, via) => feed === this.#feed && this.#take(data, via),
         you: (you) => feed === this.#feed && this.#takeYou(you),

@@ -25,7 +25,10 @@ export class Refused extends Error {
 /** No answer came: the request may or may not have arrived. */
 export class Unreachable extends Error {}
 
-const csrfToken = () => /(?:^|;\s*)csrftoken=([^;]+)/.exec(document.cookie)?.[1] ?? '';
+// Beside this file's own folder, wherever on its host the site is.
+const API = new URL('../../api/v1/', import.meta.url);
+const csrfToken = () =>
+  new RegExp(`(?:^|;\\s*)${document.documentElement.dataset.csrfCookie}=([^;]+)`).exec(document.cookie)?.[1] ?? '';
 
 /** @param {string} path @param {object} [body] what to POST; without it, GET */
 async function call(path, body) {
@@ -38,7 +41,7 @@ async function call(path, body) {
   }
   let answer, text;
   try {
-    answer = await fetch(`/api/v1/${path}`, request);
+    answer = await fetch(new URL(path, API), request);
     text = await answer.text(); // an answer that breaks off in its body is no answer either
   } catch (error) {
     throw new Unreachable('The server cannot be reached.', { cause: error });

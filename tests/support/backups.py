@@ -21,31 +21,29 @@ def copied_database() -> Iterator["CopiedDatabase"]:
         backup.close()
 
 
+def administer(*statements: str) -> None:
+    """By the rights of this run, in the database `postgres`."""
+    parameters = {**connection.get_connection_params(), "dbname": "postgres"}
+    known = {name: parameters[name] for name in ("dbname", "user", "password", "host", "port") if name in parameters}
+    with psycopg.connect(**known, autocommit=True) as administrator:
+        for statement in statements:
+            administrator.execute(statement)
+
+
 class CopiedDatabase:
     def __init__(self) -> None:
         self.name = str(connection.settings_dict["NAME"])
         self.copy = f"{self.name}_backup"
         connections.close_all()
-        self.administer(f'CREATE DATABASE "{self.copy}" TEMPLATE "{self.name}"')
+        administer(f'CREATE DATABASE "{self.copy}" TEMPLATE "{self.name}"')
 
     def restore(self) -> None:
         """The database is dropped, and the copy is put in its place, as createdb and pg_restore would."""
         connections.close_all()
-        self.administer(
-            f'DROP DATABASE "{self.name}" WITH (FORCE)', f'CREATE DATABASE "{self.name}" TEMPLATE "{self.copy}"'
-        )
+        administer(f'DROP DATABASE "{self.name}" WITH (FORCE)', f'CREATE DATABASE "{self.name}" TEMPLATE "{self.copy}"')
 
     def close(self) -> None:
-        self.administer(f'DROP DATABASE IF EXISTS "{self.copy}" WITH (FORCE)')
-
-    def administer(self, *statements: str) -> None:
-        parameters = {**connection.get_connection_params(), "dbname": "postgres"}
-        known = {
-            name: parameters[name] for name in ("dbname", "user", "password", "host", "port") if name in parameters
-        }
-        with psycopg.connect(**known, autocommit=True) as administrator:
-            for statement in statements:
-                administrator.execute(statement)
+        administer(f'DROP DATABASE IF EXISTS "{self.copy}" WITH (FORCE)')
 
 
 class CopiedTables:

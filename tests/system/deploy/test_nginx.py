@@ -33,7 +33,12 @@ class ProcfileWeb(Web):
     """With the Procfile's own number of threads and slots."""
 
     def arguments(self) -> tuple[str, ...]:
-        words = procfile()["web"].replace('"${PORT:-8101}"', str(self.port)).split()
+        words = (
+            procfile()["web"]
+            .replace('"${PORT:-8101}"', str(self.port))
+            .replace('"${BIND:-127.0.0.1}"', "127.0.0.1")
+            .split()
+        )
         return tuple(words[1:])
 
 

@@ -58,7 +58,10 @@ class Server:
             "JWT_SIGNING_KEY": settings.SIMPLE_JWT["SIGNING_KEY"],
             **changes,
         }
-        with log.open("wb") as output:
+        self.start()
+
+    def start(self) -> None:
+        with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, *self.command, *self.arguments()],
                 cwd=ROOT,
