@@ -102,7 +102,8 @@ BEGIN
             RETURN QUERY
             SELECT e.ord,
                    CASE WHEN p.user_id IS NULL THEN 'unknown-user' WHEN h.id IS NOT NULL THEN 'duplicate'
-                        ELSE ledger_refusal(p.total, p.role, p_delta[e.ord]) END,
+                        -- Nothing speaks against it any more: the user was made since.
+                        ELSE coalesce(ledger_refusal(p.total, p.role, p_delta[e.ord]), 'unknown-user') END,
                    e.user_id, p_action[e.ord], h.version, h.delta, h.old_total, h.new_total, h.created_at, p
               FROM unnest(p_user) WITH ORDINALITY AS e(user_id, ord)
               LEFT JOIN player_standings p ON p.user_id = e.user_id
