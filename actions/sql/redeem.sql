@@ -81,14 +81,15 @@ BEGIN
     GET DIAGNOSTICS v_claimed = ROW_COUNT;
 
     IF v_claimed < v_many THEN
-        -- What has this stamp was claimed here; of several that are handed in twice the ledger takes the first. A stamp of
-        -- the same microsecond by another call does no harm: that call is in the ledger.
+        -- What has this stamp was claimed here, and goes to the ledger whatever became of the user since; of several that are
+        -- handed in twice the ledger takes the first. A stamp of the same microsecond by another call does no harm: that call
+        -- is in the ledger.
         v_ords := ARRAY(
             SELECT e.ord
               FROM unnest(p_token) WITH ORDINALITY AS e(token, ord)
               JOIN action_tokens t ON t.id = e.token AND t.redeemed_at = v_stamp
-              JOIN users u ON u.id = p_user[e.ord]
-             WHERE action_token_refusal(t, u, p_user[e.ord], p_action_type[e.ord], p_points[e.ord], v_now) = 'already-redeemed'
+             WHERE (t.user_id, t.action_type, t.points::bigint)
+                   = (p_user[e.ord], p_action_type[e.ord]::varchar, p_points[e.ord])
              ORDER BY e.ord);
         RETURN QUERY
         SELECT e.ord,

@@ -66,7 +66,8 @@ BEGIN
     -- player cannot change until this transaction ends: a change of it waits for the row of the total.
     FOR v_round IN 1 .. v_last LOOP
         IF p_target IS NOT NULL THEN
-            p_delta := ARRAY(SELECT coalesce(p_target[e.ord] - s.total, p_delta[e.ord])
+            p_delta := ARRAY(SELECT CASE WHEN p_target[e.ord] IS NULL THEN p_delta[e.ord]
+                                        ELSE greatest(p_target[e.ord], -1) - s.total END
                                FROM unnest(p_user) WITH ORDINALITY AS e(user_id, ord)
                                LEFT JOIN user_scores s ON s.user_id = e.user_id ORDER BY e.ord);
         END IF;
@@ -102,7 +103,8 @@ BEGIN
             RETURN QUERY
             SELECT e.ord,
                    CASE WHEN p.user_id IS NULL THEN 'unknown-user' WHEN h.id IS NOT NULL THEN 'duplicate'
-                        ELSE ledger_refusal(p.total, p.role, p_delta[e.ord]) END,
+                        -- Nothing speaks against it any more: the user was made since.
+                        ELSE coalesce(ledger_refusal(p.total, p.role, p_delta[e.ord]), 'unknown-user') END,
                    e.user_id, p_action[e.ord], h.version, h.delta, h.old_total, h.new_total, h.created_at, p
               FROM unnest(p_user) WITH ORDINALITY AS e(user_id, ord)
               LEFT JOIN player_standings p ON p.user_id = e.user_id

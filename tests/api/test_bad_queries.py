@@ -144,9 +144,10 @@ def test_an_unknown_parameter_is_refused_by_name(api: Api, scorer: User, call: s
 
 
 def views(patterns: list[Any], prefix: str = "/") -> Iterator[tuple[str, Any]]:
-    """(path, view class) of every call of the API, with an id where the path has one."""
+    """(path, view class) of every call of the API, with an id, or csv, where the path has one."""
     for pattern in patterns:
-        path = prefix + re.sub("<[^>]+>", str(uuid.UUID(int=1)), str(pattern.pattern))
+        found = re.sub("<[^>]+:extension>", "csv", str(pattern.pattern))
+        path = prefix + re.sub("<[^>]+>", str(uuid.UUID(int=1)), found)
         if isinstance(pattern, URLResolver):
             yield from views(pattern.url_patterns, path)
         elif issubclass(getattr(pattern.callback, "cls", object), ApiView):

@@ -15,7 +15,8 @@ from devsite.process import Refusal
 from tests.support.processes import ROOT
 
 # Read by the site or by `make run`, and of no use in .env.
-INTERNAL = {"PATH", "PYTHONWARNINGS", "DJANGO_SETTINGS_MODULE"}
+INTERNAL = {"CHROMIUM", "PATH", "PATH_INFO", "PYTHONWARNINGS", "DJANGO_SETTINGS_MODULE"}
+APPS = ("api", "accounts", "scoreboard", "actions", "leaderboard", "integrity", "events", "overview")
 
 
 def test_the_secret_is_made_once_and_is_for_its_owner_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,11 +170,7 @@ def test_the_url_that_is_announced_can_be_opened(host: str, url: str) -> None:
 def test_every_setting_is_in_the_example_once() -> None:
     """And nothing that is not one."""
     read = re.compile(r"""(?:env\.\w+\(|environ(?:\.get\(|\[))\s*["']([A-Z][A-Z0-9_]+)["']""")
-    sources = [
-        path
-        for name in ("config", "devsite", "api", "accounts", "scoreboard", "actions", "leaderboard")
-        for path in (ROOT / name).rglob("*.py")
-    ]
+    sources = [path for name in (*APPS, "config", "devsite") for path in (ROOT / name).rglob("*.py")]
     settings = {name for path in sources for name in read.findall(path.read_text())} - INTERNAL
     example = re.findall(r"^#?([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
     assert sorted(example) == sorted(settings)

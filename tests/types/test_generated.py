@@ -45,6 +45,7 @@ def test_each_success_and_each_failure_has_a_schema() -> None:
         for call, operation in operations().items()
         for status, answer in operation["responses"].items()
         if "$ref" not in answer and "No response body" not in answer["description"]
+        if "text/csv" not in (answer.get("content") or {})  # a file
         for content in (answer.get("content") or {"": {}}).values()
         if "$ref" not in content.get("schema", {})
     ]
