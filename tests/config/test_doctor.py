@@ -156,7 +156,7 @@ def test_of_an_ill_one_it_finds_every_fault_in_one_go(own_redis: OwnRedis, tmp_p
     redis = cast(Any, redis_client.connection())
     redis.config_set("maxmemory-policy", "allkeys-lru")
     redis.config_set("maxmemory", "100mb")
-    redis.hset(boards.get("global").meta, "swept_at", time.time() - 3600)
+    redis.hset(boards.keys(boards.get("global")).meta, "swept_at", time.time() - 3600)
     redis.replicaof("127.0.0.1", 9)
     admin = next(account for account in people.ACCOUNTS if account.username == "admin")
     User.objects.create(
