@@ -24,13 +24,15 @@ OWN_SERVERS := devsite config types sdk mutations system/browser system/deploy s
 	api/test_bad_input.py api/test_bad_queries.py
 # Checks read the settings, and settings without a secret are refused; this one signs nothing.
 CHECK := DEBUG=true PYTHONWARNINGS='ignore:Got an error checking a consistent:RuntimeWarning' $(BIN)/python manage.py
+# Without its news of other programs.
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs
 PRODUCTION = SECRET_KEY=$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(50))') HTTPS=true $(BIN)/python manage.py
 
 # Hundreds of processes start here. Compiling the site anew would take each of them a third of a second.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run manage test test-services test-long faults fuzz mutations check check-types check-all-else lock bench bench-live bench-reconcile pictures admin-pictures clean install install-dev python
+.PHONY: help run manage test test-services test-long faults fuzz mutations check check-types check-all-else docs docs-site lock bench bench-live bench-reconcile pictures admin-pictures clean install install-dev python
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 23
@@ -62,7 +64,7 @@ fuzz: install-dev ## ten minutes of nonsense for the API and the live board (FUZ
 mutations: install-dev ## break one promise at a time; do its tests notice? (ARGS="--jobs 4 epoch", ARGS=--check)
 	@$(BIN)/python -m tests.mutations $(ARGS)
 
-check: install-dev ## format, lint, types, layers, migrations, OpenAPI, settings
+check: install-dev ## format, lint, types, layers, migrations, OpenAPI, settings, the documents' site
 	@$(MAKE) --no-print-directory --jobs=2 check-types check-all-else
 
 check-types:
@@ -77,6 +79,14 @@ check-all-else:
 	$(CHECK) check --fail-level WARNING
 	$(PRODUCTION) check --deploy --fail-level WARNING
 	$(CHECK) spectacular --validate --fail-on-warn | diff -u docs/openapi.yaml -
+	$(BIN)/python -m devsite.api_page | diff -u docs/api.md -
+	$(MKDOCS) build --strict --quiet
+
+docs: install-dev ## the documentation as a site on http://127.0.0.1:8100, anew at each change of docs/
+	@$(MKDOCS) serve --strict --dev-addr 127.0.0.1:8100
+
+docs-site: install-dev ## the same as files in .local/docs-site, for any web server or none
+	@$(MKDOCS) build --strict --quiet && echo .local/docs-site/index.html
 
 lock: ## write the requirement files anew from pyproject.toml (needs uv)
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml \
