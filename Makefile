@@ -85,7 +85,7 @@ check-all-else:
 docs: install-dev ## the documentation as a site on http://127.0.0.1:8100, anew at each change of docs/
 	@$(MKDOCS) serve --strict --dev-addr 127.0.0.1:8100
 
-docs-site: install-dev ## the same as files in .local/docs-site, for any web server or none
+docs-site: install-dev ## the same as files in .local/docs-site, for any web server (without one, all but the search works)
 	@$(MKDOCS) build --strict --quiet && echo .local/docs-site/index.html
 
 lock: ## write the requirement files anew from pyproject.toml (needs uv)

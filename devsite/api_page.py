@@ -27,11 +27,13 @@ WHO = {"apiKey": "API key", "bearer": "JWT", "session": "session"}
 KIND = re.compile(r"`([a-z-]+)`: ([^;()]+)")
 INTRODUCTION = """# The HTTP API
 
-Every call, from [openapi.yaml](openapi.yaml). A running site shows the same with all fields, bounds and answers, and tries them, at `/api/docs`; its document is at `/api/v1/schema`.
-The calls of a shop, a course or a game are explained in [integration.md](integration.md).
+Every call, from [openapi.yaml](openapi.yaml). A running site shows the same at `/api/docs`, with all fields, bounds
+and answers, and tries them there; its document is at `/api/v1/schema`. Paths below begin with `/api/v1`.
+[integration.md](integration.md) explains how a shop, a course or a game uses them.
 
-Bodies are JSON. A name with `?` may be left out. An answer is `{"success": true, "data": …}`, a refusal a problem document (RFC 9457) with one of the types at the end.
-An unknown field or parameter is refused with 400.
+Bodies are JSON. A name with `?` may be left out. An answer is `{"success": true, "data": …}` or has no body; an export
+is a file. A refusal is a problem document (RFC 9457) with one of the types at the end. An unknown field or parameter
+is refused with 400.
 """
 
 

@@ -20,7 +20,11 @@ ELSEWHERE = {
 }
 FENCES = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 MENTION = re.compile(r"(?<![\w/.`\[(-])(?<!\]\()docs/([\w-]+\.(?:md|yaml))")
-REQUEST = re.compile(r"""<(?:script|link|img|iframe|source)\b[^>]*\b(?:src|href|srcset)=["']?(?:https?:)?//[^>]*>""")
+# Where a page's own address is known (`make docs` serves), it names itself and its neighbours: browsers do not fetch these.
+REQUEST = re.compile(
+    r"""<(?:script|link(?![^>]*\brel=["']?(?:canonical|next|prev)\b)|img|iframe|source)\b"""
+    r"""[^>]*\b(?:src|href|srcset)=["']?(?:https?:)?//[^>]*>"""
+)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -30,7 +34,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Links to pages from elsewhere, and a link for each `docs/name.md` that the prose names."""
+    """Links to pages from elsewhere, and a link for each page of docs/ that the prose names."""
     up = "../" * page.file.src_uri.count("/")
     for own, path in ELSEWHERE.items():
         markdown = markdown.replace(f"](../{path}", f"]({up}{own}")
