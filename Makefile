@@ -24,7 +24,7 @@ OWN_SERVERS := devsite config types sdk mutations system/browser system/deploy s
 	api/test_bad_input.py api/test_bad_queries.py
 # Checks read the settings, and settings without a secret are refused; this one signs nothing.
 CHECK := DEBUG=true PYTHONWARNINGS='ignore:Got an error checking a consistent:RuntimeWarning' $(BIN)/python manage.py
-# Without its news of other programs.
+# Without its news of other programs. Never with --quiet: warnings are then not counted, and --strict finds nothing.
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs
 PRODUCTION = SECRET_KEY=$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(50))') HTTPS=true $(BIN)/python manage.py
 
@@ -80,13 +80,13 @@ check-all-else:
 	$(PRODUCTION) check --deploy --fail-level WARNING
 	$(CHECK) spectacular --validate --fail-on-warn | diff -u docs/openapi.yaml -
 	$(BIN)/python -m devsite.api_page | diff -u docs/api.md -
-	$(MKDOCS) build --strict --quiet
+	$(MKDOCS) build --strict
 
 docs: install-dev ## the documentation as a site on http://127.0.0.1:8100, anew at each change of docs/
 	@$(MKDOCS) serve --strict --dev-addr 127.0.0.1:8100
 
 docs-site: install-dev ## the same as files in .local/docs-site, for any web server (without one, all but the search works)
-	@$(MKDOCS) build --strict --quiet && echo .local/docs-site/index.html
+	@$(MKDOCS) build --strict && echo .local/docs-site/index.html
 
 lock: ## write the requirement files anew from pyproject.toml (needs uv)
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml \

@@ -20,7 +20,7 @@ ELSEWHERE = {
 }
 FENCES = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 MENTION = re.compile(r"(?<![\w/.`\[(-])(?<!\]\()docs/([\w-]+\.(?:md|yaml))")
-# Where a page's own address is known (`make docs` serves), it names itself and its neighbours: browsers do not fetch these.
+# A page that is served (`make docs`) names its own address and its neighbours: browsers do not fetch these.
 REQUEST = re.compile(
     r"""<(?:script|link(?![^>]*\brel=["']?(?:canonical|next|prev)\b)|img|iframe|source)\b"""
     r"""[^>]*\b(?:src|href|srcset)=["']?(?:https?:)?//[^>]*>"""
