@@ -25,13 +25,15 @@ OWN_SERVERS := devsite config types sdk mutations system/browser system/deploy s
 	api/test_bad_input.py api/test_bad_queries.py
 # Checks read the settings, and settings without a secret are refused; this one signs nothing.
 CHECK := DEBUG=true PYTHONWARNINGS='ignore:Got an error checking a consistent:RuntimeWarning' $(BIN)/python manage.py
+# Without its news of other programs. Never with --quiet: warnings are then not counted, and --strict finds nothing.
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs
 PRODUCTION = SECRET_KEY=$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(50))') HTTPS=true $(BIN)/python manage.py
 
 # Hundreds of processes start here. Compiling the site anew would take each of them a third of a second.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run manage test test-services test-long faults fuzz mutations check check-types check-all-else check-deploy sbom lock bench bench-live bench-reconcile pictures admin-pictures clean install install-dev python
+.PHONY: help run manage test test-services test-long faults fuzz mutations check check-types check-all-else check-deploy sbom docs docs-site lock bench bench-live bench-reconcile pictures admin-pictures clean install install-dev python
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 23
@@ -63,7 +65,7 @@ fuzz: install-dev ## ten minutes of nonsense for the API and the live board (FUZ
 mutations: install-dev ## break one promise at a time; do its tests notice? (ARGS="--jobs 4 epoch", ARGS=--check)
 	@$(BIN)/python -m tests.mutations $(ARGS)
 
-check: install-dev ## format, lint, types, layers, migrations, OpenAPI, settings
+check: install-dev ## format, lint, types, layers, migrations, OpenAPI, settings, the documents' site
 	@$(MAKE) --no-print-directory --jobs=2 check-types check-all-else
 
 check-types:
@@ -78,6 +80,14 @@ check-all-else:
 	$(CHECK) check --fail-level WARNING
 	$(PRODUCTION) check --deploy --fail-level WARNING
 	$(CHECK) spectacular --validate --fail-on-warn | diff -u docs/openapi.yaml -
+	$(BIN)/python -m devsite.api_page | diff -u docs/api.md -
+	$(MKDOCS) build --strict
+
+docs: install-dev ## the documentation as a site on http://127.0.0.1:8100, anew at each change of docs/
+	@$(MKDOCS) serve --strict --dev-addr 127.0.0.1:8100
+
+docs-site: install-dev ## the same as files in .local/docs-site, for any web server (without one, all but the search works)
+	@$(MKDOCS) build --strict && echo .local/docs-site/index.html
 
 check-deploy: python ## Dockerfile, compose.yaml and the manifests of Kubernetes, by their own linters and schemas
 	@$(PYTHON) devsite/install.py $(VENV)-deploy requirements-deploy.txt
