@@ -795,8 +795,7 @@ class LiveLeaderboard extends HTMLElement {
     this.#feed?.stop();
     let site = '';
     try {
-      const { origin, pathname } = new URL(this.src || '/', location.href);
-      site = origin + pathname.replace(/\/+$/, '');
+      site = new URL(this.src || '/', location.href).href.replace(/\/*([?#].*)?$/, '');
     } catch {
       this.#setState('closed', null, 'missing');
       return;

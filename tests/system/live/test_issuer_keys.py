@@ -71,6 +71,7 @@ def storm(servers: list[Server]) -> None:
         assert {one.result() for one in honest} == {200}
 
 
+@pytest.mark.long
 def test_both_take_the_new_key_refuse_the_old_one_and_stand_a_storm(start: Start, keys: KeyServer) -> None:
     assert (key_sets.REFRESH_SECONDS, key_sets.AGAIN_SECONDS) == DOCUMENTED
     both = [start(HastyServer, VIEWER_KEYS=viewer_keys(keys.address), **UNLIMITED) for _ in range(2)]
