@@ -15,14 +15,14 @@ const RUNGS = ['websocket', 'sse', 'polling'];
 const BACKOFF_BASE_MS = 500;
 const BACKOFF_CAP_MS = 30_000;
 const OPEN_TIMEOUT_MS = 8_000;
-const STEADY_MS = 10_000; // after which the back-off starts afresh
+const STEADY_MS = 10_000; // then the back-off starts afresh
 const SILENCE_MS = 35_000; // two pings of the server
 const POLL_MS = 3_000;
-const PROBE_MS = 15_000; // of something better than polling
+const PROBE_MS = 15_000; // for better than polling
 const HIDDEN_GRACE_MS = 5_000;
 const SUMMARY_MS = 10_000; // between changes read out
 const DELTA_MS = 1_600;
-const UNKNOWN_MS = 5_000; // in which a new connection says who the viewer is
+const UNKNOWN_MS = 5_000; // for a new connection to say who views
 const FATAL = /** @type {Record<number, keyof Labels>} */ ({ 4501: 'private', 4503: 'refused', 4504: 'missing' });
 
 /** Every word; some as plural forms, by the categories of Intl.PluralRules. */
