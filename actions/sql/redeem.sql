@@ -33,7 +33,7 @@ CREATE TYPE redeem_outcome AS (
     new_total bigint,
     created_at timestamptz,
     wait_seconds double precision,  -- until the token may be redeemed, when too-early
-    standing player_standings       -- the player's, after the call, if the entry came to the ledger
+    standing player_standings       -- the player's, after this entry and those before it, if it came to the ledger
 );
 
 -- Why a token pays nothing; NULL if it pays. `t` and `u` are the rows of the token and of the user, all NULL where there is none.
@@ -103,7 +103,7 @@ BEGIN
           LEFT JOIN score_history h ON h.user_id = p_user[e.ord] AND h.action_id = e.token
          CROSS JOIN LATERAL (SELECT coalesce(
                     action_token_refusal(t, u, p_user[e.ord], p_action_type[e.ord], p_points[e.ord], v_now),
-                    -- Only the user can have changed since: its token was not claimed.
+                    -- The user, or a separate signer's row, can have changed since: the token was not claimed.
                     'not-authenticated') AS refusal) r
          WHERE e.ord <> ALL (v_ords);
         IF v_ords = '{}' THEN
