@@ -260,6 +260,7 @@ def reverse(key: ApiKey, award_id: str) -> Reversed:
         action_type=award.action_type,
         delta=-first.delta,
         reason="The award was reversed.",
+        reverses=first.pk,
     )
     [outcome] = ledger.record([entry])
     if outcome.new_total is None or outcome.delta is None or outcome.created_at is None:

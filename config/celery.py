@@ -42,6 +42,16 @@ app.conf.task_routes = {"actions.tasks.redeem_queued": {"queue": dead_letters.RE
 app.conf.beat_scheduler = "config.beat:Scheduler"
 app.conf.beat_schedule = {
     # `expires`: a worker that was away runs each once on its return, not once for every beat it missed.
+    "keep-boards": {
+        "task": "scoreboard.tasks.keep_boards",
+        "schedule": timedelta(seconds=10),
+        "options": {"expires": 10},
+    },
+    "purge-standings": {
+        "task": "scoreboard.tasks.purge_standings",
+        "schedule": crontab(hour=4, minute=47),
+        "options": {"expires": 3600},
+    },
     "sweep": {
         "task": "leaderboard.tasks.sweep",
         "schedule": timedelta(seconds=10),

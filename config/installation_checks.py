@@ -47,7 +47,7 @@ def swept(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
     """`beat` shows in what it asks for: without sweeps a crash's leftovers stay on the board."""
     now: float = redis_client.connection().time()[0]  # type: ignore[index]  # not the asynchronous client's
     found: list[CheckMessage] = []
-    for board in boards.BOARDS.values():
+    for board in boards.everyone():
         [at] = ranking.meta(board, "swept_at")
         ago = now - float(at) if at else None
         if ago is not None and ago <= SWEPT_SECONDS:

@@ -40,7 +40,7 @@ def people(ids: Sequence[uuid.UUID]) -> Any:
 
 
 def ranks_of(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int | None]:
-    board = boards.get("global")
+    board = boards.GLOBAL
     found: dict[uuid.UUID, int | None] = {}
     try:
         for start in range(0, len(ids), RANKED_AT_ONCE):

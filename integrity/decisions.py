@@ -127,6 +127,7 @@ def compensation(flag: Flag, history_id: int, points: int, actor: User, note: st
         source=ScoreHistory.Source.CORRECTION,
         delta=-points,
         actor_id=actor.pk,
+        reverses=history_id,
         reason=f"Reverts entry {history_id}: {note or flag.get_detector_display()}",
     )
 

@@ -9,7 +9,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest
 
 from accounts.models import User
-from leaderboard import boards, catch_up, ranking
+from leaderboard import catch_up, ranking
 from leaderboard.projection import PRIMARY
 from scoreboard.admin.players import PlayerAdmin
 
@@ -47,9 +47,9 @@ class RankedPlayerAdmin(PlayerAdmin):
 
 def ranks_of(user_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int | None]:
     """The place of each, from 1, None for one who is not on the board; {} while Redis cannot say."""
-    board = boards.get(PRIMARY)
+    board = PRIMARY
     try:
-        catch_up.demand(board)
+        catch_up.demand()
         places = ranking.places(board, user_ids)
     except (ranking.Unavailable, ranking.Lost):
         return {}

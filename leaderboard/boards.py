@@ -1,25 +1,77 @@
-"""Which boards exist, and the names of their keys in Redis."""
+"""Which boards there are, as this process knows them, and the names of their keys in Redis.
 
-from dataclasses import dataclass
+A board here is one period of a rule, of one part of it where each value of an attribute has its own: what has an order,
+viewers and keys. The rules are in SQL (scoreboard/models/boards.py); what changes there is known here within
+STALE_SECONDS.
+"""
 
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
 from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
 
 from api.problems import Problem
 from scoreboard.standing import Standing
 
+log = structlog.get_logger(__name__)
+
 VISIBLE_TOP = 100  # ranks a page can show; a change inside raises seq and is announced, one below is not
+STALE_SECONDS = 1.0
+AHEAD = timedelta(minutes=1)  # a period is made ready this long before it begins
+ALL = "all"  # the period of a board that has one for all time
+
+VERSION = "SELECT coalesce((SELECT version FROM boards_version), 0), clock_timestamp()"
+FIELDS = """
+SELECT p.id, b.slug || CASE WHEN p.part = '' THEN '' ELSE '.' || p.part END, b.title, p.key, p.part,
+       p.starts_at, p.ends_at, b."order" = 'low', b.ties = 'latest', p.filled_at IS NOT NULL, p.closed_at
+  FROM board_periods p JOIN boards b ON b.id = p.board_id AND NOT b.paused
+"""
+OPEN = f"{FIELDS} WHERE p.closed_at IS NULL ORDER BY b.slug, p.part, p.starts_at"
+CLOSED = f"{FIELDS} WHERE b.slug = %s AND p.part = %s AND p.closed_at IS NOT NULL"
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """One ranking. Which players are on it is `shows`; later boards (regional, weekly) are further instances."""
+    """One ranking. `slug`: how it is asked for, "weekly" or "region.eu"; `period`: the key of its period, "2026-W47".
+
+    `low`: the lowest score wins. `latest_first`: of equal scores the one reached last ranks first.
+    """
 
     slug: str
     title: str
+    id: int = 0  # of the period; 0 for the totals of all players, whose standings are the accounts themselves
+    period: str = ALL
+    part: str = ""
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    low: bool = False
+    latest_first: bool = False
+    ready: bool = True  # not: it is being filled from the history
+    closed_at: datetime | None = None
 
     def shows(self, standing: Standing) -> bool:
-        """Whether this player has a rank here: visible, and with points to show."""
-        return standing.visible and standing.total > 0
+        """Whether this player has a rank here: visible, and with something to show."""
+        return standing.visible and (self.id != 0 or standing.total > 0)
+
+    def score(self, points: int) -> int:
+        """What is shown of points as they rank."""
+        return -points if self.low else points
+
+    @property
+    def name(self) -> str:
+        """Of its keys and its group. Every period that ever was has another, so that nothing of one is another's."""
+        return f"period-{self.id}" if self.id else self.slug
+
+    def holds(self, at: datetime) -> bool:
+        """Whether what is done at this moment belongs to it."""
+        return (self.starts_at is None or self.starts_at <= at) and (self.ends_at is None or at < self.ends_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +90,167 @@ class Keys:
         return [self.rank, self.player, self.profile, self.meta]
 
 
-BOARDS = {"global": Board("global", "All players")}
+GLOBAL = Board("global", "All players")
 
 
-def get(slug: str) -> Board:
-    """The board with this slug; raises Problem not-found."""
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All open boards at one version of SQL's. `skew`: how far PostgreSQL's clock is ahead of this process's."""
+
+    version: int = -1
+    skew: timedelta = timedelta()
+    boards: dict[int, Board] = field(default_factory=lambda: {0: GLOBAL})
+    slugs: dict[str, list[Board]] = field(default_factory=lambda: {GLOBAL.slug: [GLOBAL]})
+
+    def known(self, board: Board) -> bool:
+        return board.id in self.boards
+
+    @property
+    def now(self) -> datetime:
+        """PostgreSQL's clock, which decides to which period an entry belongs."""
+        return datetime.now(UTC) + self.skew
+
+
+_listing = Listing()
+_looked_at = 0.0  # time.monotonic()
+_looking = threading.Lock()
+
+
+def listing() -> Listing:
+    """What is known, looked at again when it is STALE_SECONDS old; in an event loop as it is: there `refresh` is called
+    beside it."""
+    if time.monotonic() - _looked_at > STALE_SECONDS and not in_event_loop():
+        refresh()
+    return _listing
+
+
+def in_event_loop() -> bool:
     try:
-        return BOARDS[slug]
-    except KeyError:
-        raise Problem("not-found", "There is no such board.") from None
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def refresh(*, at_once: bool = False) -> None:
+    """Reads SQL's boards if they changed. While PostgreSQL is away what is known stays.
+
+    One thread looks, the others go on with what there is, unless what they need is new to them: `at_once`.
+    """
+    global _looked_at
+    if not _looking.acquire(blocking=at_once):
+        return
+    try:
+        look()
+        _looked_at = time.monotonic()
+    except (OperationalError, InterfaceError) as error:
+        _looked_at = time.monotonic()
+        log.warning("boards_not_read", error=str(error).strip())
+    finally:
+        _looking.release()
+
+
+def look() -> None:
+    global _listing
+    with connection.cursor() as cursor:
+        cursor.execute(VERSION)
+        version, clock = cursor.fetchone()
+        skew = clock - datetime.now(UTC)
+        if version == _listing.version:
+            _listing = Listing(version, skew, _listing.boards, _listing.slugs)
+            return
+        cursor.execute(OPEN)
+        found = [GLOBAL, *map(board_of, cursor.fetchall())]
+    slugs: dict[str, list[Board]] = {}
+    for board in found:
+        slugs.setdefault(board.slug, []).append(board)
+    _listing = Listing(version, skew, {board.id: board for board in found}, slugs)
+
+
+def board_of(row: tuple[Any, ...]) -> Board:
+    """From a row of FIELDS."""
+    period_id, slug, title, key, part, starts_at, ends_at, low, latest_first, ready, closed_at = row
+    return Board(slug, title, period_id, key, part, starts_at, ends_at, low, latest_first, ready, closed_at)
+
+
+def everyone() -> list[Board]:
+    """The boards that are kept: open, filled, and begun or about to begin."""
+    known = listing()
+    soon = known.now + AHEAD
+    return [
+        board for board in known.boards.values() if board.ready and (board.starts_at is None or board.starts_at <= soon)
+    ]
+
+
+def by_id(period_id: int) -> Board | None:
+    """The open board of this period; None for one that is being filled, was deleted or has ended."""
+    board = listing().boards.get(period_id)
+    if board is None and not in_event_loop():
+        refresh(at_once=True)
+        board = _listing.boards.get(period_id)
+    return board if board and board.ready else None
+
+
+def forget() -> None:
+    """What is known is looked at again before it is used."""
+    global _listing, _looked_at
+    _listing, _looked_at = Listing(), 0.0
+
+
+def slugs() -> list[str]:
+    return sorted(listing().slugs)
+
+
+def find(slug: str, period: str | None = None) -> Board | None:
+    """The board's period with this key, without one the current; None if there is none that is open."""
+    if slug == GLOBAL.slug and period in (None, ALL):
+        return GLOBAL
+    known = listing()
+    mine = known.slugs.get(slug, [])
+    if period is not None:
+        return next((board for board in mine if board.period == period), None)
+    now = known.now
+    current = [board for board in mine if board.holds(now)]
+    # Between its end and its closing a board has no other; before its opening it has the first.
+    return current[0] if current else next(iter(mine), None)
+
+
+def get(slug: str, period: str | None = None) -> Board:
+    """The board with this slug, of this period or the current one. Raises Problem not-found, unavailable.
+
+    A closed period is read from SQL, outside of event loops.
+    """
+    board = find(slug, period) or closed(slug, period)
+    if board is None:
+        raise Problem("not-found", "There is no such board.")
+    if not board.ready:
+        raise Problem("unavailable", "This board is being counted.", headers={"Retry-After": "2"})
+    return board
+
+
+def closed(slug: str, period: str | None = None) -> Board | None:
+    """The closed period with this key, without one the last."""
+    return next((board for board in past(slug) if period in (None, board.period)), None)
+
+
+def past(slug: str) -> Iterator[Board]:
+    """The closed periods, the last first. Raises OperationalError when PostgreSQL is away."""
+    if in_event_loop():
+        return iter(())
+    name, _, part = slug.partition(".")
+    with connection.cursor() as cursor:
+        cursor.execute(f"{CLOSED} ORDER BY p.ends_at DESC", [name, part])
+        return map(board_of, cursor.fetchall())
 
 
 def keys(board: Board) -> Keys:
-    base = f"{settings.REDIS_KEY_PREFIX}lb:{{{board.slug}}}:"
+    base = f"{settings.REDIS_KEY_PREFIX}lb:{{{board.name}}}:"
     return Keys(f"{base}rank", f"{base}player", f"{base}profile", f"{base}meta", f"{base}lock", f"{base}compared")
 
 
 def group(board: Board) -> str:
     """The channel-layer group of the live processes that show this board."""
-    return f"board.{board.slug}"
+    return f"board.{board.name}"
 
 
 def channel(board: Board) -> str:

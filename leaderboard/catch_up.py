@@ -1,7 +1,7 @@
 """After Redis failed this process: boards are shown from Redis again once they have what was committed meanwhile.
 
 While Redis does not answer, scores count without it and readers get SQL's newer board. Redis comes back with the older
-one, in the same epoch. So a process that missed a call (a read that SQL served, a write) sweeps the board first; until
+one, in the same epoch. So a process that missed a call (a read that SQL served, a write) sweeps the boards first; until
 that is done SQL serves.
 """
 
@@ -13,58 +13,70 @@ from django.db import InterfaceError, OperationalError
 from django.db import connection as database
 
 from api.redis_client import breaker
-from leaderboard import ranking, reconcile, sweep
-from leaderboard.boards import Board
+from leaderboard import boards, ranking, sweep
 from leaderboard.ranking.retry import misses
+from leaderboard.reconcile_lock import Busy
 
 log = structlog.get_logger(__name__)
 
 RETRY_SECONDS = 0.5  # between attempts
 
 _none = misses.latest  # while this process has missed nothing
-_made_up: dict[str, object] = {}  # board slug → the latest miss before its last sweep here
+_made_up: object = _none  # the latest miss before its last sweep here
 _sweeping = threading.Lock()
 _tried_at = 0.0  # time.monotonic() of the last attempt
 
 
-def caught_up(board: Board) -> bool:
-    """Whether the board has all that this process may have missed. If not, a thread sees to it. Never waits."""
-    if _made_up.get(board.slug, _none) is misses.latest:
+def caught_up() -> bool:
+    """Whether the boards have all that this process may have missed. If not, a thread sees to it. Never waits."""
+    if _made_up is misses.latest:
         return True
     due = time.monotonic() >= _tried_at + RETRY_SECONDS
     if due and not breaker.is_open and _sweeping.acquire(blocking=False):
         # A daemon: what it leaves undone when the process ends, Celery's sweep does.
-        threading.Thread(target=_catch_up, args=(board,), name="catch-up", daemon=True).start()
+        threading.Thread(target=_catch_up, name="catch-up", daemon=True).start()
     return False
 
 
-def demand(board: Board) -> None:
-    """Raises ranking.Unavailable unless the board has all that this process may have missed."""
-    if not caught_up(board):
-        raise ranking.Unavailable("Redis failed; what it missed is not on the board yet")
+def demand() -> None:
+    """Raises ranking.Unavailable unless the boards have all that this process may have missed."""
+    if not caught_up():
+        raise ranking.Unavailable("Redis failed; what it missed is not on the boards yet")
 
 
-def _catch_up(board: Board) -> None:
-    global _tried_at
+def _catch_up() -> None:
+    global _made_up, _tried_at
     missed = misses.latest  # before SQL is read: what is missed from here on may not be in the answer
     try:
-        sweep_or_renew(board)
-        _made_up[board.slug] = missed
-        log.info("caught_up", board=board.slug)
-    except (ranking.Unavailable, reconcile.Busy) as error:
-        log.warning("catch_up_postponed", board=board.slug, error=str(error))
+        if sweep_or_renew():
+            _made_up = missed
+            log.info("caught_up")
+    except ranking.Unavailable as error:
+        log.warning("catch_up_postponed", error=str(error))
     except Exception:
-        log.exception("catch_up_failed", board=board.slug)
+        log.exception("catch_up_failed")
     finally:
         database.close()
         _tried_at = time.monotonic()
         _sweeping.release()
 
 
-def sweep_or_renew(board: Board) -> None:
-    """Without PostgreSQL, what was missed is not to be had. The board is shown as it is, under a new epoch."""
+def sweep_or_renew() -> bool:
+    """Returns whether every board was swept.
+
+    Without PostgreSQL, what was missed is not to be had. The boards are shown as they are, under a new epoch.
+    """
+    asked = boards.everyone()
     try:
-        sweep.sweep(board)
+        return not any(isinstance(swept, Busy) for swept in sweep.sweep_all(asked))
     except (OperationalError, InterfaceError) as error:
-        epoch = ranking.adopt(board, gone_back=ranking.epoch(board) or "")
-        log.warning("caught_up_without_sql", board=board.slug, epoch=epoch, error=str(error).strip())
+        for board in asked:
+            epoch = ranking.adopt(board, gone_back=ranking.epoch(board) or "")
+            log.warning("caught_up_without_sql", board=board.slug, epoch=epoch, error=str(error).strip())
+        return True
+
+
+def forget() -> None:
+    """As a process that has missed nothing."""
+    global _made_up
+    _made_up = misses.latest = _none

@@ -28,6 +28,7 @@ class Report:
     """
 
     board: str
+    period: str = "all"
     compared: int = 0
     repaired: int = 0
     lost: bool = False
@@ -64,7 +65,8 @@ def verdict(board: Board, before: int | None, now: Standing | None, entry: Entry
         return "extra" if entry.profile is not None else None
     if entry.known is None:
         return "missing"
-    return "stale"
+    # What raised the version since then may have been on another board, but each of them is on that of all totals.
+    return "stale" if board.id == 0 or inspection.differs(board, now, entry) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +78,11 @@ class Compared:
     drift: int
 
 
-def remember(report: Report) -> None:
+def remember(board: Board, report: Report) -> None:
     """For `last`. Beside the board, in Redis: when that is lost, so is what was compared."""
     value = json.dumps({"at": time.time(), "compared": report.compared, "drift": report.drift})
     with suppress(ranking.Unavailable):
-        ranking.command("set", boards.keys(boards.get(report.board)).compared, value, ex=KEPT_SECONDS)
+        ranking.command("set", boards.keys(board).compared, value, ex=KEPT_SECONDS)
 
 
 def last(board: Board) -> Compared | None:

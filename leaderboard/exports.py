@@ -12,12 +12,17 @@ from leaderboard.serializers import BoardQuery
 from leaderboard.truth import ORDER
 
 COLUMNS = ["rank", "user_id", "provider", "external_id", "username", "score", "reached_at"]
-ROWS = f"""
-SELECT row_number() OVER (ORDER BY {ORDER}), b.user_id, u.provider, u.external_id,
-       b.username, b.total, b.reached_at
+ROWS = """
+SELECT row_number() OVER (ORDER BY {order}), b.user_id, u.provider, u.external_id,
+       b.username, b.total * %s, b.reached_at
   FROM board_players b JOIN users u ON u.id = b.user_id
  WHERE b.board = %s AND b.shown ORDER BY 1
-"""  # noqa: S608
+"""
+FINAL = """
+SELECT f.rank, f.user_id, u.provider, u.external_id, player_name(u), f.points, f.reached_at
+  FROM final_standings f JOIN users u ON u.id = f.user_id
+ WHERE f.period_id = %s AND player_visible(u) ORDER BY f.rank
+"""
 
 
 class BoardExportView(ExportView):
@@ -33,5 +38,9 @@ class BoardExportView(ExportView):
         responses={**ANSWERS, **problems(400)},
     )
     def get(self, request: Request, extension: str) -> StreamingHttpResponse:
-        board = boards.get(self.asked["board"])
-        return exports.response(f"board-{board.slug}", extension, COLUMNS, (ROWS, [board.slug]))
+        board = boards.get(self.asked["board"], self.asked["period"])
+        if board.closed_at:
+            rows: tuple[str, list[int]] = FINAL, [board.id]
+        else:
+            rows = ROWS.format(order=ORDER[board.latest_first]), [board.score(1), board.id]
+        return exports.response(f"board-{board.name}", extension, COLUMNS, rows)

@@ -37,7 +37,7 @@ class Lag(Collector):
             "Since the last sweep that saw to it that the board has everything; what came later may be missing.",
             labels=["board"],
         )
-        for board in boards.BOARDS.values():
+        for board in boards.everyone():
             self.look(board)
             if (at := self.swept_at.get(board.slug)) is not None:
                 lag.add_metric([board.slug], max(0.0, time.time() - at))

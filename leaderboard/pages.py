@@ -56,7 +56,7 @@ def first_page(board: Board) -> Page | None:
 @require_safe
 @cache_control(private=True, no_cache=True)
 def board_page(request: HttpRequest) -> HttpResponse:
-    board = boards.BOARDS["global"]
+    board = boards.GLOBAL
     return render(request, "leaderboard/board.html", {"account": signed_in(request), **element(request, board)})
 
 
@@ -69,12 +69,13 @@ def embed(request: HttpRequest, board: str) -> HttpResponseBase:
     reader's token if it may be. Any other value becomes the default: an error page in another site's iframe helps no
     visitor.
     """
-    if board not in boards.BOARDS:
+    found = boards.find(board)
+    if found is None or not found.ready:
         raise Http404("There is no such board.")
     theme = request.GET.get("theme", "auto")
     context = element(
         request,
-        boards.BOARDS[board],
+        found,
         limit_of(request.GET.get("limit", "")),
         theme if theme in THEMES else "auto",
     )
@@ -107,7 +108,7 @@ def embedding(request: HttpRequest) -> HttpResponse:
         "origin": origin,
         "site": origin + settings.SITE_PATH,
         "socket_origin": "ws" + origin.removeprefix("http"),
-        "board": boards.BOARDS["global"],
+        "board": boards.GLOBAL,
         "limit": DEFAULT_LIMIT,
     }
     return render(request, "leaderboard/embedding.html", context)

@@ -4,8 +4,7 @@ import uuid
 from typing import Any
 
 from accounts.models import User
-from leaderboard import projection
-from leaderboard.boards import BOARDS
+from leaderboard import boards, projection
 from leaderboard.ranking import inspection
 from scoreboard import ledger
 
@@ -13,9 +12,9 @@ from scoreboard import ledger
 def export(user: User) -> dict[str, Any]:
     """By board: the rank's total and the profile as Redis has them. Raises ranking.Unavailable."""
     found = {}
-    for board in BOARDS.values():
+    for board in boards.everyone():
         [entry] = inspection.entries(board, [str(user.pk)])
-        found[board.slug] = {"total": entry.total, "profile": entry.profile}
+        found[board.name] = {"total": entry.total, "profile": entry.profile}
     return {"boards": found}
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 import structlog
 from django.db import connection
 
-from leaderboard import catch_up, ranking, rebuild, truth
+from leaderboard import catch_up, finals, ranking, rebuild, truth
 from leaderboard.boards import Board
 from leaderboard.metrics import CACHE_READS
 from leaderboard.ranking import Page
@@ -17,8 +17,10 @@ from scoreboard.standing import Standing
 log = structlog.get_logger(__name__)
 
 PLAYER = """
-SELECT player_name(u), s.total, s.reached_at, player_visible(u)
-  FROM users u JOIN user_scores s ON s.user_id = u.id WHERE u.id = %s
+SELECT player_name(u), CASE WHEN %(board)s = 0 THEN s.total ELSE coalesce(t.points, 0) END,
+       CASE WHEN %(board)s = 0 THEN s.reached_at ELSE t.reached_at END, player_visible(u)
+  FROM users u JOIN user_scores s ON s.user_id = u.id
+  LEFT JOIN standings t ON t.period_id = %(board)s AND t.user_id = u.id WHERE u.id = %(user)s
 """
 
 
@@ -40,8 +42,10 @@ class PlayerStanding:
 
 def top(board: Board, limit: int, offset: int = 0) -> Page:
     """Ranks offset+1 … offset+limit. Raises OperationalError when Redis and PostgreSQL are both away."""
+    if board.closed_at:
+        return finals.top(board, limit, offset)
     try:
-        catch_up.demand(board)
+        catch_up.demand()
         page = ranking.top(board, limit, offset)
         CACHE_READS.labels("redis").inc()
         return page
@@ -52,8 +56,10 @@ def top(board: Board, limit: int, offset: int = 0) -> Page:
 
 def around(board: Board, user_id: uuid.UUID, radius: int) -> Page:
     """The player and the neighbours; no rows for a player who is not on the board."""
+    if board.closed_at:
+        return finals.around(board, user_id, radius)
     try:
-        catch_up.demand(board)
+        catch_up.demand()
         page = ranking.around(board, user_id, radius)
         CACHE_READS.labels("redis").inc()
         return page
@@ -72,7 +78,7 @@ def fall_back(board: Board, reason: Exception) -> None:
 def player(board: Board, user_id: uuid.UUID) -> PlayerStanding | None:
     """The player's standing, as the board has it; None for an unknown, a hidden or a disabled user."""
     page = around(board, user_id, 0)
-    return ranked(page) if page.rows else unranked(page, user_id)
+    return ranked(page) if page.rows else unranked(board, page, user_id)
 
 
 def mine(board: Board, user_id: uuid.UUID) -> PlayerStanding | None:
@@ -81,15 +87,17 @@ def mine(board: Board, user_id: uuid.UUID) -> PlayerStanding | None:
     Redis may lack the newest score: for the moment between commit and projection, and after a crash until the sweep.
     Then it is told here. None for an unknown user.
     """
+    if board.closed_at:
+        return player(board, user_id)
     newest = truth.some(board, [user_id])
     try:
-        catch_up.demand(board)
+        catch_up.demand()
         page = up_to_date(board, user_id, newest)
         CACHE_READS.labels("redis").inc()
     except (ranking.Unavailable, ranking.Lost, ranking.Behind) as reason:
         fall_back(board, reason)
         page = truth.around(board, user_id, 0)
-    return ranked(page) if page.rows else unranked(page, user_id, hidden_too=True)
+    return ranked(page) if page.rows else unranked(board, page, user_id, hidden_too=True)
 
 
 def up_to_date(board: Board, user_id: uuid.UUID, newest: Sequence[Standing]) -> Page:
@@ -116,15 +124,16 @@ def ranked(page: Page) -> PlayerStanding:
     )
 
 
-def unranked(page: Page, user_id: uuid.UUID, *, hidden_too: bool = False) -> PlayerStanding | None:
+def unranked(board: Board, page: Page, user_id: uuid.UUID, *, hidden_too: bool = False) -> PlayerStanding | None:
     """The standing of one who is not on the board; None for an unknown user and, unless `hidden_too`, a hidden one."""
     with connection.cursor() as cursor:
-        cursor.execute(PLAYER, [user_id])
+        cursor.execute(PLAYER, {"board": board.id, "user": user_id})
         found = cursor.fetchone()
     if found is None or not (found[3] or hidden_too):
         return None
-    username, total, reached_at, _ = found
-    return PlayerStanding(str(user_id), username, total, None, page.players, None, reached_at if total else None)
+    username, points, reached_at, _ = found
+    score = board.score(points)
+    return PlayerStanding(str(user_id), username, score, None, page.players, None, reached_at if points else None)
 
 
 def percentile(rank: int, players: int) -> float:

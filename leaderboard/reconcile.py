@@ -48,7 +48,7 @@ def reconcile(board: Board, *, check: bool = False, progress: Callable[[int], No
 
     Raises Busy when another reconcile of the board is running, ranking.Unavailable when Redis is away.
     """
-    report = Report(board.slug)
+    report = Report(board.slug, board.period)
     with reconcile_lock.held(board):
         for user_id in ledger_mismatches():
             report.add("ledger", user_id)
@@ -61,13 +61,13 @@ def reconcile(board: Board, *, check: bool = False, progress: Callable[[int], No
         except ranking.Lost:
             report.lost = True
             report.rebuilt = not check and rebuild.rebuild(board)
-    tell(report)
+    tell(board, report)
     return report
 
 
-def tell(report: Report) -> None:
+def tell(board: Board, report: Report) -> None:
     """Logs, counts and keeps what was found."""
-    remember(report)
+    remember(board, report)
     log.info("reconciled", board=report.board, compared=report.compared, repaired=report.repaired, **report.found)
     for kind, number in report.found.items():
         DRIFT.labels(kind).inc(number)

@@ -53,7 +53,7 @@ def holder(board: Board) -> int | None:
 
 def name(board: Board) -> list[int]:
     """The two numbers the lock goes by in PostgreSQL."""
-    return [SPACE, zlib.crc32(board.slug.encode()) & 0x7FFFFFFF]
+    return [SPACE, zlib.crc32(board.name.encode()) & 0x7FFFFFFF]
 
 
 def release(board: Board) -> None:

@@ -12,7 +12,8 @@ MAX_OFFSET = 1_000_000
 
 
 class BoardQuery(Query):
-    board = StrictText(default="global", max_length=50)
+    board = StrictText(default="global", max_length=65)
+    period = StrictText(default=None, max_length=16)
 
 
 class LiveQuery(BoardQuery):
@@ -27,6 +28,15 @@ class TopQuery(LiveQuery):
 
 class AroundQuery(BoardQuery):
     radius = QueryInteger(default=5, min_value=0, max_value=50)
+
+
+class WhichBoardSerializer(serializers.Serializer[Any]):
+    slug = serializers.CharField()
+    title = serializers.CharField()
+    period = serializers.CharField(help_text="The key of its period: all, 2026, 2026-11, 2026-W47 or 2026-11-26.")
+    starts_at = serializers.DateTimeField(allow_null=True, help_text="Null: from the beginning.")
+    ends_at = serializers.DateTimeField(allow_null=True, help_text="Null: it does not end.")
+    closed_at = serializers.DateTimeField(allow_null=True, help_text="When its final ranks were kept; null while open.")
 
 
 class RowSerializer(serializers.Serializer[Any]):

@@ -28,6 +28,7 @@ FROM_MEMORY = CACHE_READS.labels("memory")  # looking the label up costs as much
 class Snapshot:
     """The visible top at one (epoch, seq), and its answers, each encoded once."""
 
+    board: Board
     page: Page
     taken: float  # time.monotonic()
     bodies: dict[tuple[int, int], bytes] = field(default_factory=dict)
@@ -41,7 +42,7 @@ class Snapshot:
         wanted = (limit, offset)
         encoded = self.bodies.get(wanted)
         if encoded is None:
-            encoded = encode_page(self.page, self.page.rows[offset : offset + limit])
+            encoded = encode_page(self.board, self.page, self.page.rows[offset : offset + limit])
             self.bodies[wanted] = encoded
         return encoded
 
@@ -71,7 +72,7 @@ class Snapshots:
             latest = self.current
             if latest is not current and latest and time.monotonic() - latest.taken < FRESH_SECONDS:
                 return latest  # the thread that held the lock before has just refreshed it
-            self.current = Snapshot(reads.top(self.board, boards.VISIBLE_TOP), time.monotonic())
+            self.current = Snapshot(self.board, reads.top(self.board, boards.VISIBLE_TOP), time.monotonic())
             return self.current
         except (OperationalError, InterfaceError):
             if current and age < STALE_SECONDS:
@@ -81,16 +82,27 @@ class Snapshots:
             self.refreshing.release()
 
 
-_snapshots = {board.slug: Snapshots(board) for board in boards.BOARDS.values()}
+KEPT = 1000  # boards of which this process has a copy; the one that was asked for first goes first
+
+_snapshots: dict[int, Snapshots] = {}
+
+
+def of(board: Board) -> Snapshots:
+    kept = _snapshots.get(board.id)
+    if kept is None or kept.board != board:
+        if len(_snapshots) >= KEPT:
+            _snapshots.pop(next(iter(_snapshots)), None)
+        kept = _snapshots[board.id] = Snapshots(board)
+    return kept
 
 
 def get(board: Board) -> Snapshot:
-    return _snapshots[board.slug].get()
+    return of(board).get()
 
 
 def fresh(board: Board) -> Snapshot | None:
     """The copy, if it is Redis' and may be shown without waiting for anything; else None: `get` refreshes it."""
-    kept = _snapshots[board.slug]
+    kept = of(board)
     current = kept.current
     if current is None or current.page.epoch is None:
         return None
@@ -103,12 +115,12 @@ def fresh(board: Board) -> Snapshot | None:
 
 def put(board: Board, page: Page) -> None:
     """What the hub has just read from Redis need not be read again."""
-    kept = _snapshots[board.slug]
+    kept = of(board)
     current = kept.current
     if current and current.page.epoch == page.epoch and (current.page.seq or 0) > (page.seq or 0):
         return
     same = current is not None and current.page == page
-    kept.current = Snapshot(page, time.monotonic(), current.bodies if current and same else {})
+    kept.current = Snapshot(board, page, time.monotonic(), current.bodies if current and same else {})
 
 
 def row_data(row: Row) -> dict[str, Any]:
@@ -122,7 +134,19 @@ def row_data(row: Row) -> dict[str, Any]:
     }
 
 
-def encode_page(page: Page, rows: list[Row]) -> bytes:
+def board_data(board: Board) -> dict[str, Any]:
+    """Which board it is, as the API says it."""
+    return {
+        "slug": board.slug,
+        "title": board.title,
+        "period": board.period,
+        "starts_at": board.starts_at and board.starts_at.isoformat(),
+        "ends_at": board.ends_at and board.ends_at.isoformat(),
+        "closed_at": board.closed_at and board.closed_at.isoformat(),
+    }
+
+
+def encode_page(board: Board, page: Page, rows: list[Row]) -> bytes:
     """The body of `GET /scoreboard/top`, in UTF-8."""
     body = {
         "success": True,
@@ -131,6 +155,7 @@ def encode_page(page: Page, rows: list[Row]) -> bytes:
         "epoch": page.epoch,
         "seq": page.seq,
         "players": page.players,
+        "board": board_data(board),
     }
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 

@@ -1,23 +1,28 @@
 """The sweep: every 10 s it projects again what changed since its last visit, so that what a crash between commit and
-Redis left behind (a score, a hide, a rename) is on the board within seconds.
+Redis left behind (a score, a hide, a rename) is on the boards within seconds.
 
 Its watermark is a transaction number, kept in Redis beside the board it speaks of: a Redis that comes back from an
-old snapshot brings the old watermark with it, and the sweep repeats exactly what the snapshot lacks.
+old snapshot brings the old watermark with it, and the sweep repeats exactly what the snapshot lacks. However many
+boards there are, SQL is read once, from the oldest of their marks.
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from leaderboard import ranking, rebuild, reconcile
 from leaderboard.boards import Board
+from leaderboard.projection import by_board
+from leaderboard.ranking import Lost
+from leaderboard.reconcile_lock import Busy
 from scoreboard import changes
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Swept:
     """`seen`: standings looked at; `healed`: those Redis did not have yet; `rebuilt`: the whole board was lost."""
 
@@ -27,37 +32,68 @@ class Swept:
 
 
 def sweep(board: Board) -> Swept:
-    """Projects all that changed since the last sweep.
+    """Projects all that changed since the last sweep of this board.
 
     Raises ranking.Unavailable when Redis is away, and reconcile.Busy when everything must be compared and another
     process is at it; the mark then stays where it is, and the next sweep comes back to it.
     """
-    if renewed := ranking.adopt(board):
-        log.info("epoch_renewed", board=board.slug, epoch=renewed)
-    epoch = ranking.epoch(board)
-    if epoch is None:
-        return Swept(rebuilt=rebuild.rebuild(board))
-    [swept] = ranking.meta(board, "swept")
+    [swept] = sweep_all([board])
+    if isinstance(swept, Busy):
+        raise swept
+    return swept
+
+
+def sweep_all(asked: Sequence[Board]) -> list[Swept | Busy]:
+    """The same of several; of one that another process compares with everything, that it is busy."""
+    run = ranking.run_id()
     at, now = time.time(), changes.now()
-    since = now.since(swept)
-    if since is None:
-        # Another database than the one this board was made from: a restored backup, say. Compare everything.
-        report = reconcile.reconcile(board)
-        result = Swept(report.compared, report.repaired, report.lost)
-    else:
-        result = project_changes(board, since)
-    ranking.mark_swept(board, epoch, str(now), at)
-    if result.healed:
-        log.info("sweep_healed", board=board.slug, healed=result.healed, seen=result.seen)
-    return result
+    found: dict[Board, Swept | Busy] = {}
+    since: dict[Board, int] = {}
+    epochs: dict[Board, str] = {}
+    for board, surveyed in zip(asked, ranking.survey(asked), strict=True):
+        if isinstance(surveyed, Lost):
+            found[board] = Swept(rebuilt=rebuild.rebuild(board))
+            continue
+        epochs[board] = surveyed.epoch
+        if surveyed.run != run and (renewed := ranking.adopt(board)):
+            epochs[board] = renewed
+            log.info("epoch_renewed", board=board.slug, epoch=renewed)
+        mark = now.since(surveyed.swept)
+        if mark is None:
+            found[board] = compare(board)
+        else:
+            since[board] = mark
+    found |= project_changes(since)
+    for board in epochs:
+        swept = found[board]
+        if isinstance(swept, Busy):
+            continue
+        if not swept.rebuilt:
+            ranking.mark_swept(board, epochs[board], str(now), at)
+        if swept.healed:
+            log.info("sweep_healed", board=board.slug, healed=swept.healed, seen=swept.seen)
+    return [found[board] for board in asked]
 
 
-def project_changes(board: Board, since: int) -> Swept:
-    seen = healed = 0
+def compare(board: Board) -> Swept | Busy:
+    """Another database than the one this board was made from: a restored backup, say. Everything is compared."""
     try:
-        for standings in changes.standings(since):
-            seen += len(standings)
-            healed += sum(ranking.write(board, standings).applied)
-    except ranking.Lost:
-        return Swept(seen, healed, rebuilt=rebuild.rebuild(board))
-    return Swept(seen, healed)
+        report = reconcile.reconcile(board)
+    except Busy as busy:
+        return busy
+    return Swept(report.compared, report.repaired, report.lost)
+
+
+def project_changes(since: dict[Board, int]) -> dict[Board, Swept]:
+    """Writes to these boards what transactions from their marks on have raised. Repeating a little does no harm."""
+    found = {board: Swept() for board in since}
+    for standings in changes.standings(min(since.values())) if since else ():
+        changed = {board: some for board, some in by_board(standings).items() if board in found}
+        for board, written in zip(changed, ranking.write_all(changed), strict=True):
+            swept = found[board]
+            if isinstance(written, Lost):
+                swept.rebuilt |= rebuild.rebuild(board)
+                continue
+            swept.seen += len(changed[board])
+            swept.healed += sum(written.applied)
+    return found

@@ -6,6 +6,7 @@ from celery import shared_task
 from leaderboard import boards, ranking
 from leaderboard import reconcile as reconciliation
 from leaderboard import sweep as sweeping
+from leaderboard.reconcile_lock import Busy
 
 log = structlog.get_logger(__name__)
 
@@ -13,20 +14,22 @@ log = structlog.get_logger(__name__)
 @shared_task(name="leaderboard.tasks.sweep")
 def sweep() -> None:
     """Every 10 s: what a crash left behind, healed."""
-    for board in boards.BOARDS.values():
-        try:
-            sweeping.sweep(board)
-        except (ranking.Unavailable, reconciliation.Busy) as error:
-            log.warning("sweep_postponed", board=board.slug, error=str(error))
+    asked = boards.everyone()
+    try:
+        for board, swept in zip(asked, sweeping.sweep_all(asked), strict=True):
+            if isinstance(swept, Busy):
+                log.warning("sweep_postponed", board=board.slug, error=str(swept))
+    except ranking.Unavailable as error:
+        log.warning("sweep_postponed", error=str(error))
 
 
 @shared_task(name="leaderboard.tasks.reconcile")
 def reconcile() -> None:
     """Nightly: everything compared, drift repaired. Drift is logged as an error: it should not happen."""
-    for board in boards.BOARDS.values():
+    for board in boards.everyone():
         try:
             report = reconciliation.reconcile(board)
-        except (ranking.Unavailable, reconciliation.Busy) as error:
+        except (ranking.Unavailable, Busy) as error:
             log.warning("reconcile_skipped", board=board.slug, error=str(error))
             continue
         if report.drift:

@@ -9,24 +9,26 @@ from typing import Any
 
 from django.db import connection
 
-from leaderboard import boards
 from leaderboard.boards import Board
 from leaderboard.ranking import Page, Row
 from scoreboard import changes
 from scoreboard.standing import COLUMNS, Standing
 
-ORDER = "total DESC, reached_at, user_id DESC"
+ORDER = {  # by whether the latest of equals ranks first; points are such that the higher always does
+    False: "total DESC, reached_at, user_id DESC",
+    True: "total DESC, reached_at DESC, user_id DESC",
+}
 SHOWN = "FROM board_players WHERE board = %(board)s AND shown"
 COUNT = f"SELECT count(*) AS players, max(reached_at) AS latest {SHOWN}"
 LINE = "user_id, username, total, avatar_url, reached_at"
 # One statement each, so that the lines, their ranks and the number of players come from one snapshot.
 TOP = f"""
 SELECT c.players, c.latest, t.* FROM ({COUNT}) c
-  LEFT JOIN LATERAL (SELECT {LINE} {SHOWN} ORDER BY {ORDER} LIMIT %(limit)s OFFSET %(offset)s) t ON true
+  LEFT JOIN LATERAL (SELECT {LINE} {SHOWN} ORDER BY {{order}} LIMIT %(limit)s OFFSET %(offset)s) t ON true
 """  # noqa: S608
 AROUND = f"""
 WITH ranked AS MATERIALIZED (
-    SELECT {LINE}, row_number() OVER (ORDER BY {ORDER}) AS rank {SHOWN}
+    SELECT {LINE}, row_number() OVER (ORDER BY {{order}}) AS rank {SHOWN}
 ), me AS (SELECT rank FROM ranked WHERE user_id = %(user)s)
 SELECT c.players, c.latest, r.* FROM (SELECT count(*) AS players, max(reached_at) AS latest FROM ranked) c
   LEFT JOIN (SELECT ranked.* FROM ranked, me
@@ -47,21 +49,22 @@ SELECT {COLUMNS} {PLAYERS} AND user_id {{comparison}} %(last)s AND profile_id {{
 
 def top(board: Board, limit: int, offset: int = 0) -> Page:
     """As `ranking.top`, in the same order."""
-    found = rows(TOP, board, limit=limit, offset=offset)
-    return page((*row, offset + position) for position, row in enumerate(found, start=1))
+    found = rows(TOP.format(order=ORDER[board.latest_first]), board, limit=limit, offset=offset)
+    return page(board, ((*row, offset + position) for position, row in enumerate(found, start=1)))
 
 
 def around(board: Board, user_id: uuid.UUID, radius: int) -> Page:
     """As `ranking.around`, in the same order. Reads the whole board: only for while Redis is away."""
-    return page(rows(AROUND, board, user=user_id, radius=radius))
+    found = rows(AROUND.format(order=ORDER[board.latest_first]), board, user=user_id, radius=radius)
+    return page(board, found)
 
 
-def page(found: Iterable[tuple[Any, ...]]) -> Page:
+def page(board: Board, found: Iterable[tuple[Any, ...]]) -> Page:
     """A Page from (players, latest, columns…, rank); without lines there is one row of NULL columns."""
     lines = list(found)
     players, latest = lines[0][:2]
     shown = [
-        Row(rank, str(user_id), username, total, avatar or None, reached_at)
+        Row(rank, str(user_id), username, board.score(total), avatar or None, reached_at)
         for _, _, user_id, username, total, avatar, reached_at, rank in lines
         if user_id is not None
     ]
@@ -92,7 +95,6 @@ def size(board: Board) -> int:
 
 
 def rows(sql: str, board: Board, **parameters: Any) -> list[tuple[Any, ...]]:
-    """Raises KeyError for a board that the view does not know: no rows would say that the board is empty."""
     with connection.cursor() as cursor:
-        cursor.execute(sql, {"board": boards.BOARDS[board.slug].slug, **parameters})
+        cursor.execute(sql, {"board": board.id, **parameters})
         return list(cursor.fetchall())

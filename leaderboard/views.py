@@ -25,7 +25,14 @@ from api.views import ApiView
 from leaderboard import boards, reads, snapshots
 from leaderboard.permissions import BoardIsPublicOrSignedIn
 from leaderboard.ranking import Page
-from leaderboard.serializers import AroundQuery, BoardQuery, PlayerStandingSerializer, RowSerializer, TopQuery
+from leaderboard.serializers import (
+    AroundQuery,
+    BoardQuery,
+    PlayerStandingSerializer,
+    RowSerializer,
+    TopQuery,
+    WhichBoardSerializer,
+)
 
 # While the board is public anyone may see it; on a private one, 401.
 OPEN_OR_SIGNED_IN: Any = [{}, *PLAYER_AUTH, {"apiKey": []}]
@@ -34,6 +41,7 @@ PAGE_MEMBERS: dict[str, serializers.Field[Any, Any, Any, Any]] = {
     "epoch": serializers.CharField(allow_null=True, help_text="Null while SQL stands in for Redis."),
     "seq": serializers.IntegerField(allow_null=True),
     "players": serializers.IntegerField(),
+    "board": WhichBoardSerializer(),
 }
 
 
@@ -67,13 +75,13 @@ class TopView(BoardView):
         responses={200: envelope(RowSerializer(many=True), **PAGE_MEMBERS), **problems(400, 401, 404, 429, 503)},
     )
     def get(self, request: Request) -> HttpResponse:
-        board = boards.get(self.asked["board"])
+        board = boards.get(self.asked["board"], self.asked["period"])
         limit, offset = self.asked["limit"], self.asked["offset"]
         if offset + limit <= boards.VISIBLE_TOP:
             snapshot = snapshots.get(board)
             return page_response(request, snapshot.page, snapshot.body(limit, offset))
         page = reads.top(board, limit, offset)
-        return tagged_by_content(request, snapshots.encode_page(page, page.rows))
+        return tagged_by_content(request, snapshots.encode_page(board, page, page.rows))
 
 
 def page_response(request: Request, page: Page, body: bytes) -> HttpResponse:
@@ -119,7 +127,7 @@ class MyScoreView(ApiView):
         responses={200: envelope(PlayerStandingSerializer()), **problems(400, 401, 404, 429, 503)},
     )
     def get(self, request: Request) -> Response:
-        board = boards.get(self.asked["board"])
+        board = boards.get(self.asked["board"], self.asked["period"])
         standing = reads.mine(board, cast(User, request.user).pk)
         if standing is None:
             raise Problem("not-authenticated", "The user is disabled or gone.")
@@ -137,7 +145,7 @@ class PlayerScoreView(BoardView):
         responses={200: envelope(PlayerStandingSerializer()), **problems(400, 401, 404, 429, 503)},
     )
     def get(self, request: Request, user_id: uuid.UUID | Reference) -> HttpResponse:
-        board = boards.get(self.asked["board"])
+        board = boards.get(self.asked["board"], self.asked["period"])
         standing = reads.player(board, found(request, user_id))
         if standing is None:
             raise Problem("not-found", "There is no such player.")
@@ -155,8 +163,8 @@ class AroundView(BoardView):
         responses={200: envelope(RowSerializer(many=True), **PAGE_MEMBERS), **problems(400, 401, 404, 429, 503)},
     )
     def get(self, request: Request, user_id: uuid.UUID | Reference) -> HttpResponse:
-        board, player = boards.get(self.asked["board"]), found(request, user_id)
+        board, player = boards.get(self.asked["board"], self.asked["period"]), found(request, user_id)
         page = reads.around(board, player, self.asked["radius"])
         if not page.rows and reads.player(board, player) is None:
             raise Problem("not-found", "There is no such player.")
-        return tagged_by_content(request, snapshots.encode_page(page, page.rows))
+        return tagged_by_content(request, snapshots.encode_page(board, page, page.rows))

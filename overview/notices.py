@@ -73,7 +73,7 @@ def dead_work(since: datetime | None) -> Found | None:
 
 
 def drifted(since: datetime | None) -> Found | None:
-    found = [(board, drift.last(board)) for board in boards.BOARDS.values()]
+    found = [(board, drift.last(board)) for board in boards.everyone()]
     new = [(board, last) for board, last in found if last and last.drift and (since is None or last.at > since)]
     if not new:
         return None
@@ -91,7 +91,7 @@ class Projection:
 
     def __call__(self, since: datetime | None) -> Found | None:
         now = timezone.now()
-        missing = [board.title for board in boards.BOARDS.values() if not there(board)]
+        missing = [board.title for board in boards.everyone() if not there(board)]
         if not missing:
             self.away_since = None
             return None

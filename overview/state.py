@@ -11,7 +11,7 @@ from django.urls import reverse
 from actions.models import ActionType, QueuedWork
 from integrity.findings import Severity
 from integrity.models import Flag
-from leaderboard import boards, catch_up, drift, ranking
+from leaderboard import catch_up, drift, ranking
 from leaderboard.live import headcount
 from leaderboard.projection import PRIMARY
 from scoreboard import approvals
@@ -70,9 +70,9 @@ def second_person(request: HttpRequest) -> Tile:
 
 
 def projection(request: HttpRequest) -> Tile:
-    board = boards.get(PRIMARY)
+    board = PRIMARY
     try:
-        catch_up.demand(board)
+        catch_up.demand()
         if ranking.epoch(board) is None:
             return Tile("Board", "Rebuilding", "boards come from SQL meanwhile", BAD)
         players = ranking.top(board, 1).players
@@ -85,7 +85,7 @@ def projection(request: HttpRequest) -> Tile:
 
 def drifted(request: HttpRequest) -> Tile:
     try:
-        found = drift.last(boards.get(PRIMARY))
+        found = drift.last(PRIMARY)
     except ranking.Unavailable:
         return Tile("Drift", "Unknown", "Redis does not answer", WAITS)
     if found is None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from scoreboard.standing import COLUMNS, Standing
+from scoreboard.standing import COLUMNS, PLACES, Standing, standing_of
 
 CHUNK = 1000  # rows fetched and judged at a time
 
@@ -35,12 +35,12 @@ SELECT concat_ws('/', (SELECT system_identifier FROM pg_control_system()),
 """
 # The upper bound leaves out rows of a restored database whose transaction numbers lie in this one's future.
 SINCE = f"""
-SELECT {COLUMNS} FROM player_standings
+SELECT {COLUMNS}, {PLACES} FROM player_standings
  WHERE changed_xid >= %s AND changed_xid < pg_snapshot_xmax(pg_current_snapshot())::text::bigint
 """  # noqa: S608
 # The same of every transaction that a snapshot taken earlier did not see.
 UNSEEN = f"""
-SELECT {COLUMNS} FROM player_standings
+SELECT {COLUMNS}, {PLACES} FROM player_standings
  WHERE changed_xid >= pg_snapshot_xmin(%s::pg_snapshot)::text::bigint
    AND changed_xid < pg_snapshot_xmax(pg_current_snapshot())::text::bigint
    AND NOT pg_visible_in_snapshot(changed_xid::text::xid8, %s::pg_snapshot)
@@ -130,7 +130,7 @@ def now() -> Mark:
 def standings(since: int) -> Iterator[list[Standing]]:
     """Standings whose version was raised by transaction `since` or a later one, in chunks."""
     for rows in stream(SINCE, [since]):
-        yield [Standing(*row) for row in rows]
+        yield [standing_of(row) for row in rows]
 
 
 def scored(
@@ -225,7 +225,7 @@ def snapshot() -> str:
 def standings_unseen_by(earlier: str) -> Iterator[list[Standing]]:
     """Standings that a transaction has raised which this snapshot did not see, in chunks."""
     for rows in stream(UNSEEN, [earlier, earlier]):
-        yield [Standing(*row) for row in rows]
+        yield [standing_of(row) for row in rows]
 
 
 def stream(sql: str, parameters: list[Any]) -> Iterator[list[tuple[Any, ...]]]:

@@ -6,8 +6,9 @@ function `ledger_record` inside their own. Either way: SQL commits first, then, 
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import structlog
@@ -19,7 +20,16 @@ from api.request_ids import current_request_id
 from api.timing import named
 from scoreboard.metrics import PROJECTION_FAILURES, SCORE_INCREMENT_FAILURES, SCORE_INCREMENTS
 from scoreboard.models import ScoreHistory
-from scoreboard.standing import COLUMNS, NESTED_COLUMNS, Placement, ReadSideAway, Standing, standing_or_none
+from scoreboard.standing import (
+    COLUMNS,
+    NESTED_COLUMNS,
+    PLACES,
+    Placement,
+    ReadSideAway,
+    Standing,
+    standing_of,
+    standing_or_none,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -28,11 +38,11 @@ RECORD = named(
     f"""
 SELECT o.outcome, o.user_id, o.action_id, o.delta, o.old_total, o.new_total, o.created_at, {NESTED_COLUMNS}
   FROM ledger_record(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::bigint[], %s::bigint[],
-                     %s::uuid[], %s::text[], %s::text[]) o
+                     %s::uuid[], %s::text[], %s::text[], NULL, %s::bigint[]) o
  ORDER BY o.ord
 """,  # noqa: S608
 )
-STANDINGS = f"SELECT {COLUMNS} FROM player_standings WHERE user_id = ANY (%s)"  # noqa: S608
+STANDINGS = f"SELECT {COLUMNS}, {PLACES} FROM player_standings WHERE user_id = ANY (%s)"  # noqa: S608
 
 # Tells the read side how these players stand and returns where it placed them. The flag: see `announce`.
 Projector = Callable[[Sequence[Standing], bool], Mapping[uuid.UUID, Placement]]
@@ -60,6 +70,7 @@ class Entry:
     action_type: str = ""
     actor_id: uuid.UUID | None = None
     reason: str = ""
+    reverses: int | None = None  # the entry of the history that this one takes back
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +99,7 @@ def record(entries: Sequence[Entry]) -> list[Outcome]:
     Raises OperationalError when PostgreSQL is away; then nothing was written, or, if the connection broke while
     committing, a repeat with the same action ids tells.
     """
-    columns: list[list[Any]] = [
+    columns: list[list[Any] | None] = [
         [e.user_id for e in entries],
         [e.action_id for e in entries],
         [e.source.value for e in entries],
@@ -98,6 +109,7 @@ def record(entries: Sequence[Entry]) -> list[Outcome]:
         [e.actor_id for e in entries],
         [e.reason for e in entries],
         [current_request_id()] * len(entries),
+        [e.reverses for e in entries] if any(e.reverses for e in entries) else None,
     ]
     with connection.cursor() as cursor:
         cursor.execute(RECORD, columns)
@@ -128,7 +140,7 @@ def standings(user_ids: Sequence[uuid.UUID]) -> list[Standing]:
     """The committed standing of each of these players that has one."""
     with connection.cursor() as cursor:
         cursor.execute(STANDINGS, [list(user_ids)])
-        return [Standing(*row) for row in cursor.fetchall()]
+        return [standing_of(row) for row in cursor.fetchall()]
 
 
 def announce(changed: Iterable[Standing | None], *, notify: bool = False) -> Mapping[uuid.UUID, Placement]:
@@ -142,14 +154,23 @@ def announce(changed: Iterable[Standing | None], *, notify: bool = False) -> Map
     """
     newest: dict[uuid.UUID, Standing] = {}
     for standing in changed:
-        if standing and standing.version >= newest.get(standing.user_id, standing).version:
-            newest[standing.user_id] = standing
+        if standing:
+            newest[standing.user_id] = merged(standing, newest.get(standing.user_id, standing))
     if not newest:
         return {}
     if connection.in_atomic_block:
         transaction.on_commit(lambda: project(list(newest.values()), notify))
         return {}
     return project(list(newest.values()), notify)
+
+
+def merged(one: Standing, other: Standing) -> Standing:
+    """Of two standings of a player the newer, with the newest of the places that both tell of."""
+    older, newer = sorted((other, one), key=attrgetter("version"))
+    if older.places == newer.places:
+        return newer
+    places = {place.period: place for place in (*older.places, *newer.places)}
+    return replace(newer, places=tuple(places.values()))
 
 
 def project(changed: list[Standing], notify: bool) -> Mapping[uuid.UUID, Placement]:

@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis
 
 from accounts import attributes
 from api import redis_client
-from leaderboard import catch_up, rebuild
+from leaderboard import boards, catch_up, rebuild
 from tests.support.programs import NOT_HERE
 
 pytest_plugins = ["tests.support.fixtures"]
@@ -56,6 +56,7 @@ def pytest_runtest_teardown() -> None:
     """A rebuild or a sweep that a test set off in the background ends while there still is a database for it; and no
     test knows the attributes that another one declared."""
     attributes.read.cache_clear()
+    boards.forget()
     with rebuild._building, catch_up._sweeping:
         pass
 

@@ -6,7 +6,7 @@ SQL = Path(__file__).resolve().parent.parent / "sql"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("actions", "0001_initial"), ("scoreboard", "0002_functions")]
+    dependencies = [("actions", "0001_initial"), ("scoreboard", "0003_functions")]
 
     operations = [
         migrations.RunSQL(

@@ -24,7 +24,8 @@ CREATE TYPE award_outcome AS (
     delta bigint,
     new_total bigint,
     created_at timestamptz,
-    standing player_standings  -- the player's after the whole call, when awarded or replayed
+    standing player_standings, -- the player's after the whole call, when awarded or replayed
+    places json                -- and on other boards what it changed, when awarded
 );
 
 -- What is to become of each entry, as things are now. `p_provider` is the key's, `p_granted` whether the key may grant this type.
@@ -166,7 +167,7 @@ BEGIN
 
     RETURN QUERY
     WITH recorded AS MATERIALIZED (
-        SELECT v_ords[l.ord] AS ord, l.outcome, l.user_id, l.action_id FROM unnest(v_ledger) l
+        SELECT v_ords[l.ord] AS ord, l.outcome, l.user_id, l.action_id, l.places FROM unnest(v_ledger) l
     ), told AS (
         SELECT j.ord,
                CASE WHEN r.outcome = 'recorded' THEN 'awarded'
@@ -174,7 +175,7 @@ BEGIN
                     WHEN j.outcome IN ('fresh', 'unseen') THEN coalesce(f.outcome, 'unknown-user')
                     ELSE j.outcome
                END AS outcome,
-               coalesce(r.user_id, j.user_id) AS user_id, coalesce(r.action_id, j.action_id) AS action_id
+               coalesce(r.user_id, j.user_id) AS user_id, coalesce(r.action_id, j.action_id) AS action_id, r.places
           FROM unnest(v_judged) j
           LEFT JOIN recorded r ON r.ord = j.ord
           -- A repeat, within the call, of what the ledger refused.
@@ -182,7 +183,7 @@ BEGIN
                               WHERE y.key = j.key AND p_provider[y.ord] = p_provider[j.ord] AND j.outcome = 'fresh'
                               LIMIT 1) f ON true
     )
-    SELECT t.ord, t.outcome, t.user_id, t.action_id, h.action_type::text, h.delta, h.new_total, h.created_at, p
+    SELECT t.ord, t.outcome, t.user_id, t.action_id, h.action_type::text, h.delta, h.new_total, h.created_at, p, t.places
       FROM told t
       LEFT JOIN score_history h ON h.user_id = t.user_id AND h.action_id = t.action_id
       LEFT JOIN player_standings p ON p.user_id = t.user_id AND t.outcome IN ('awarded', 'replayed')

@@ -33,7 +33,8 @@ CREATE TYPE redeem_outcome AS (
     new_total bigint,
     created_at timestamptz,
     wait_seconds double precision,  -- until the token may be redeemed, when too-early
-    standing player_standings       -- the player's, after this entry and those before it, if it came to the ledger
+    standing player_standings,      -- the player's, after this entry and those before it, if it came to the ledger
+    places json                     -- and on other boards what it changed
 );
 
 -- Why a token pays nothing; NULL if it pays. `t` and `u` are the rows of the token and of the user, all NULL where there is none.
@@ -96,7 +97,7 @@ BEGIN
                -- The row is gone some time after expiry; the history remembers for ever.
                CASE WHEN r.refusal = 'unknown' AND h.id IS NOT NULL THEN 'already-redeemed' ELSE r.refusal END,
                h.delta, h.new_total, h.created_at, extract(epoch FROM t.not_before - v_now)::double precision,
-               NULL::player_standings
+               NULL::player_standings, NULL::json
           FROM unnest(p_token) WITH ORDINALITY AS e(token, ord)
           LEFT JOIN action_tokens t ON t.id = e.token
           LEFT JOIN users u ON u.id = p_user[e.ord]
@@ -131,7 +132,7 @@ BEGIN
                        WHEN 'unknown-user' THEN 'not-authenticated'
                        ELSE v_ledger.outcome
                   END,
-                  v_ledger.delta, v_ledger.new_total, v_ledger.created_at, NULL::double precision, v_ledger.standing);
+                  v_ledger.delta, v_ledger.new_total, v_ledger.created_at, NULL::double precision, v_ledger.standing, v_ledger.places);
         RETURN NEXT v_out;
     END LOOP;
 END

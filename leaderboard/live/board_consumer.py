@@ -67,10 +67,10 @@ class BoardConsumer(AsyncConsumer):  # type: ignore[misc]
 
     # --- coming and going ---
 
-    def enter(self, request: LiveRequest, board: Board, limit: int) -> None:
+    def enter(self, request: LiveRequest, board: Board, period: str | None, limit: int) -> None:
         """Counts the connection in. Raises Problem unavailable, rate-limited."""
         self.address = hub().capacity.enter(request)
-        self.feed, self.limit = hub().feeds[board.slug], limit
+        self.feed, self.limit = hub().feed(board, period), limit
         self.transport = transport_of(self.scope, self.base_send)
 
     def leave(self) -> None:
@@ -128,7 +128,7 @@ class BoardConsumer(AsyncConsumer):  # type: ignore[misc]
             self.feed.own_lines.know(self.viewer, self.credentials.user_id)
 
     def hello(self) -> Packet:
-        return messages.hello(self.feed.board.slug, self.feed.page, self.credentials.user_id)
+        return messages.hello(self.feed.board, self.feed.page, self.credentials.user_id)
 
     def say(self, packet: Packet) -> None:
         if self.viewer is not None:

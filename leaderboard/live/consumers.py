@@ -164,8 +164,8 @@ class LiveConsumer(BoardConsumer, AsyncWebsocketConsumer):  # type: ignore[misc]
         self._times.append(now)
 
 
-def judge(request: LiveRequest) -> tuple[Board, int]:
-    """(board, limit) of a request that may be served. Raises Refused."""
+def judge(request: LiveRequest) -> tuple[Board, str | None, int]:
+    """(board, period, limit) of a request that may be served. Raises Refused."""
     if hub().closing:
         raise refusals.closing_down()
     if not request.origin_allowed:

@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 REREAD_SECONDS = 3.0  # Pub/Sub may lose an announcement; this is how long that can go unnoticed
 RETRY_SECONDS = 0.5  # between attempts while Redis is away or the board is being rebuilt
 PING_SECONDS = 15
+IDLE_SECONDS = 30.0  # a board goes on being read after its last viewer left: who reloads a page comes back
 SLICE = 500  # viewers written to before the loop may do something else
 
 
@@ -60,6 +61,7 @@ class Feed:
         self._announced = Announced()
         self._interval = settings.LEADERBOARD_PUSH_INTERVAL_MS / 1000
         self._pushed_at = 0.0  # time.monotonic()
+        self._watched_at = time.monotonic()  # when the last viewer left
         self._rebuild_at = 0.0  # time.monotonic() before which no further rebuild is started
         self._adopted = False  # the board is known to belong to the Redis it is read from
 
@@ -82,9 +84,14 @@ class Feed:
         viewer.transport.detach()
         if viewer in self.viewers:
             self.viewers.remove(viewer)
+            self._watched_at = time.monotonic()
             self._buckets[viewer.bucket].discard(viewer)
             self.own_lines.forget(viewer)
             metrics.CONNECTIONS.labels(viewer.kind).dec()
+
+    def idle(self) -> bool:
+        """Whether it has had no viewer for IDLE_SECONDS."""
+        return not self.viewers and time.monotonic() - self._watched_at > IDLE_SECONDS
 
     def ping(self, second: int) -> None:
         """Pings a fifteenth of the viewers: all of them at once would be a burst for nothing."""
@@ -103,6 +110,16 @@ class Feed:
             metrics.ACKNOWLEDGED.observe(time.monotonic() - self._pushed_at)
 
     # --- the board ---
+
+    def move(self, board: Board) -> None:
+        """The period is over: viewers are told, and shown the next from here on."""
+        detail = f"This period has ended; {board.period} has begun."
+        packet = messages.notice("closed", self.board, detail, next=board.period)
+        for viewer in tuple(self.viewers):
+            viewer.reply(packet)
+        self.board = board
+        self.own_lines.move(board)
+        self.touch()
 
     def announced(self, epoch: str, seq: int, at: float = 0.0, trace: str = "") -> None:
         """Something says that the board is now at this (epoch, seq). `at`: Unix seconds, right after the commit."""
@@ -157,7 +174,7 @@ class Feed:
         if self.away:
             self.away = False
             log.info("live_board_back", board=self.board.slug, epoch=page.epoch)
-        snapshot = EncodedPage(self.board.slug, page, self.snapshot)
+        snapshot = EncodedPage(self.board, page, self.snapshot)
         if self.snapshot is None or self.snapshot.key != snapshot.key:
             await self._push(snapshot)
             if announced.at:
@@ -168,7 +185,7 @@ class Feed:
 
     async def read(self) -> Page:
         """The board as Redis has it, never older than what is known of its epoch. Raises Unavailable, Lost."""
-        catch_up.demand(self.board)
+        catch_up.demand()
         epoch, seq = self.snapshot.key if self.snapshot else ("", 0)
         if not self._adopted:
             self._adopted = True  # before asking: a reconnection meanwhile must ask again
@@ -179,7 +196,7 @@ class Feed:
         elif (page.seq or 0) < seq:
             await self._ranking.adopt(self.board, gone_back=epoch)
             page = await self._ranking.top(self.board)
-        catch_up.demand(self.board)  # SQL may have shown readers a newer one while this was on its way
+        catch_up.demand()  # SQL may have shown readers a newer one while this was on its way
         return page
 
     def _rebuild(self) -> None:

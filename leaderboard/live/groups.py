@@ -112,10 +112,14 @@ class Membership:
         if self._receiving is None:
             self._channel = await self._layer.new_channel("live.")
             self._receiving = asyncio.create_task(self._receive(), name="hub groups receive")
+        boards = False
         while missing := wanted - self._in:
             for group in missing:
                 await self._layer.group_add(group, self._channel)
                 self._in.add(group)
+                boards |= group.startswith("board.")
+        if boards and self._sent:
+            self._gap()  # a board that is read only now may have changed before it was listened for
         for group in self._in - wanted:
             await self._layer.group_discard(group, self._channel)
             self._in.discard(group)

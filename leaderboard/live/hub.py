@@ -6,12 +6,15 @@ import os
 import signal
 import time
 from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import structlog
 from django.conf import settings
+from django.db import close_old_connections
 
 from leaderboard import boards
+from leaderboard.boards import Board
 from leaderboard.live import headcount, messages, metrics, refusals
 from leaderboard.live.capacity import Capacity
 from leaderboard.live.feed import Feed, slices
@@ -25,28 +28,33 @@ STOP_SECONDS = 1.0  # for its tasks to end, and for Redis to hear that we leave
 FAREWELL_SECONDS = 3.0  # for viewers to take the goodbye; then they are cut
 GRACE_SECONDS = 1.0  # between telling a stalled viewer that it was too slow and cutting it
 
+Watched = tuple[str, str | None]  # slug, and the period that was asked for
+
 
 class Hub:
-    """Belongs to one event loop. `feeds`: the boards by slug, each with its newest snapshot and its viewers."""
+    """Belongs to one event loop.
+
+    `feeds`: the boards that are watched, each with its newest snapshot and its viewers, by slug and the period that was
+    asked for; without one a feed goes on to the next period when the current one ends.
+    """
 
     def __init__(self) -> None:
         self.ranking = AsyncRanking()
         self.groups = Groups(self.received, self.touch)
-        self.feeds = {
-            board.slug: Feed(board, self.ranking, self.groups.follow, self.groups.unfollow)
-            for board in boards.BOARDS.values()
-        }
+        self.feeds: dict[Watched, Feed] = {}
         self.capacity = Capacity()
         self.closing = False
         self._tasks: list[asyncio.Task[None]] = []
+        self._tasks_of: dict[Watched, list[asyncio.Task[None]]] = {}
+        self._sql = ThreadPoolExecutor(max_workers=1, thread_name_prefix="boards")
 
     # --- what the groups bring ---
 
     def received(self, message: dict[str, Any]) -> None:
         """Hands a group's message on inside. Raises KeyError, TypeError for one that is not as it should be."""
-        for slug, feed in self.feeds.items():
+        for feed in self.feeds.values():
             match message["type"]:
-                case "board.changed" if message["board"] == slug:
+                case "board.changed" if message["board"] == feed.board.name:
                     feed.announced(message["epoch"], message["seq"], **details(message))
                 case "standing.changed" if message["player"] in feed.own_lines.players:
                     feed.own_lines.wake()
@@ -56,22 +64,68 @@ class Hub:
         for feed in self.feeds.values():
             feed.touch()
 
+    # --- what is watched ---
+
+    def feed(self, board: Board, period: str | None = None) -> Feed:
+        """Of this board, which is the one asked for by its slug and this period. It is read from here on."""
+        watched = (board.slug, period)
+        feed = self.feeds.get(watched)
+        if feed is None:
+            feed = self.feeds[watched] = Feed(board, self.ranking, self.groups.follow, self.groups.unfollow)
+            self.groups.follow(boards.group(board))
+            self._tasks_of[watched] = [
+                self._spawn(feed.run(), f"feed {board.slug}"),
+                self._spawn(feed.own_lines.run(), f"own lines {board.slug}"),
+            ]
+        return feed
+
+    def drop(self, watched: Watched) -> None:
+        """No viewer has it any more."""
+        feed = self.feeds.pop(watched)
+        self.groups.unfollow(boards.group(feed.board))
+        for task in self._tasks_of.pop(watched):
+            task.cancel()
+            self._tasks.remove(task)
+
+    async def _follow_periods(self) -> None:
+        """Once a second: what boards there are, and which period is the current one."""
+        while True:
+            await asyncio.get_running_loop().run_in_executor(self._sql, look)
+            for watched, feed in list(self.feeds.items()):
+                slug, period = watched
+                board = boards.find(slug, period)
+                if board is None and not boards.listing().known(feed.board):
+                    self._gone(feed)
+                elif board is not None and board.ready and board.id != feed.board.id:
+                    self.groups.unfollow(boards.group(feed.board))
+                    self.groups.follow(boards.group(board))
+                    feed.move(board)
+                if not feed.viewers and feed.board is not boards.GLOBAL and feed.idle():
+                    self.drop(watched)
+            await asyncio.sleep(1)
+
+    def _gone(self, feed: Feed) -> None:
+        """The board was deleted, is paused, or its period was closed."""
+        packet = messages.error("not-found", "This board is not shown any more.")
+        for viewer in tuple(feed.viewers):
+            viewer.reply(packet)
+            feed.leave(viewer)
+            viewer.transport.close(refusals.BAD_REQUEST, "not-found")
+
     # --- life ---
 
     def start(self) -> None:
-        for board in boards.BOARDS.values():
-            self.groups.follow(boards.group(board))
         self._spawn(self.groups.run(), "groups")
         self._spawn(self._tick(), "tick")
         self._spawn(self._count(), "headcount")
-        for slug, feed in self.feeds.items():
-            self._spawn(feed.run(), f"feed {slug}")
-            self._spawn(feed.own_lines.run(), f"own lines {slug}")
+        self._spawn(self._follow_periods(), "periods")
+        self.feed(boards.GLOBAL)
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=f"hub {name}")
         task.add_done_callback(self._ended)
         self._tasks.append(task)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """None of them should end by itself. A hub without one of them would lie: better another process than that."""
@@ -90,6 +144,7 @@ class Hub:
             _, left = await asyncio.wait(left, timeout=STOP_SECONDS / 4)
         if left:
             log.warning("live_hub_hangs", tasks=sorted(task.get_name() for task in left))
+        self._sql.shutdown(wait=False)
         with contextlib.suppress(TimeoutError, OSError):
             async with asyncio.timeout(STOP_SECONDS):
                 await self.ranking.close()
@@ -121,7 +176,7 @@ class Hub:
         while True:
             second += 1
             await asyncio.sleep(started + second - time.monotonic())
-            for feed in self.feeds.values():
+            for feed in tuple(self.feeds.values()):
                 feed.ping(second)
                 self._evict(feed)
             metrics.BLOCKED.set(sum(viewer.transport.blocked for viewer in self.viewers()))
@@ -143,6 +198,12 @@ class Hub:
                 feed.leave(viewer)
                 viewer.transport.close(refusals.TOO_SLOW, "too slow")
                 asyncio.get_running_loop().call_later(GRACE_SECONDS, viewer.transport.abort)
+
+
+def look() -> None:
+    """In a thread of its own: nothing in the event loop waits for PostgreSQL."""
+    close_old_connections()
+    boards.refresh()
 
 
 def details(message: dict[str, Any]) -> dict[str, Any]:

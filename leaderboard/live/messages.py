@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from websockets.frames import Frame, Opcode
 
-from leaderboard.boards import VISIBLE_TOP
+from leaderboard.boards import ALL, VISIBLE_TOP, Board
 from leaderboard.live import metrics
 from leaderboard.ranking import Page, Row
 from leaderboard.snapshots import row_data
@@ -72,7 +72,7 @@ class EncodedPage:
     for each limit the snapshot knows since which (epoch, seq) of the board these rows are as they are.
     """
 
-    def __init__(self, board: str, page: Page, before: "EncodedPage | None" = None) -> None:
+    def __init__(self, board: Board, page: Page, before: "EncodedPage | None" = None) -> None:
         self.board = board
         self.page = page
         self.key: Key = (page.epoch or "", page.seq or 0)
@@ -114,12 +114,12 @@ def event_id(page: Page) -> str:
     return f"{page.epoch}:{page.seq}"
 
 
-def hello(board: str, page: Page | None, user_id: str | None) -> Packet:
+def hello(board: Board, page: Page | None, user_id: str | None) -> Packet:
     """`epoch` and `seq` are null until this process has read the board. Sent again when the identity changes."""
     return Packet(
         {
             "type": "connection_success",
-            "board": board,
+            **which(board),
             "epoch": page.epoch if page else None,
             "seq": page.seq if page else None,
             "interval_ms": settings.LEADERBOARD_PUSH_INTERVAL_MS,
@@ -129,12 +129,12 @@ def hello(board: str, page: Page | None, user_id: str | None) -> Packet:
     )
 
 
-def update(board: str, page: Page, limit: int) -> Packet:
+def update(board: Board, page: Page, limit: int) -> Packet:
     """The top `limit` of the page. `timestamp`: Unix seconds of the board's last change."""
     return Packet(
         {
             "type": "leaderboard_update",
-            "board": board,
+            **which(board),
             "epoch": page.epoch,
             "seq": page.seq,
             "timestamp": page.updated,
@@ -142,6 +142,20 @@ def update(board: str, page: Page, limit: int) -> Packet:
             "top": [row_data(row) for row in page.rows[:limit]],
         },
         event_id=event_id(page),
+    )
+
+
+def which(board: Board) -> dict[str, Any]:
+    """The board, and of one that has periods which, and when it ends."""
+    if board.period == ALL and board.ends_at is None:
+        return {"board": board.slug}
+    return {"board": board.slug, "period": board.period, "ends_at": board.ends_at and board.ends_at.isoformat()}
+
+
+def notice(code: str, board: Board, detail: str, **more: Any) -> Packet:
+    """Something that happened to the board: `closed`, with the key of the `next` period."""
+    return Packet(
+        {"type": "notice", "code": code, "board": board.slug, "period": board.period, **more, "detail": detail}
     )
 
 

@@ -76,6 +76,11 @@ class OwnLines:
             del self.players[user_id]
             self._unfollow(f"player.{user_id}")
 
+    def move(self, board: Board) -> None:
+        """The lines of another board from here on."""
+        self.board = board
+        self.wake()
+
     def wake(self) -> None:
         """Have the lines read at the next opportunity, not only when their second is over."""
         self._wanted.set()
@@ -99,7 +104,7 @@ class OwnLines:
         if not user_ids:
             return
         try:
-            catch_up.demand(self.board)
+            catch_up.demand()
             players, places = await self._ranking.places(self.board, user_ids)
         except (Unavailable, Lost):
             return

@@ -28,8 +28,8 @@ class LiveRequest:
         # The page's origin as its browser states it; None from what is not a browser's cross-origin request.
         self.origin = self.headers.get("origin")
 
-    def query(self) -> tuple[Board, int]:
-        """(board, limit). Raises Problem invalid-request, not-found."""
+    def query(self) -> tuple[Board, str | None, int]:
+        """(board, the period asked for, limit). Raises Problem invalid-request, not-found."""
         try:
             given = parse_qs(
                 self.scope["query_string"].decode("ascii"),
@@ -42,7 +42,7 @@ class LiveRequest:
             raise invalid_request(ValidationError({"query": ["Not readable."]})) from error
         except ValidationError as error:
             raise invalid_request(error) from error
-        return boards.get(asked["board"]), asked["limit"]
+        return boards.get(asked["board"], asked["period"]), asked["period"], asked["limit"]
 
     @cached_property
     def own_origin(self) -> bool:

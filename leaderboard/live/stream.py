@@ -104,7 +104,7 @@ class StreamConsumer(BoardConsumer, AsyncHttpConsumer):  # type: ignore[misc]
         raise StopConsumer
 
 
-def judge(request: LiveRequest) -> tuple[Board, int]:
+def judge(request: LiveRequest) -> tuple[Board, str | None, int]:
     """(board, limit) of a request that may be served. Raises Problem."""
     if request.scope["method"] != "GET":
         said = f"Method {request.scope['method']!r} is not allowed."

@@ -17,7 +17,6 @@ from rest_framework.exceptions import ValidationError
 from api.query import parse
 from api.request_ids import accept_or_make
 from leaderboard import boards, snapshots
-from leaderboard.boards import Board
 from leaderboard.live.address_limit import AddressLimit
 from leaderboard.live.capacity import address_of
 from leaderboard.live.hub import hub
@@ -39,7 +38,7 @@ VARYING = (b"etag", b"content-length")  # and X-Request-ID, which is different i
 
 Kind = tuple[object, ...]
 Headers = list[tuple[bytes, bytes]]
-Slice = tuple[Board, int, int]
+Slice = tuple[str, int, int]  # board, limit, offset
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,8 @@ class Top:
         asked = slice_of(scope["query_string"])
         headers = looked_at(scope)
         kind = kind_of(scope, headers)
-        snapshot = snapshots.fresh(asked[0]) if asked and kind else None
+        board = boards.find(asked[0]) if asked and kind else None
+        snapshot = snapshots.fresh(board) if board else None
         if asked is None or kind is None or snapshot is None or headers is None:
             return None
         etag = snapshot.etag
@@ -157,7 +157,6 @@ def slice_of(query: bytes) -> Slice | None:
         asked = parse(TopQuery, given)
     except (ValueError, ValidationError):
         return None
-    board = boards.BOARDS.get(asked["board"])
-    if board is None or asked["limit"] + asked["offset"] > boards.VISIBLE_TOP:
+    if asked["period"] is not None or asked["limit"] + asked["offset"] > boards.VISIBLE_TOP:
         return None
-    return board, asked["limit"], asked["offset"]
+    return asked["board"], asked["limit"], asked["offset"]

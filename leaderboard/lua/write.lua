@@ -9,6 +9,7 @@
 --         guard ""      apply if version is newer than the one known
 --         guard "=raw"  apply if the player entry is still exactly `raw` ("" for none); reconcile's compare-and-set
 -- Returns {"lost"} | {"superseded"} | {"ok", epoch or "", seq, players shown, {applied, rank from 0 or nil}, ...}
+--         applied is 0, too, for the line that the board has already
 local epoch, seq, _, players = counters()
 local building = (ARGV[6] ~= '' or not epoch) and redis.pcall('HGET', META, 'building')
 if type(building) ~= 'string' then building = false end
@@ -43,6 +44,9 @@ for i = 7, #ARGV, 6 do
 
     if apply then
         local before = rank_of(known_member)
+        -- The same line under a newer version: what raised it was on another board.
+        local same = guard == '' and member == known_member and (member == ''
+            or (redis.call('HGET', PROFILE, id) == profile and tonumber(redis.call('ZSCORE', RANK, member)) == tonumber(total)))
         if known_member ~= '' and known_member ~= member then
             shown = shown - redis.call('ZREM', RANK, known_member)
         end
@@ -58,8 +62,8 @@ for i = 7, #ARGV, 6 do
             known = known + redis.call('HSET', PLAYER, id, version .. ':' .. member)
         end
         local after = rank_of(member)
-        visible = visible or (before and before < top) or (after and after < top)
-        results[#results + 1] = {1, after, member}
+        visible = visible or not same and ((before and before < top) or (after and after < top))
+        results[#results + 1] = {same and entry and 0 or 1, after, member}
     else
         results[#results + 1] = {0, rank_of(known_member), known_member}
     end

@@ -9,20 +9,34 @@ mean "serve from SQL".
 
 import secrets
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
+
+from redis.exceptions import NoScriptError
 
 from api.redis_client import connection
 from api.timing import on_redis
 from leaderboard import boards
 from leaderboard.boards import Board
 from leaderboard.ranking import calls
-from leaderboard.ranking.calls import Behind, Call, Lost, Page, Place, Row, Superseded, T, Written
+from leaderboard.ranking.calls import Behind, Call, Lost, Page, Place, Row, Superseded, Surveyed, T, Written
 from leaderboard.ranking.retry import Unavailable, ask, retrying, slices
 from scoreboard.standing import Standing
 
-__all__ = ["Behind", "Lost", "Page", "Place", "Row", "Superseded", "Unavailable", "Written", "retrying", "slices"]
+__all__ = [
+    "Behind",
+    "Call",
+    "Lost",
+    "Page",
+    "Place",
+    "Row",
+    "Superseded",
+    "Unavailable",
+    "Written",
+    "retrying",
+    "slices",
+]
 
 LOCK_SECONDS = 10  # renewed with every chunk, which takes well under a second; a builder that dies frees the board
 
@@ -38,6 +52,38 @@ def run(call: Call[T]) -> T:
     with on_redis(call.script):
         reply = ask(lambda: script(call.script)(keys=call.keys, args=call.arguments, client=connection()))
     return call.meaning(reply)
+
+
+def run_all(asked: Sequence[Call[T]]) -> list[T | Lost]:
+    """Calls a script of several boards in one round trip. Of a board that is lost the answer is that it is."""
+    if not asked:
+        return []
+    with on_redis(asked[0].script):
+        replies = ask(lambda: pipelined(asked))
+    answers: list[T | Lost] = []
+    for call, reply in zip(asked, replies, strict=True):
+        try:
+            answers.append(call.meaning(reply))
+        except Lost as lost:
+            answers.append(lost)
+    return answers
+
+
+def pipelined(asked: Sequence[Call[Any]]) -> list[Any]:
+    """The replies, in order. Raises what redis-py raises."""
+    pipe = connection().pipeline(transaction=False)
+    for call in asked:
+        pipe.evalsha(script(call.script).sha, len(call.keys), *call.keys, *call.arguments)
+    return [again(call, reply) for call, reply in zip(asked, pipe.execute(raise_on_error=False), strict=True)]
+
+
+def again(call: Call[Any], reply: Any) -> Any:
+    """The reply; of a Redis that did not know the script yet, the one it gives now."""
+    if isinstance(reply, NoScriptError):
+        return script(call.script)(keys=call.keys, args=call.arguments, client=connection())
+    if isinstance(reply, Exception):
+        raise reply
+    return reply
 
 
 def command(name: str, *arguments: Any, **options: Any) -> Any:
@@ -83,6 +129,11 @@ def meta(board: Board, *fields: str) -> list[str | None]:
 # --- writing ----------------------------------------------------------------------------------------
 
 
+def write_all(changed: Mapping[Board, Sequence[Standing]]) -> list[Written | Lost]:
+    """As `write`, of several boards in one round trip; in their order, of a lost one that it is."""
+    return run_all([calls.write_standings(board, standings) for board, standings in changed.items()])
+
+
 def write(board: Board, standings: Sequence[Standing], *, builder: str = "", guards: Sequence[bytes] = ()) -> Written:
     """Applies standings that are newer than what the board knows and returns the ranks.
 
@@ -106,6 +157,11 @@ def adopt(board: Board, gone_back: str = "") -> str | None:
 def mark_swept(board: Board, epoch: str, mark: str, at: float) -> None:
     """Moves the sweep's watermark, taken at this Unix time, unless the board that had this epoch was lost meanwhile."""
     run(calls.call("mark_swept", board, [epoch, mark, at], bool))
+
+
+def survey(asked: Sequence[Board]) -> list[Surveyed | Lost]:
+    """How each board is, for the sweep; in one round trip."""
+    return run_all([calls.survey(board) for board in asked])
 
 
 def run_id() -> str:

@@ -82,6 +82,15 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class Surveyed:
+    """A board as the sweep finds it: its epoch, which start of Redis it was last seen on, and the sweep's watermark."""
+
+    epoch: str
+    run: str
+    swept: str
+
+
+@dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
     """One call of a board's script. `meaning` makes of the reply what the caller wants, and raises what it says."""
 
@@ -103,7 +112,7 @@ def call(script: str, board: Board, arguments: Sequence[Any], meaning: Callable[
 
 def announcing(board: Board) -> list[Any]:
     """The first arguments of the scripts that announce a change."""
-    return [board.slug, boards.channel(board), f"{time.time():.3f}", tracing.current()]
+    return [board.name, boards.channel(board), f"{time.time():.3f}", tracing.current()]
 
 
 # --- reading ----------------------------------------------------------------------------------------
@@ -133,7 +142,7 @@ def places(board: Board, user_ids: Sequence[str]) -> Call[tuple[int, list[Place]
         if not reply:
             raise Lost(board.slug)
         players, *flat = reply
-        return players, [place(flat[i], flat[i + 1]) for i in range(0, len(flat), 2)]
+        return players, [place(board, flat[i], flat[i + 1]) for i in range(0, len(flat), 2)]
 
     return call("places", board, user_ids, meaning)
 
@@ -148,31 +157,33 @@ def page(board: Board, reply: list[Any], first: int) -> Page:
     if not reply:
         raise Lost(board.slug)
     epoch, seq, updated, players, *flat = reply
-    return Page(epoch.decode(), seq, float(updated), players, rows(flat, first))
+    return Page(epoch.decode(), seq, float(updated), players, rows(board, flat, first))
 
 
-def rows(flat: Sequence[bytes], first: int) -> list[Row]:
+def rows(board: Board, flat: Sequence[bytes], first: int) -> list[Row]:
     """Rows from the scripts' flat member, total, profile triples.
 
     Raises Unavailable for a line this site did not write: SQL serves until a reconcile has removed it.
     """
     try:
-        return [row(first + position // 3 + 1, *flat[position : position + 3]) for position in range(0, len(flat), 3)]
+        return [
+            row(board, first + position // 3 + 1, *flat[position : position + 3]) for position in range(0, len(flat), 3)
+        ]
     except (ValueError, TypeError, LookupError, OverflowError) as error:
         log.warning("foreign_line", error=repr(error))
         raise Unavailable(f"the ranking holds a line that is not ours: {error!r}") from error
 
 
-def row(rank: int, raw_member: bytes, total: bytes, raw_profile: bytes) -> Row:
+def row(board: Board, rank: int, raw_member: bytes, total: bytes, raw_profile: bytes) -> Row:
     """One Row as the scripts send it; raises what int, json and indexing raise."""
-    reached_at, user_id = member_parts(raw_member.decode())
+    reached_at, user_id = member_parts(board, raw_member.decode())
     shown = json.loads(raw_profile)
-    return Row(rank, user_id, shown["username"], int(float(total)), shown["avatar"], reached_at)
+    return Row(rank, user_id, shown["username"], board.score(int(float(total))), shown["avatar"], reached_at)
 
 
-def place(total: bytes, rank: int | None) -> Place:
+def place(board: Board, total: bytes, rank: int | None) -> Place:
     """From the script's pair: a total and a rank from 0; "" and nil for a player who is not shown."""
-    return Place(int(float(total)) if total else None, None if rank is None else rank + 1)
+    return Place(board.score(int(float(total))) if total else None, None if rank is None else rank + 1)
 
 
 # --- writing ----------------------------------------------------------------------------------------
@@ -199,6 +210,21 @@ def write(board: Board, players: Sequence[Sequence[str | bytes]], builder: str =
     return call("write", board, [*announcing(board), boards.VISIBLE_TOP, builder, *flat], meaning)
 
 
+def write_standings(board: Board, standings: Sequence[Standing]) -> Call[Written]:
+    return write(board, [player_arguments(board, standing) for standing in standings])
+
+
+def survey(board: Board) -> Call[Surveyed]:
+    """Raises Lost."""
+
+    def meaning(reply: list[Any]) -> Surveyed:
+        if not reply:
+            raise Lost(board.slug)
+        return Surveyed(*(part.decode(errors="replace") for part in reply))
+
+    return call("survey", board, [], meaning)
+
+
 def player_arguments(board: Board, standing: Standing, guard: bytes = b"") -> list[str | bytes]:
     """The write script's arguments for one player; `guard`: see write.lua."""
     shown = board.shows(standing)
@@ -206,7 +232,7 @@ def player_arguments(board: Board, standing: Standing, guard: bytes = b"") -> li
         str(standing.user_id),
         str(standing.version),
         str(standing.total),
-        member(standing.reached_at, standing.user_id) if shown else "",
+        member(board, standing) if shown else "",
         profile(standing) if shown else "",
         guard,
     ]

@@ -71,7 +71,7 @@ def differs(board: Board, standing: Standing, entry: Entry) -> str | None:
         return "missing"
     if entry.total != standing.total:
         return "ahead" if entry.total > standing.total else "stale"
-    right = member(standing.reached_at, standing.user_id), profile(standing)
+    right = member(board, standing), profile(standing)
     return None if (entry.member, entry.profile) == right else "stale"
 
 

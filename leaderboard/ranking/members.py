@@ -1,12 +1,11 @@
 """How a player is stored: the sorted set's member, which makes the order PostgreSQL's, and the profile."""
 
 import json
-import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from scoreboard.standing import Standing
+from leaderboard.boards import Board
+from scoreboard.standing import EPOCH_START, Standing
 
-EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 FAR_FUTURE = 2**63 - 1
 MEMBER_TIME_DIGITS = 16
@@ -17,15 +16,19 @@ def microseconds(moment: datetime) -> int:
     return (moment - EPOCH_START) // MICROSECOND
 
 
-def member(reached_at: datetime, user_id: uuid.UUID) -> str:
-    """The sorted set's member: time inverted, in fixed width, so that ZREVRANGE puts the earliest of equals first."""
-    return f"{FAR_FUTURE - microseconds(reached_at):0{MEMBER_TIME_DIGITS}x}{user_id}"
+def member(board: Board, standing: Standing) -> str:
+    """The sorted set's member: the time in fixed width, so that ZREVRANGE has equals in the board's order.
+
+    Inverted, unless the board puts the latest of equals first.
+    """
+    at = microseconds(standing.reached_at)
+    return f"{at if board.latest_first else FAR_FUTURE - at:0{MEMBER_TIME_DIGITS}x}{standing.user_id}"
 
 
-def member_parts(raw: str) -> tuple[datetime, str]:
+def member_parts(board: Board, raw: str) -> tuple[datetime, str]:
     """(reached_at, user id) of a member."""
-    inverted, user_id = raw[:MEMBER_TIME_DIGITS], raw[MEMBER_TIME_DIGITS:]
-    return EPOCH_START + (FAR_FUTURE - int(inverted, 16)) * MICROSECOND, user_id
+    at, user_id = int(raw[:MEMBER_TIME_DIGITS], 16), raw[MEMBER_TIME_DIGITS:]
+    return EPOCH_START + (at if board.latest_first else FAR_FUTURE - at) * MICROSECOND, user_id
 
 
 def profile(standing: Standing) -> str:

@@ -18,10 +18,11 @@ def live_leaderboard(
 
     Raises TemplateSyntaxError for a board, limit or theme that does not exist: the template is wrong, not the visitor.
     """
-    if board not in boards.BOARDS:
-        raise TemplateSyntaxError(f"live_leaderboard: board is {board!r}; expected one of {list(boards.BOARDS)}")
+    found = boards.find(board)
+    if found is None:
+        raise TemplateSyntaxError(f"live_leaderboard: board is {board!r}; expected one of {boards.slugs()}")
     if not (isinstance(limit, int) and 1 <= limit <= boards.VISIBLE_TOP):
         raise TemplateSyntaxError(f"live_leaderboard: limit is {limit!r}; expected 1 to {boards.VISIBLE_TOP}")
     if theme not in pages.THEMES:
         raise TemplateSyntaxError(f"live_leaderboard: theme is {theme!r}; expected one of {pages.THEMES}")
-    return pages.element(context.get("request"), boards.BOARDS[board], limit, theme)
+    return pages.element(context.get("request"), found, limit, theme)

@@ -13,7 +13,12 @@ SELECT s.user_id, s.total, s.version, s.reached_at, player_visible(u) AS visible
        player_name(u) AS username, u.avatar_url, u.region, s.changed_xid, u.id AS profile_id, u.role
   FROM user_scores s JOIN users u ON u.id = s.user_id;
 
--- One row for each player and board; `shown`: has a rank there. A board this view does not know has no players.
+-- One row for each player and period of a board, 0 for the board of all totals; `shown`: has a rank there. A period this view
+-- does not know has no players. Points are as they rank, see standings.sql.
 CREATE VIEW board_players AS
-SELECT 'global'::text AS board, p.*, p.visible AND p.total > 0 AS shown
-  FROM player_standings p;
+SELECT 0::bigint AS board, p.*, p.visible AND p.total > 0 AS shown
+  FROM player_standings p
+ UNION ALL
+SELECT s.period_id, s.user_id, s.points, p.version, s.reached_at, p.visible AND s.shown, p.username, p.avatar_url, p.region,
+       p.changed_xid, p.profile_id, p.role, p.visible AND s.shown
+  FROM standings s JOIN player_standings p ON p.user_id = s.user_id;

@@ -13,7 +13,8 @@ CREATE TYPE ledger_outcome AS (
     old_total bigint,
     new_total bigint,
     created_at timestamptz,
-    standing player_standings  -- the player's, after this entry and those of the call before it
+    standing player_standings, -- the player's, after this entry and those of the call before it
+    places json                -- what the entry changed on other boards, if it was recorded: see standing_place
 );
 
 -- Why an entry of a known player that is no duplicate is not recorded; NULL if it is. No entry of any source raises the total of
@@ -27,8 +28,34 @@ CREATE FUNCTION ledger_refusal(p_total bigint, p_role text, p_delta bigint) RETU
            END
 $$;
 
+-- Enters what a round has recorded into the boards. One that takes an earlier entry back changes the periods of that one, and what
+-- is best or latest there may be any other entry: so they are counted anew.
+CREATE FUNCTION ledger_enter(
+    p_recorded ledger_outcome[], p_source text[], p_action_type text[], p_reverses bigint[], p_at timestamptz
+) RETURNS SETOF standings LANGUAGE plpgsql AS $$
+DECLARE
+    v_all CONSTANT ledger_outcome[] := p_recorded;
+    v_back ledger_outcome;
+BEGIN
+    IF p_reverses IS NOT NULL THEN
+        FOR v_back IN SELECT * FROM unnest(v_all) o WHERE p_reverses[o.ord] IS NOT NULL LOOP
+            RETURN QUERY
+            SELECT r.* FROM standings s CROSS JOIN LATERAL standings_recount(s.period_id, ARRAY[v_back.user_id]) r
+             WHERE s.user_id = v_back.user_id;
+        END LOOP;
+        p_recorded := ARRAY(SELECT o FROM unnest(v_all) o WHERE p_reverses[o.ord] IS NULL);
+    END IF;
+    RETURN QUERY
+    SELECT * FROM standings_enter(
+        ARRAY(SELECT o.user_id FROM unnest(p_recorded) o ORDER BY o.ord),
+        ARRAY(SELECT p_source[o.ord] FROM unnest(p_recorded) o ORDER BY o.ord),
+        ARRAY(SELECT p_action_type[o.ord] FROM unnest(p_recorded) o ORDER BY o.ord),
+        ARRAY(SELECT o.delta FROM unnest(p_recorded) o ORDER BY o.ord), p_at);
+END
+$$;
+
 -- Each entry is judged alone: one that is refused does not touch the others. `p_target`, where given, replaces the total instead
--- of adding to it. `p_occurred` is only told.
+-- of adding to it. `p_occurred` is only told. `p_reverses`, where given, is the entry of the same player that this one takes back.
 --
 -- A round is at most one entry of each player, and most calls are one round. Where a player has several, each takes the next
 -- round, which sees what those before it wrote: a repeat within the call is a duplicate like any other.
@@ -38,7 +65,7 @@ $$;
 CREATE FUNCTION ledger_record(
     p_user uuid[], p_action uuid[], p_source text[], p_action_type text[],
     p_delta bigint[], p_target bigint[], p_actor uuid[], p_reason text[], p_request_id text[],
-    p_occurred timestamptz[] DEFAULT NULL
+    p_occurred timestamptz[] DEFAULT NULL, p_reverses bigint[] DEFAULT NULL
 ) RETURNS SETOF ledger_outcome LANGUAGE plpgsql ROWS 10
     SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
@@ -49,6 +76,8 @@ DECLARE
     v_last int := 1;
     v_recorded bigint[] := '{}';
     v_out ledger_outcome;
+    v_round_of ledger_outcome[] := '{}';  -- what a round has recorded, while there are boards to enter it into
+    v_boards boolean;
 BEGIN
     PERFORM FROM user_scores s WHERE s.user_id = ANY (p_user) ORDER BY s.user_id FOR NO KEY UPDATE;
     GET DIAGNOSTICS v_locked = ROW_COUNT;
@@ -61,6 +90,8 @@ BEGIN
                             FROM unnest(p_user) WITH ORDINALITY AS e(user_id, ord) ORDER BY e.ord);
         SELECT max(r) INTO v_last FROM unnest(v_rounds) r;
     END IF;
+
+    v_boards := EXISTS (SELECT FROM board_scopes);
 
     -- Each statement has a new snapshot: it sees what the transactions we waited for have written. What boards show of a
     -- player cannot change until this transaction ends: a change of it waits for the row of the total.
@@ -85,19 +116,35 @@ BEGIN
                           player_visible(u) AS visible, player_name(u) AS username, u.avatar_url, u.region, u.role
             ), written AS (
                 INSERT INTO score_history (user_id, action_id, source, action_type, delta, old_total, new_total, version,
-                                           actor_id, reason, request_id, created_at, occurred_at)
+                                           actor_id, reason, request_id, created_at, occurred_at, reverses)
                 SELECT r.user_id, r.action_id, p_source[r.ord], p_action_type[r.ord], r.delta, r.total - r.delta, r.total,
-                       r.version, p_actor[r.ord], p_reason[r.ord], p_request_id[r.ord], v_now, p_occurred[r.ord]
+                       r.version, p_actor[r.ord], p_reason[r.ord], p_request_id[r.ord], v_now, p_occurred[r.ord],
+                       p_reverses[r.ord]
                   FROM raised r
             )
             SELECT r.ord, 'recorded', r.user_id, r.action_id, r.version, r.delta, r.total - r.delta, r.total, v_now,
                    (r.user_id, r.total, r.version, v_now, r.visible, r.username, r.avatar_url, r.region, v_xid, r.user_id,
-                    r.role)::player_standings
+                    r.role)::player_standings, NULL::json
               FROM raised r
         LOOP
             v_recorded := v_recorded || v_out.ord;
-            RETURN NEXT v_out;
+            IF v_boards THEN
+                v_round_of := v_round_of || v_out;
+            ELSE
+                RETURN NEXT v_out;
+            END IF;
         END LOOP;
+
+        IF cardinality(v_round_of) > 0 THEN
+            RETURN QUERY
+            SELECT o.ord, o.outcome, o.user_id, o.action_id, o.version, o.delta, o.old_total, o.new_total, o.created_at,
+                   o.standing, p.places
+              FROM unnest(v_round_of) o
+              LEFT JOIN (SELECT s.user_id, json_agg(standing_place(s)) AS places
+                           FROM ledger_enter(v_round_of, p_source, p_action_type, p_reverses, v_now) s
+                          GROUP BY s.user_id) p ON p.user_id = o.user_id;
+            v_round_of := '{}';
+        END IF;
 
         IF cardinality(v_recorded) < cardinality(p_user) THEN
             RETURN QUERY
@@ -105,7 +152,7 @@ BEGIN
                    CASE WHEN p.user_id IS NULL THEN 'unknown-user' WHEN h.id IS NOT NULL THEN 'duplicate'
                         -- Nothing speaks against it any more: the user was made since.
                         ELSE coalesce(ledger_refusal(p.total, p.role, p_delta[e.ord]), 'unknown-user') END,
-                   e.user_id, p_action[e.ord], h.version, h.delta, h.old_total, h.new_total, h.created_at, p
+                   e.user_id, p_action[e.ord], h.version, h.delta, h.old_total, h.new_total, h.created_at, p, NULL::json
               FROM unnest(p_user) WITH ORDINALITY AS e(user_id, ord)
               LEFT JOIN player_standings p ON p.user_id = e.user_id
               LEFT JOIN score_history h ON h.user_id = e.user_id AND h.action_id = p_action[e.ord]

@@ -4,6 +4,9 @@ CREATE FUNCTION users_open_total() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO user_scores (user_id, total, version, reached_at, changed_xid)
     SELECT n.id, 0, 0, now(), 0 FROM new_users n ORDER BY n.id;
+    PERFORM attribute_history_add(array_agg(n.id), array_agg(''::text), array_agg('{}'::jsonb), array_agg(n.region::text),
+                                  array_agg(n.attributes))
+       FROM new_users n WHERE n.region <> '' OR n.attributes <> '{}' HAVING count(*) > 0;
     RETURN NULL;
 END
 $$;
@@ -15,17 +18,18 @@ CREATE TRIGGER users_total
 
 -- A change of anything a board shows of a player raises the player's version, in any statement: the sweep then finds it
 -- even if the process that made it dies before telling Redis. So does a change of role, which no board shows: the ledger
--- holds the row of the total while it judges whether the player is staff, so that neither passes the other. One statement-level trigger, so that a change of
--- many players locks their totals in user order, as the ledger does.
+-- holds the row of the total while it judges whether the player is staff, so that neither passes the other. And so
+-- does a change of region or attributes, which decide for the entries after it on which boards they count. One statement-level
+-- trigger, so that a change of many players locks their totals in user order, as the ledger does.
 CREATE FUNCTION users_raise_version() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     v_changed uuid[];
 BEGIN
     SELECT array_agg(n.id) INTO v_changed
       FROM new_users n JOIN old_users o ON o.id = n.id
-     WHERE (o.username, o.display_name, o.avatar_url, o.region, o.is_hidden, o.opted_out, o.is_active, o.role)
+     WHERE (o.username, o.display_name, o.avatar_url, o.region, o.attributes, o.is_hidden, o.opted_out, o.is_active, o.role)
            IS DISTINCT FROM
-           (n.username, n.display_name, n.avatar_url, n.region, n.is_hidden, n.opted_out, n.is_active, n.role);
+           (n.username, n.display_name, n.avatar_url, n.region, n.attributes, n.is_hidden, n.opted_out, n.is_active, n.role);
     IF v_changed IS NULL THEN
         RETURN NULL;
     END IF;
@@ -35,6 +39,11 @@ BEGIN
     UPDATE user_scores s
        SET version = s.version + 1, changed_xid = pg_current_xact_id()::text::bigint
      WHERE s.user_id = ANY (v_changed);
+
+    PERFORM attribute_history_add(array_agg(n.id), array_agg(o.region::text), array_agg(o.attributes), array_agg(n.region::text),
+                                  array_agg(n.attributes))
+       FROM new_users n JOIN old_users o ON o.id = n.id
+      WHERE (o.region, o.attributes) IS DISTINCT FROM (n.region, n.attributes) HAVING count(*) > 0;
     RETURN NULL;
 END
 $$;

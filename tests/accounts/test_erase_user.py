@@ -209,6 +209,6 @@ def test_it_asks_for_the_name(zoe: User, monkeypatch: pytest.MonkeyPatch, typed:
 
 def test_every_board_is_told(zoe: User) -> None:
     erase(zoe)
-    for board in boards.BOARDS.values():
+    for board in boards.everyone():
         [entry] = inspection.entries(board, [str(zoe.pk)])
         assert (entry.total, entry.profile) == (None, None)

@@ -71,11 +71,11 @@ def test_django_s_own_way_to_add_an_index_is_refused_too(tmp_path: Path) -> None
     loader = MigrationLoader(connection)
 
     class Migration(migrations.Migration):
-        dependencies = [("scoreboard", "0002_functions")]
+        dependencies = [("scoreboard", "0003_functions")]
         operations = [migrations.AddIndex("ScoreHistory", models.Index(fields=["delta"], name="h"))]
 
     planted = Migration("9999_planted", "scoreboard")
     loader.graph.add_node(("scoreboard", "9999_planted"), planted)
-    loader.graph.add_dependency(planted, ("scoreboard", "9999_planted"), ("scoreboard", "0002_functions"))
+    loader.graph.add_dependency(planted, ("scoreboard", "9999_planted"), ("scoreboard", "0003_functions"))
     sql = "\n".join(loader.collect_sql([(planted, False)]))
     assert "require-concurrent-index-creation" in judged(tmp_path, "planted", sql)

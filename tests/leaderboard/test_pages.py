@@ -175,7 +175,7 @@ def test_the_template_tag_brings_element_script_and_rows(board: Board, alice: Us
 
 
 @pytest.mark.parametrize("arguments", ['board="x"', "limit=0", "limit=101", 'limit="10"', 'theme="pink"'])
-def test_the_template_tag_refuses_what_does_not_exist(arguments: str) -> None:
+def test_the_template_tag_refuses_what_does_not_exist(db: None, arguments: str) -> None:
     with pytest.raises(TemplateSyntaxError, match=r"live_leaderboard: .* expected"):
         rendered(f"{{% live_leaderboard {arguments} %}}")
 

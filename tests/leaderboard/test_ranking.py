@@ -18,6 +18,7 @@ from tests.support.agreement import dump
 from tests.support.viewer import Viewer
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+LATEST_FIRST = Board("last", "Who was there last", id=1, latest_first=True)
 
 
 def standing(number: int = 0, total: int = 10, version: int = 1, **changes: object) -> Standing:
@@ -103,17 +104,25 @@ def test_a_total_at_the_end_of_the_range_keeps_its_last_digit(board: Board) -> N
     ],
 )
 def test_a_member_gives_back_the_time_to_the_microsecond(moment: datetime) -> None:
-    user_id = uuid.uuid4()
-    raw = members.member(moment, user_id)
-    assert len(raw) == members.MEMBER_TIME_DIGITS + 36
-    assert members.member_parts(raw) == (moment, str(user_id))
+    one = replace(standing(), user_id=uuid.uuid4(), reached_at=moment)
+    for board in (boards.GLOBAL, LATEST_FIRST):
+        raw = members.member(board, one)
+        assert len(raw) == members.MEMBER_TIME_DIGITS + 36
+        assert members.member_parts(board, raw) == (moment, str(one.user_id))
 
 
 def test_of_two_members_the_earlier_sorts_higher() -> None:
     chance = random.Random(3)
     moments = sorted(START + timedelta(microseconds=chance.randrange(10**15)) for _ in range(500))
-    made = [members.member(moment, uuid.uuid4()) for moment in moments]
+    made = [
+        members.member(boards.GLOBAL, replace(standing(), user_id=uuid.uuid4(), reached_at=moment))
+        for moment in moments
+    ]
     assert made == sorted(made, reverse=True)
+    made = [
+        members.member(LATEST_FIRST, replace(standing(), user_id=uuid.uuid4(), reached_at=moment)) for moment in moments
+    ]
+    assert made == sorted(made)
 
 
 # --- seq and announcement ---------------------------------------------------------------------------

@@ -96,7 +96,7 @@ def test_a_ledger_mismatch_ends_with_1_because_it_is_not_repaired(board: Board, 
 
 
 def test_an_unknown_board_is_refused(board: Board) -> None:
-    assert "invalid choice" in command("--board", "galactic")[1]
+    assert "There is no board galactic; there are global." in command("--board", "galactic")[1]
 
 
 def test_the_nightly_task_repairs(board: Board, victim: User, caplog: pytest.LogCaptureFixture) -> None:

@@ -82,7 +82,7 @@ def test_the_control_by_its_transaction_number_alone_the_mark_looks_right(
     now = changes.now()
     assert replace(now, source=source).since(mark) == int(oldest)
     assert now.since(mark) is None
-    assert sweep.project_changes(board, int(oldest)).healed == 0
+    assert sweep.project_changes({board: int(oldest)})[board].healed == 0
     with pytest.raises(AssertionError):
         assert_agreement(board)
 

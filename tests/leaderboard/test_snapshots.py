@@ -45,7 +45,7 @@ def redis_reads(board: Board, monkeypatch: pytest.MonkeyPatch) -> Reads:
 
 def age(board: Board, seconds: float) -> None:
     """Makes the copy older without waiting."""
-    current = snapshots._snapshots[board.slug].current
+    current = snapshots.of(board).current
     assert current is not None
     current.taken -= seconds
 

@@ -23,7 +23,7 @@ from tests.support.processes import python
 DIES = """
 import json, os, signal, sys
 from scoreboard import ledger
-from scoreboard.models import User
+from accounts.models import User
 
 def die(standings, notify):
     print("committed", flush=True)
@@ -225,8 +225,8 @@ def test_a_sweep_overtaken_by_the_loss_of_the_board_marks_nothing(
     give(player(), 3)
     real = sweep.project_changes
 
-    def flushed_meanwhile(board: Board, since: int) -> sweep.Swept:
-        swept = real(board, since)
+    def flushed_meanwhile(since: dict[Board, int]) -> dict[Board, sweep.Swept]:
+        swept = real(since)
         redis_client.connection().delete(*boards.keys(board).all())
         return swept
 

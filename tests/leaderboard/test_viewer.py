@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from leaderboard import boards
 from leaderboard.live.messages import EncodedPage, Packet
 from leaderboard.live.transport import Drained
 from leaderboard.live.viewer import MAX_REPLIES, Viewer
@@ -69,7 +70,7 @@ def with_viewer(test: Callable[[Viewer, SlowTransport], None]) -> None:
 
 
 def push(viewer: Viewer, seq: int, epoch: str = "e") -> None:
-    viewer.show(EncodedPage("global", page(seq, epoch)))
+    viewer.show(EncodedPage(boards.GLOBAL, page(seq, epoch)))
 
 
 def test_a_blocked_viewer_gets_the_newest_of_many_snapshots() -> None:
@@ -138,7 +139,7 @@ def test_a_change_is_sent_to_those_who_show_a_row_of_it(history: list[tuple[int,
         seq += 1
         if place < 3:
             scores[place] += 1
-        newest = EncodedPage("global", board(seq, scores, f"e{epoch}"), newest)
+        newest = EncodedPage(boards.GLOBAL, board(seq, scores, f"e{epoch}"), newest)
         for limit in joined:
             viewers[limit].show(newest)
             changes[limit].add((epoch, *scores[:limit]))
@@ -157,16 +158,16 @@ def test_who_comes_back_with_rows_that_are_still_the_newest_learns_their_seq() -
     def test(viewer: Viewer, transport: SlowTransport) -> None:
         transport.slow = False
         viewer.limit = 1
-        first = EncodedPage("global", board(1, [5, 3]))
+        first = EncodedPage(boards.GLOBAL, board(1, [5, 3]))
         viewer.show(first)
-        second = EncodedPage("global", board(2, [5, 4, 0]), first)
+        second = EncodedPage(boards.GLOBAL, board(2, [5, 4, 0]), first)
         viewer.show(second)
         viewer.resume(("e", 1))
         assert [json.loads(packet.payload) for packet in transport.written[1:]] == [
             {"type": "current", "epoch": "e", "seq": 2, "players": 3}
         ]
         # What another process may have shown in between is not known here.
-        third = EncodedPage("global", board(4, [5, 4, 1]), second)
+        third = EncodedPage(boards.GLOBAL, board(4, [5, 4, 1]), second)
         viewer.show(third)
         viewer.resume(("e", 3))
         assert transport.kinds()[2:] == ["leaderboard_update"]

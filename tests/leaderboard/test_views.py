@@ -106,7 +106,7 @@ def test_who_has_something_else_gets_the_board(api: Api, crowd: list[User], form
 def test_the_etag_moves_when_the_top_does(api: Api, crowd: list[User], board: Board) -> None:
     etag = api.get(TOP)["ETag"]
     give(crowd[9], 1000)
-    snapshots._snapshots[board.slug].current = None
+    snapshots.of(board).current = None
     answer = api.get(TOP, headers={"If-None-Match": etag})
     assert answer.status_code == 200
     assert answer["ETag"] != etag

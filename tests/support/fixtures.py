@@ -19,7 +19,6 @@ from actions import broker, dead_letters
 from api import redis_client, throttles
 from leaderboard import boards, catch_up, rebuild, snapshots
 from leaderboard.boards import Board
-from leaderboard.ranking.retry import misses
 from tests.support import database
 from tests.support.client import Api
 from tests.support.people import player
@@ -73,7 +72,7 @@ def redis_of_its_own(settings: Settings) -> Iterator[None]:
     settings.REDIS_KEY_PREFIX = f"{site.REDIS_KEY_PREFIX}{uuid.uuid4().hex[:12]}:"
     forget_boards()
     yield
-    for board in boards.BOARDS.values():
+    for board in boards.everyone():
         names = boards.keys(board)
         redis_client.connection().delete(*names.all(), names.lock)
     forget_boards()
@@ -83,10 +82,9 @@ def forget_boards() -> None:
     """What a process remembers of Redis between requests."""
     redis_client.breaker.open_until = 0.0
     with catch_up._sweeping:
-        catch_up._made_up.clear()
-        misses.latest = catch_up._none
-    for snapshot in snapshots._snapshots.values():
-        snapshot.current = None
+        catch_up.forget()
+    snapshots._snapshots.clear()
+    boards.forget()
 
 
 def forget_keys(prefix: str) -> None:

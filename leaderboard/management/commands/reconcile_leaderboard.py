@@ -27,10 +27,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--check", action="store_true", help="change nothing; exit 1 on drift")
-        parser.add_argument("--board", choices=sorted(boards.BOARDS), help="one board; default all")
+        parser.add_argument("--board", help="one board, by its slug; default all")
 
     def handle(self, *, check: bool, board: str | None, **options: Any) -> None:
-        chosen = [boards.BOARDS[board]] if board else list(boards.BOARDS.values())
+        chosen = [one for one in boards.everyone() if board in (None, one.slug)]
+        if not chosen:
+            raise CommandError(f"There is no board {board}; there are {', '.join(boards.slugs())}.")
         failed = False
         for one in chosen:
             report = self.run(one, check)
@@ -56,7 +58,8 @@ class Command(BaseCommand):
 
     def show(self, report: reconcile.Report, check: bool) -> None:
         found = ", ".join(f"{kind} {number}" for kind, number in report.found.items())
-        self.stdout.write(f"board {report.board}: compared {report.compared} players: {found}")
+        period = "" if report.period == boards.ALL else f" {report.period}"
+        self.stdout.write(f"board {report.board}{period}: compared {report.compared} players: {found}")
         if report.lost:
             self.stdout.write("  the board was lost" + ("; rebuilt from SQL" if report.rebuilt else ""))
         for kind, players in report.players.items():

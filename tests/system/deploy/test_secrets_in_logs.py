@@ -177,7 +177,7 @@ def test_the_control_without_the_last_guard_a_refused_row_is_in_the_log(board: B
     code = """
 import api.logs, logging
 from django.db import connection, transaction
-from scoreboard.models import User
+from accounts.models import User
 api.logs.redacted = lambda logger, method, event: event
 api.logs.configure({"level": "INFO", "format": "json"})
 try:

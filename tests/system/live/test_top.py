@@ -101,7 +101,7 @@ def copy(board: Board, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> I
     current = snapshots.fresh(board)
     assert current is not None
     yield current
-    snapshots._snapshots[board.slug].current = None
+    snapshots.of(board).current = None
 
 
 def etag(copy: snapshots.Snapshot) -> str:
@@ -230,7 +230,7 @@ def test_a_private_board_is_djangos(copy: snapshots.Snapshot, settings: Settings
 def test_a_copy_that_is_old_or_sqls_is_not_shown(
     copy: snapshots.Snapshot, board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = snapshots._snapshots[board.slug]
+    kept = snapshots.of(board)
     kept.current = snapshots.Snapshot(ranking.Page(None, None, 1.0, 0, []), copy.taken)
     assert snapshots.fresh(board) is None
     kept.current = copy

@@ -6,12 +6,14 @@ SQL = Path(__file__).resolve().parent.parent / "sql"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("scoreboard", "0001_initial"), ("admin", "0003_logentry_add_action_flag_choices")]
+    dependencies = [("scoreboard", "0002_boards"), ("admin", "0003_logentry_add_action_flag_choices")]
 
     operations = [
         migrations.RunSQL(
             (SQL / "storage.sql").read_text(encoding="utf-8"),
             "ALTER TABLE user_scores RESET (fillfactor, autovacuum_vacuum_threshold, autovacuum_vacuum_scale_factor,"
+            " autovacuum_analyze_threshold, autovacuum_analyze_scale_factor);"
+            "ALTER TABLE standings RESET (fillfactor, autovacuum_vacuum_threshold, autovacuum_vacuum_scale_factor,"
             " autovacuum_analyze_threshold, autovacuum_analyze_scale_factor)",
         ),
         migrations.RunSQL(
@@ -19,6 +21,16 @@ class Migration(migrations.Migration):
             "DROP FUNCTION score_history_refuse, score_history_refuse_row, score_history_forget CASCADE",
         ),
         migrations.RunSQL((SQL / "kept.sql").read_text(encoding="utf-8"), "DROP FUNCTION refuse_removal CASCADE"),
+        migrations.RunSQL(
+            (SQL / "boards.sql").read_text(encoding="utf-8"),
+            "DROP FUNCTION board_window, player_groups, board_counts, boards_changed, board_open, board_open_parts,"
+            " board_applied, attribute_history_add CASCADE; DROP INDEX attribute_history_part",
+        ),
+        migrations.RunSQL(
+            (SQL / "standings.sql").read_text(encoding="utf-8"),
+            "DROP FUNCTION board_sign, standings_enter, period_entries, standings_of_history, standings_recount,"
+            " standings_fill, period_close, standing_place, standing_places",
+        ),
         migrations.RunSQL(
             (SQL / "shown_columns.sql").read_text(encoding="utf-8"),
             "DROP FUNCTION users_raise_version, users_open_total CASCADE",
@@ -29,6 +41,6 @@ class Migration(migrations.Migration):
         ),
         migrations.RunSQL(
             (SQL / "ledger.sql").read_text(encoding="utf-8"),
-            "DROP FUNCTION ledger_record, ledger_refusal; DROP TYPE ledger_outcome",
+            "DROP FUNCTION ledger_record, ledger_enter, ledger_refusal; DROP TYPE ledger_outcome",
         ),
     ]

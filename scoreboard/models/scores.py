@@ -76,6 +76,7 @@ class ScoreHistory(models.Model):
     request_id = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField()
     occurred_at = models.DateTimeField(null=True, help_text="When it was done, as the site says; decides nothing.")
+    reverses = models.BigIntegerField(null=True, help_text="The entry that this one takes back, whole or in part.")
     # The transaction that appended it: what readers of `changes` go by. PostgreSQL fills it in for every writer.
     changed_xid = models.BigIntegerField(db_default=CURRENT_TRANSACTION, editable=False)
 
@@ -91,6 +92,9 @@ class ScoreHistory(models.Model):
             models.Index("user", F("id").desc(), name="score_history_user"),
             BrinIndex(fields=["created_at"], name="score_history_created", autosummarize=True),
             models.Index(fields=["changed_xid"], name="score_history_changed"),
+            models.Index(
+                fields=["user", "reverses"], name="score_history_reverses", condition=Q(reverses__isnull=False)
+            ),
         ]
         permissions = [("view_any_history", "Can read any player's history")]
 

@@ -1,0 +1,49 @@
+"""How closed periods came out: from SQL, as they were kept, for ever.
+
+Hidden and erased players are left out as of now, and no other moves up: a rank that was reached stays.
+"""
+
+import uuid
+from typing import Any
+
+from django.db import connection
+
+from leaderboard.boards import Board
+from leaderboard.ranking import Page, Row
+
+SHOWN = """
+  FROM final_standings f JOIN users u ON u.id = f.user_id WHERE f.period_id = %(board)s AND player_visible(u)
+"""
+LINE = "f.rank, f.user_id, player_name(u), f.points, u.avatar_url, f.reached_at"
+COUNT = "SELECT count(*) FROM final_standings WHERE period_id = %(board)s"
+TOP = f"SELECT {LINE} {SHOWN} ORDER BY f.rank LIMIT %(limit)s OFFSET %(offset)s"
+AROUND = f"""
+SELECT {LINE} {SHOWN}
+   AND f.rank BETWEEN (SELECT rank FROM final_standings WHERE period_id = %(board)s AND user_id = %(user)s) - %(radius)s
+                  AND (SELECT rank FROM final_standings WHERE period_id = %(board)s AND user_id = %(user)s) + %(radius)s
+   AND EXISTS (SELECT FROM users me WHERE me.id = %(user)s AND player_visible(me))
+ ORDER BY f.rank
+"""  # noqa: S608
+
+
+def top(board: Board, limit: int, offset: int = 0) -> Page:
+    """As `truth.top`, of a closed period."""
+    return page(board, TOP, limit=limit, offset=offset)
+
+
+def around(board: Board, user_id: uuid.UUID, radius: int) -> Page:
+    """As `truth.around`, of a closed period."""
+    return page(board, AROUND, user=user_id, radius=radius)
+
+
+def page(board: Board, sql: str, **parameters: Any) -> Page:
+    given = {"board": board.id, **parameters}
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT, given)
+        [players] = cursor.fetchone()
+        cursor.execute(sql, given)
+        rows = [
+            Row(rank, str(user_id), username, points, avatar or None, reached_at)
+            for rank, user_id, username, points, avatar, reached_at in cursor.fetchall()
+        ]
+    return Page(None, None, board.closed_at.timestamp() if board.closed_at else 0.0, players, rows)

@@ -1,0 +1,39 @@
+"""What is kept of scores, and of the boards that are rules over them."""
+
+from scoreboard.models.boards import (
+    EACH,
+    GLOBAL,
+    AttributeHistory,
+    Board,
+    BoardPeriod,
+    BoardScope,
+    BoardStanding,
+    BoardsVersion,
+    FinalStanding,
+)
+from scoreboard.models.scores import (
+    CURRENT_TRANSACTION,
+    MAX_BONUS,
+    MAX_TOTAL,
+    Bonus,
+    ScoreHistory,
+    UserScore,
+)
+
+__all__ = [
+    "CURRENT_TRANSACTION",
+    "EACH",
+    "GLOBAL",
+    "MAX_BONUS",
+    "MAX_TOTAL",
+    "AttributeHistory",
+    "Board",
+    "BoardPeriod",
+    "BoardScope",
+    "BoardStanding",
+    "BoardsVersion",
+    "Bonus",
+    "FinalStanding",
+    "ScoreHistory",
+    "UserScore",
+]

@@ -1,0 +1,241 @@
+"""Boards: rules over the ledger, their periods, and how players stand in each; the ledger writes that (sql/)."""
+
+from zoneinfo import available_timezones
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from accounts.models import User
+
+GLOBAL = "global"
+EACH = "*"
+
+
+def validate_zone(name: str) -> None:
+    if name not in available_timezones():
+        raise ValidationError(f"{name!r} is no time zone; expected one like Europe/Paris.")
+
+
+class Board(models.Model):
+    """A rule: which points count, for whom, in which windows of time, and who wins.
+
+    `global`, every player's total, is no row here: `user_scores` is its standing.
+    """
+
+    class Window(models.TextChoices):
+        ALL = "all", "All time"
+        DAILY = "daily", "A day"
+        WEEKLY = "weekly", "A week, from Monday"
+        MONTHLY = "monthly", "A month"
+        YEARLY = "yearly", "A year"
+        DAYS = "days", "Some days"
+        FIXED = "fixed", "From its opening to its closing"
+
+    class Value(models.TextChoices):
+        SUM = "sum", "All points together"
+        BEST = "best", "The best entry"
+        LATEST = "latest", "The latest entry"
+        DAYS = "days", "Days with an entry"
+
+    class Order(models.TextChoices):
+        HIGH = "high", "High wins"
+        LOW = "low", "Low wins"
+
+    class Ties(models.TextChoices):
+        EARLIEST = "earliest", "Who was there first"
+        LATEST = "latest", "Who was there last"
+
+    slug = models.CharField(
+        max_length=32,
+        unique=True,
+        validators=[RegexValidator(r"^[a-z0-9]+(-[a-z0-9]+)*\Z", "Use small letters, digits and hyphens.")],
+    )
+    title = models.CharField(max_length=100)
+    description = models.TextField(blank=True, default="", max_length=500)
+    window = models.CharField(max_length=8, choices=Window, default=Window.ALL)
+    zone = models.CharField(
+        max_length=64, default="UTC", validators=[validate_zone], help_text="In which its days begin: Europe/Paris."
+    )
+    every_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)], help_text="Days of a period, if that is the window."
+    )
+    starts_on = models.DateField(null=True, blank=True, help_text="The first day of such a period, whichever.")
+    opens_at = models.DateTimeField(null=True, blank=True, help_text="What was done earlier does not count.")
+    closes_at = models.DateTimeField(null=True, blank=True, help_text="What is done then or later does not count.")
+    action_types = ArrayField(
+        models.CharField(max_length=50), blank=True, default=list, help_text="Which count; empty: all."
+    )
+    sources = ArrayField(
+        models.CharField(max_length=16),
+        blank=True,
+        default=list,
+        help_text="Which count: action, award, bonus, adjustment; empty: all.",
+    )
+    attribute = models.CharField(
+        max_length=32, blank=True, default="", help_text="A player attribute, or region: who is on it. Empty: everyone."
+    )
+    attribute_value = models.CharField(
+        max_length=64, blank=True, default="", help_text=f"Of that attribute; {EACH}: one board for each value."
+    )
+    value = models.CharField(max_length=6, choices=Value, default=Value.SUM)
+    order = models.CharField(max_length=4, choices=Order, default=Order.HIGH)
+    ties = models.CharField(max_length=8, choices=Ties, default=Ties.EARLIEST)
+    paused = models.BooleanField(
+        default=False, help_text="Not shown and not kept; afterwards it is filled from the history: nothing is missing."
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        db_table = "boards"
+        ordering = ["slug"]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(slug=GLOBAL),
+                name="boards_global",
+                violation_error_message="The board of all players is there already.",
+            ),
+            models.CheckConstraint(
+                condition=~Q(window="days") | Q(every_days__gt=0, starts_on__isnull=False),
+                name="boards_days",
+                violation_error_message="Say how many days a period has, and on which day one begins.",
+            ),
+            models.CheckConstraint(
+                condition=~Q(window="fixed") | Q(opens_at__isnull=False, closes_at__isnull=False),
+                name="boards_fixed",
+                violation_error_message="Say when it opens and when it closes.",
+            ),
+            models.CheckConstraint(
+                condition=Q(opens_at__isnull=True) | Q(closes_at__isnull=True) | Q(closes_at__gt=F("opens_at")),
+                name="boards_open",
+                violation_error_message="It closes after it opens.",
+            ),
+            models.CheckConstraint(
+                condition=Q(attribute="", attribute_value="") | ~Q(attribute="") & ~Q(attribute_value=""),
+                name="boards_attribute",
+                violation_error_message=f"Say of which value of the attribute; {EACH} for one board for each.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class BoardScope(models.Model):
+    """Which boards an entry may belong to, found by its type and its player's groups. Kept by a trigger on `boards`.
+
+    `action_type` "": any. `who`: "" everyone, "region=eu" those, "region=*" the board of each one's own value.
+    """
+
+    board_id = models.BigIntegerField()
+    who = models.TextField()
+    action_type = models.CharField(max_length=50)
+
+    class Meta:
+        db_table = "board_scopes"
+        constraints = [
+            models.UniqueConstraint(fields=["who", "action_type", "board_id"], name="board_scopes_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.board_id}: {self.action_type or 'any'} of {self.who or 'everyone'}"
+
+
+class BoardPeriod(models.Model):
+    """One period of one board, and of one `part` of it where each value of an attribute has a board of its own.
+
+    An entry belongs to the period with starts_at <= created_at < ends_at. Made ahead of its time (`board_open`).
+    """
+
+    # Without a constraint: whoever writes a standing need not wait for who deletes the board.
+    board = models.ForeignKey(Board, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="periods")
+    part = models.CharField(max_length=32, blank=True, default="")
+    key = models.CharField(max_length=16, help_text="all, 2026, 2026-11, 2026-W47 or 2026-11-26.")
+    starts_at = models.DateTimeField(null=True)
+    ends_at = models.DateTimeField(null=True)
+    filled_at = models.DateTimeField(null=True, help_text="Empty while it is being filled from the history.")
+    closed_at = models.DateTimeField(null=True, help_text="When its final ranks were kept.")
+
+    class Meta:
+        db_table = "board_periods"
+        constraints = [models.UniqueConstraint(fields=["board", "part", "key"], name="board_periods_key")]
+        indexes = [
+            models.Index(fields=["board", "part"], name="board_periods_open", condition=Q(closed_at__isnull=True)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.board_id} {self.part} {self.key}"
+
+
+class BoardStanding(models.Model):
+    """One player in one period. No index has a column that a score changes: an update stays in its page.
+
+    `points` as they rank, the higher the better: where low wins they are negated. `shown`: whether there is anything to
+    show, which visibility may still forbid. Orphans of deleted boards are purged.
+    """
+
+    pk = models.CompositePrimaryKey("period_id", "user_id")
+    period_id = models.BigIntegerField()
+    user_id = models.UUIDField()
+    points = models.BigIntegerField()
+    reached_at = models.DateTimeField()
+    shown = models.BooleanField()
+
+    class Meta:
+        db_table = "standings"
+        indexes = [models.Index(fields=["user_id"], name="standings_user")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.period_id}: {self.points}"
+
+
+class BoardsVersion(models.Model):
+    """One row, raised with every change of boards and periods: readers keep them in memory until it moves."""
+
+    version = models.BigIntegerField()
+
+    class Meta:
+        db_table = "boards_version"
+
+    def __str__(self) -> str:
+        return str(self.version)
+
+
+class AttributeHistory(models.Model):
+    """The region and the attributes of players from when on: an entry counts by what they were at its moment.
+
+    Written by a trigger on `users`; the value is empty from when the player had none.
+    """
+
+    pk = models.CompositePrimaryKey("user_id", "name", "since")
+    user_id = models.UUIDField()
+    name = models.CharField(max_length=64)
+    since = models.DateTimeField()
+    value = models.TextField()
+
+    class Meta:
+        db_table = "attribute_history"
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.name}={self.value} since {self.since}"
+
+
+class FinalStanding(models.Model):
+    """How a player came out of a period, for ever."""
+
+    period = models.ForeignKey(BoardPeriod, models.PROTECT, db_index=False, related_name="final")
+    rank = models.PositiveIntegerField()
+    user = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="+")
+    points = models.BigIntegerField(help_text="As they are shown.")
+    reached_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "final_standings"
+        constraints = [models.UniqueConstraint(fields=["period", "user"], name="final_standings_player")]
+        indexes = [models.Index(fields=["period", "rank"], name="final_standings_rank")]
+
+    def __str__(self) -> str:
+        return f"{self.rank}. {self.user_id}: {self.points}"

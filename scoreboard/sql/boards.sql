@@ -1,0 +1,196 @@
+-- Boards: which entries belong to them, in which windows of time, and who is on which part of them.
+
+-- Of a board the period that holds this moment; none while it is not open. Days begin at midnight in the board's zone, so that
+-- one has 23 or 25 hours where clocks change.
+CREATE FUNCTION board_window(b boards, p_at timestamptz, OUT key text, OUT starts_at timestamptz, OUT ends_at timestamptz)
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_day date := (p_at AT TIME ZONE b.zone)::date;
+    v_from date;
+    v_to date;
+BEGIN
+    IF p_at < b.opens_at OR p_at >= b.closes_at THEN
+        RETURN;
+    END IF;
+    CASE b."window"
+        WHEN 'daily' THEN
+            v_from := v_day;
+            v_to := v_day + 1;
+            key := to_char(v_from, 'YYYY-MM-DD');
+        WHEN 'weekly' THEN
+            v_from := date_trunc('week', v_day)::date;
+            v_to := v_from + 7;
+            key := to_char(v_from, 'IYYY-"W"IW');
+        WHEN 'monthly' THEN
+            v_from := date_trunc('month', v_day)::date;
+            v_to := (v_from + interval '1 month')::date;
+            key := to_char(v_from, 'YYYY-MM');
+        WHEN 'yearly' THEN
+            v_from := date_trunc('year', v_day)::date;
+            v_to := (v_from + interval '1 year')::date;
+            key := to_char(v_from, 'YYYY');
+        WHEN 'days' THEN
+            v_from := b.starts_on + floor((v_day - b.starts_on)::numeric / b.every_days)::int * b.every_days;
+            v_to := v_from + b.every_days;
+            key := to_char(v_from, 'YYYY-MM-DD');
+        ELSE
+            key := 'all';
+            starts_at := b.opens_at;
+            ends_at := b.closes_at;
+            RETURN;
+    END CASE;
+    starts_at := greatest(v_from::timestamp AT TIME ZONE b.zone, b.opens_at);
+    ends_at := least(v_to::timestamp AT TIME ZONE b.zone, b.closes_at);
+END
+$$;
+
+-- What a player belongs to, by one of the values the player has: everyone, the players with that value, and the part of a board
+-- that is for it. A value that cannot be an address has no part.
+CREATE FUNCTION player_groups(u users) RETURNS TABLE (who text, part text) LANGUAGE sql IMMUTABLE AS $$
+    SELECT '', ''
+     UNION ALL
+    SELECT g.who, g.part
+      FROM (SELECT 'region' AS name, u.region::text AS value WHERE u.region <> ''
+             UNION ALL SELECT a.key, a.value FROM jsonb_each_text(u.attributes) a WHERE u.attributes <> '{}') v
+     CROSS JOIN LATERAL (SELECT v.name || '=' || v.value, ''
+                          UNION ALL SELECT v.name || '=*', lower(v.value)
+                                     WHERE lower(v.value) ~ '^[a-z0-9-]{1,32}$') AS g(who, part)
+$$;
+
+-- Whether an entry counts for a board. What staff give or take without a deed (a bonus, an adjustment, a correction of nothing in
+-- particular) belongs to no period, and is no entry that could be the best or the latest: it counts where all points of all
+-- time are summed.
+CREATE FUNCTION board_counts(b boards, p_source text, p_action_type text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT (b.action_types = '{}' OR p_action_type = ANY (b.action_types))
+       AND (b.sources = '{}' OR p_source = ANY (b.sources))
+       AND (p_source IN ('action', 'award') OR (b."window" = 'all' AND b.value = 'sum'))
+$$;
+
+CREATE FUNCTION boards_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    -- Never a number that was used before, even after a backup was restored.
+    UPDATE boards_version SET version = greatest(version + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint);
+    IF NOT FOUND THEN
+        INSERT INTO boards_version (version) VALUES ((extract(epoch FROM clock_timestamp()) * 1000000)::bigint);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER board_periods_version AFTER INSERT OR UPDATE OR DELETE ON board_periods
+    FOR EACH STATEMENT EXECUTE FUNCTION boards_changed();
+CREATE TRIGGER boards_version AFTER INSERT OR UPDATE OR DELETE ON boards
+    FOR EACH STATEMENT EXECUTE FUNCTION boards_changed();
+
+-- Periods of one part of a board: the current one, and those that begin within eight days, at least one. One that begins in a
+-- minute or later needs no filling: whoever scores in it sees it. Repeating it adds what is missing.
+CREATE FUNCTION board_open(b boards, p_part text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v_now CONSTANT timestamptz := clock_timestamp();
+    v_at timestamptz := greatest(v_now, b.opens_at);
+    v_window record;
+    v_ahead int := -1;
+BEGIN
+    IF b.paused THEN
+        RETURN;
+    END IF;
+    WHILE v_at IS NOT NULL AND (v_ahead < 1 OR v_at < v_now + interval '8 days') LOOP
+        v_window := board_window(b, v_at);
+        EXIT WHEN v_window.key IS NULL;
+        INSERT INTO board_periods (board_id, part, key, starts_at, ends_at, filled_at)
+        SELECT b.id, p_part, v_window.key, v_window.starts_at, v_window.ends_at,
+               CASE WHEN v_window.starts_at > v_now + interval '1 minute' THEN v_now END
+         WHERE NOT EXISTS (SELECT FROM board_periods p WHERE p.board_id = b.id AND p.part = p_part AND p.key = v_window.key)
+            ON CONFLICT DO NOTHING;
+        v_at := v_window.ends_at;
+        v_ahead := v_ahead + 1;
+    END LOOP;
+END
+$$;
+
+-- The same for every part that some player's value makes.
+CREATE FUNCTION board_open_parts(b boards) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF b.attribute_value <> '*' THEN
+        PERFORM board_open(b, '');
+        RETURN;
+    END IF;
+    PERFORM board_open(b, p.part)
+       FROM (SELECT DISTINCT g.part FROM attribute_history h
+              CROSS JOIN LATERAL (SELECT lower(h.value) AS part) g
+              WHERE h.name = b.attribute AND g.part ~ '^[a-z0-9-]{1,32}$') p;
+END
+$$;
+
+-- A rule that is made or changed is applied anew: its open periods go, with all that was counted in them, and others, under new
+-- ids, are filled from the history. So points already given count by the new rule. What is closed stays as it came out, as
+-- long as there is the board.
+CREATE FUNCTION board_applied() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        DELETE FROM board_scopes WHERE board_id = OLD.id;
+        DELETE FROM board_periods WHERE board_id = OLD.id AND closed_at IS NULL;
+    END IF;
+    IF TG_OP = 'DELETE' THEN
+        DELETE FROM final_standings f USING board_periods p WHERE p.id = f.period_id AND p.board_id = OLD.id;
+        DELETE FROM board_periods WHERE board_id = OLD.id;
+        RETURN NULL;
+    END IF;
+    IF NOT NEW.paused THEN
+        INSERT INTO board_scopes (board_id, who, action_type)
+        SELECT NEW.id, CASE WHEN NEW.attribute = '' THEN '' ELSE NEW.attribute || '=' || NEW.attribute_value END, t
+          FROM unnest(CASE WHEN NEW.action_types = '{}' THEN ARRAY[''] ELSE NEW.action_types END) t
+            ON CONFLICT DO NOTHING;
+        PERFORM board_open_parts(NEW);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER boards_applied AFTER INSERT OR DELETE ON boards FOR EACH ROW EXECUTE FUNCTION board_applied();
+CREATE TRIGGER boards_reapplied AFTER UPDATE ON boards FOR EACH ROW
+    WHEN ((OLD."window", OLD.zone, OLD.every_days, OLD.starts_on, OLD.opens_at, OLD.closes_at, OLD.action_types, OLD.sources,
+           OLD.attribute, OLD.attribute_value, OLD.value, OLD."order", OLD.ties, OLD.paused)
+          IS DISTINCT FROM
+          (NEW."window", NEW.zone, NEW.every_days, NEW.starts_on, NEW.opens_at, NEW.closes_at, NEW.action_types, NEW.sources,
+           NEW.attribute, NEW.attribute_value, NEW.value, NEW."order", NEW.ties, NEW.paused))
+    EXECUTE FUNCTION board_applied();
+
+-- Region and attributes as they were. The clock is read when the caller holds the players' totals: an entry is before the change
+-- or after it, as its own time says. New values may open parts of boards.
+CREATE FUNCTION attribute_history_add(p_user uuid[], p_old_region text[], p_old jsonb[], p_region text[], p_new jsonb[])
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v_now CONSTANT timestamptz := clock_timestamp();
+    v_new record;
+BEGIN
+    FOR v_new IN
+        WITH pairs AS (
+            SELECT e.user_id, e.old || jsonb_build_object('region', e.old_region) AS old,
+                   e.new || jsonb_build_object('region', e.region) AS new
+              FROM unnest(p_user, p_old_region, p_old, p_region, p_new) AS e(user_id, old_region, old, region, new)
+        ), written AS (
+            INSERT INTO attribute_history (user_id, name, since, value)
+            SELECT p.user_id, k.name, v_now, coalesce(p.new ->> k.name, '')
+              FROM pairs p CROSS JOIN LATERAL jsonb_object_keys(p.old || p.new) AS k(name)
+             WHERE coalesce(p.old ->> k.name, '') <> coalesce(p.new ->> k.name, '')
+                ON CONFLICT (user_id, name, since) DO UPDATE SET value = excluded.value
+            RETURNING name, lower(value) AS part
+        )
+        SELECT DISTINCT w.name, w.part, b AS board
+          FROM written w JOIN boards b ON b.attribute = w.name AND b.attribute_value = '*' AND NOT b.paused
+         WHERE w.part ~ '^[a-z0-9-]{1,32}$'
+           AND NOT EXISTS (SELECT FROM board_periods p WHERE p.board_id = b.id AND p.part = w.part AND p.closed_at IS NULL)
+         ORDER BY w.part
+    LOOP
+        PERFORM board_open(v_new.board, v_new.part);
+        -- No player had this value before: there is nothing to fill it with.
+        UPDATE board_periods p SET filled_at = v_now
+         WHERE p.board_id = (v_new.board).id AND p.part = v_new.part AND p.filled_at IS NULL
+           AND NOT EXISTS (SELECT FROM attribute_history h
+                            WHERE h.name = v_new.name AND lower(h.value) = v_new.part AND h.since < v_now);
+    END LOOP;
+END
+$$;
+
+CREATE INDEX attribute_history_part ON attribute_history (name, lower(value));

@@ -1,0 +1,187 @@
+-- Standings: how players stand in the periods of boards. All of a player's are written under the lock of the player's total, so
+-- that they change in the order of its versions, and no two writers of one player ever meet in them.
+
+-- Points are kept so that the higher always ranks first.
+CREATE FUNCTION board_sign(b boards) RETURNS int LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE b."order" WHEN 'low' THEN -1 ELSE 1 END
+$$;
+
+-- Enters new entries, at most one of each player, into every open period they belong to. Joined as it is written, key by key from
+-- the entries on: what it costs depends on the boards they belong to, not on how many there are.
+CREATE FUNCTION standings_enter(
+    p_user uuid[], p_source text[], p_action_type text[], p_delta bigint[], p_at timestamptz
+) RETURNS SETOF standings LANGUAGE plpgsql ROWS 10
+    SET join_collapse_limit = 1 SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off AS $$
+BEGIN
+    RETURN QUERY
+    WITH found AS MATERIALIZED (
+        SELECT e.user_id, p.id AS period_id, b.value, b.zone, board_sign(b) AS sign, e.delta * board_sign(b) AS points
+          FROM unnest(p_user, p_source, p_action_type, p_delta) AS e(user_id, source, action_type, delta)
+          JOIN users u ON u.id = e.user_id
+         CROSS JOIN LATERAL player_groups(u) g
+         CROSS JOIN LATERAL (SELECT c.board_id FROM board_scopes c
+                              WHERE c.who = g.who AND c.action_type = ANY (ARRAY['', e.action_type]) OFFSET 0) c
+          JOIN boards b ON b.id = c.board_id AND board_counts(b, e.source, e.action_type)
+         CROSS JOIN LATERAL (SELECT p.id FROM board_periods p
+                              WHERE p.board_id = b.id AND p.part = g.part AND p.closed_at IS NULL
+                                AND coalesce(p.starts_at, '-infinity') <= p_at AND coalesce(p.ends_at, 'infinity') > p_at
+                             OFFSET 0) p
+    )
+    INSERT INTO standings AS s (period_id, user_id, points, reached_at, shown)
+    SELECT f.period_id, f.user_id, CASE f.value WHEN 'days' THEN f.sign ELSE f.points END, p_at,
+           f.value <> 'sum' OR f.sign * f.points > 0
+      FROM found f
+        ON CONFLICT (period_id, user_id) DO UPDATE
+       SET reached_at = excluded.reached_at,
+           (points, shown) = (
+               SELECT CASE f.value WHEN 'sum' THEN s.points + f.points WHEN 'days' THEN s.points + f.sign ELSE f.points END,
+                      f.value <> 'sum' OR f.sign * (s.points + f.points) > 0
+                 FROM found f WHERE f.period_id = excluded.period_id AND f.user_id = excluded.user_id)
+     WHERE (SELECT CASE f.value
+                        WHEN 'best' THEN NOT s.shown OR f.points > s.points
+                        WHEN 'days' THEN NOT s.shown OR (s.reached_at AT TIME ZONE f.zone)::date <> (p_at AT TIME ZONE f.zone)::date
+                        ELSE true
+                   END
+              FROM found f WHERE f.period_id = excluded.period_id AND f.user_id = excluded.user_id)
+    RETURNING s.period_id, s.user_id, s.points, s.reached_at, s.shown;
+END
+$$;
+
+-- Of these players, the history's entries that count in a period: `points` as they rank, `left` of them what corrections have not
+-- taken back. An entry belongs to a period by its own time and by what its player was at that time; a correction by those of
+-- the entry it takes back.
+CREATE FUNCTION period_entries(p_period board_periods, p_board boards, p_user uuid[])
+RETURNS TABLE (user_id uuid, id bigint, created_at timestamptz, points bigint, remaining bigint, reversed_at timestamptz)
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN QUERY
+    SELECT h.user_id, h.id, h.created_at, h.delta * board_sign(p_board), (h.delta + coalesce(r.delta, 0)) * board_sign(p_board), r.at
+      FROM score_history h
+      LEFT JOIN (SELECT r.user_id, r.reverses, sum(r.delta)::bigint AS delta, max(r.created_at) AS at
+                   FROM score_history r WHERE r.user_id = ANY (p_user) AND r.reverses IS NOT NULL
+                  GROUP BY r.user_id, r.reverses) r ON r.user_id = h.user_id AND r.reverses = h.id
+     WHERE h.user_id = ANY (p_user) AND h.reverses IS NULL
+       AND h.created_at >= coalesce(p_period.starts_at, '-infinity') AND h.created_at < coalesce(p_period.ends_at, 'infinity')
+       AND board_counts(p_board, h.source, h.action_type)
+       AND (p_board.attribute = ''
+            OR (SELECT CASE WHEN p_board.attribute_value = '*' THEN lower(a.value) = p_period.part
+                            ELSE a.value = p_board.attribute_value END
+                  FROM attribute_history a
+                 WHERE a.user_id = h.user_id AND a.name = p_board.attribute AND a.since <= h.created_at
+                 ORDER BY a.since DESC LIMIT 1));
+END
+$$;
+
+-- How these players stand in a period, by the history alone: what `standings_enter` has come to, and the judge of it. Nobody
+-- without an entry is among them.
+CREATE FUNCTION standings_of_history(p_period board_periods, p_board boards, p_user uuid[]) RETURNS SETOF standings
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    CASE p_board.value
+    WHEN 'sum' THEN
+        RETURN QUERY
+        SELECT p_period.id, e.user_id, sum(e.remaining)::bigint, max(greatest(e.created_at, e.reversed_at)),
+               sum(e.remaining) * board_sign(p_board) > 0
+          FROM period_entries(p_period, p_board, p_user) e GROUP BY e.user_id;
+    WHEN 'best' THEN
+        RETURN QUERY
+        SELECT DISTINCT ON (e.user_id) p_period.id, e.user_id, CASE WHEN e.reversed_at IS NULL THEN e.points ELSE 0 END,
+               coalesce(e.reversed_at, e.created_at), e.reversed_at IS NULL
+          FROM period_entries(p_period, p_board, p_user) e
+         ORDER BY e.user_id, e.reversed_at DESC NULLS FIRST, e.points DESC, e.id;
+    WHEN 'latest' THEN
+        RETURN QUERY
+        SELECT DISTINCT ON (e.user_id) p_period.id, e.user_id, CASE WHEN e.reversed_at IS NULL THEN e.points ELSE 0 END,
+               coalesce(e.reversed_at, e.created_at), e.reversed_at IS NULL
+          FROM period_entries(p_period, p_board, p_user) e
+         ORDER BY e.user_id, e.reversed_at DESC NULLS FIRST, e.created_at DESC, e.id DESC;
+    ELSE
+        RETURN QUERY
+        SELECT p_period.id, d.user_id, count(d.first)::bigint * board_sign(p_board), coalesce(max(d.first), max(d.reversed)),
+               count(d.first) > 0
+          FROM (SELECT e.user_id, min(e.created_at) FILTER (WHERE e.reversed_at IS NULL) AS first, max(e.reversed_at) AS reversed
+                  FROM period_entries(p_period, p_board, p_user) e
+                 GROUP BY e.user_id, (e.created_at AT TIME ZONE p_board.zone)::date) d
+         GROUP BY d.user_id;
+    END CASE;
+END
+$$;
+
+-- Makes the standings of these players in a period what the history says. Returns those that were not. The caller holds the
+-- players' totals: nothing is entered meanwhile.
+CREATE FUNCTION standings_recount(p_period bigint, p_user uuid[]) RETURNS SETOF standings LANGUAGE plpgsql AS $$
+DECLARE
+    v_period board_periods;
+    v_board boards;
+BEGIN
+    SELECT * INTO v_period FROM board_periods p WHERE p.id = p_period AND p.closed_at IS NULL;
+    SELECT * INTO v_board FROM boards b WHERE b.id = v_period.board_id;
+    IF v_board.id IS NULL THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    WITH counted AS MATERIALIZED (
+        SELECT * FROM standings_of_history(v_period, v_board, p_user)
+    ), emptied AS (
+        UPDATE standings s SET points = 0, shown = false
+         WHERE s.period_id = p_period AND s.user_id = ANY (p_user) AND (s.points, s.shown) IS DISTINCT FROM (0, false)
+           AND NOT EXISTS (SELECT FROM counted c WHERE c.user_id = s.user_id)
+        RETURNING s.*
+    ), put AS (
+        INSERT INTO standings AS s (period_id, user_id, points, reached_at, shown)
+        SELECT c.period_id, c.user_id, c.points, c.reached_at, c.shown FROM counted c
+            ON CONFLICT (period_id, user_id) DO UPDATE
+           SET points = excluded.points, reached_at = excluded.reached_at, shown = excluded.shown
+         WHERE (s.points, s.reached_at, s.shown) IS DISTINCT FROM (excluded.points, excluded.reached_at, excluded.shown)
+        RETURNING s.*
+    )
+    SELECT * FROM emptied UNION ALL SELECT * FROM put;
+END
+$$;
+
+-- Fills a period from the history, some players after `p_after` at a time. Returns the last of them; NULL when there is no other.
+CREATE FUNCTION standings_fill(p_period bigint, p_after uuid, p_limit int) RETURNS uuid LANGUAGE plpgsql
+    SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+DECLARE
+    v_users uuid[];
+BEGIN
+    v_users := ARRAY(SELECT s.user_id FROM user_scores s WHERE s.user_id > p_after ORDER BY s.user_id LIMIT p_limit
+                        FOR NO KEY UPDATE);
+    PERFORM standings_recount(p_period, v_users);
+    RETURN v_users[cardinality(v_users)];
+END
+$$;
+
+-- Keeps how a period came out, for ever, and lets go of its standings. The caller has waited for every transaction that may hold
+-- an entry of it. Returns how many players were ranked; NULL if it was closed before.
+CREATE FUNCTION period_close(p_period bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    v_board boards;
+    v_ranked bigint;
+BEGIN
+    UPDATE board_periods p SET closed_at = clock_timestamp() WHERE p.id = p_period AND p.closed_at IS NULL AND p.filled_at IS NOT NULL;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    SELECT b.* INTO v_board FROM boards b JOIN board_periods p ON p.board_id = b.id WHERE p.id = p_period;
+    INSERT INTO final_standings (period_id, rank, user_id, points, reached_at)
+    SELECT p_period,
+           row_number() OVER (ORDER BY s.points DESC,
+                                       CASE WHEN v_board.ties = 'earliest' THEN s.reached_at END,
+                                       CASE WHEN v_board.ties = 'latest' THEN s.reached_at END DESC, s.user_id DESC),
+           s.user_id, s.points * board_sign(v_board), s.reached_at
+      FROM standings s JOIN users u ON u.id = s.user_id
+     WHERE s.period_id = p_period AND s.shown AND player_visible(u);
+    GET DIAGNOSTICS v_ranked = ROW_COUNT;
+    DELETE FROM standings s WHERE s.period_id = p_period;
+    RETURN v_ranked;
+END
+$$;
+
+-- How a player stands beside the total, as JSON: [[period, points, microseconds since 1970, shown], ...].
+CREATE FUNCTION standing_place(s standings) RETURNS json LANGUAGE sql STABLE AS $$
+    SELECT json_build_array(s.period_id, s.points, (extract(epoch FROM s.reached_at) * 1000000)::bigint, s.shown)
+$$;
+CREATE FUNCTION standing_places(p_user uuid) RETURNS json LANGUAGE sql STABLE AS $$
+    SELECT json_agg(standing_place(s)) FROM standings s WHERE s.user_id = p_user
+$$;

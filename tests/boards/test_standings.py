@@ -1,0 +1,132 @@
+"""Every board equals a plain recount of the history: in SQL, in Redis, and after each way by which it came about."""
+
+import random
+import uuid
+from collections.abc import Sequence
+
+import pytest
+
+from accounts.models import User
+from leaderboard import boards, ranking, reconcile
+from leaderboard.boards import Board
+from scoreboard import ledger, periods
+from scoreboard.ledger import Entry
+from scoreboard.models import Board as Rule
+from scoreboard.models import BoardPeriod, BoardStanding, ScoreHistory
+from tests.support.boards import Line, in_sql, make, recounted
+from tests.support.people import players
+
+RULES = [
+    {"window": "all"},
+    {"window": "weekly", "zone": "Pacific/Auckland"},
+    {"window": "daily", "value": "best"},
+    {"window": "daily", "value": "best", "order": "low", "action_types": ["LAP"]},
+    {"window": "monthly", "value": "latest", "ties": "latest"},
+    {"window": "yearly", "value": "days", "zone": "America/New_York"},
+    {"window": "days", "every_days": 3, "starts_on": "2026-01-01", "sources": ["award"]},
+    {"window": "all", "attribute": "region", "attribute_value": "eu"},
+    {"window": "weekly", "attribute": "region", "attribute_value": "*"},
+]
+
+
+def in_redis(board: Board) -> list[Line]:
+    return [Line(uuid.UUID(row.user_id), row.score, row.reached_at) for row in ranking.top(board, 1000).rows]
+
+
+def make_all() -> list[Rule]:
+    return [make(f"rule-{number}", **rule) for number, rule in enumerate(RULES)]
+
+
+def live(chance: random.Random, crowd: Sequence[User], rounds: int) -> None:
+    """Deeds, bonuses, corrections of some of them, and players who move."""
+    for _ in range(rounds):
+        entries = [some_entry(chance, chance.choice(crowd)) for _ in range(chance.randint(1, 6))]
+        ledger.announce(outcome.standing for outcome in ledger.record(entries))
+        if chance.random() < 0.3:
+            mover = chance.choice(crowd)
+            User.objects.filter(pk=mover.pk).update(region=chance.choice(["", "eu", "us", "EU"]))
+            ledger.announce_players([mover.pk])
+
+
+def some_entry(chance: random.Random, user: User) -> Entry:
+    earlier = (
+        ScoreHistory.objects.filter(user=user, reverses=None, source__in=["action", "award"]).order_by("?").first()
+    )
+    if earlier and chance.random() < 0.2:
+        return Entry(
+            user.pk,
+            uuid.uuid5(earlier.action_id, "reversed"),
+            ScoreHistory.Source.CORRECTION,
+            delta=-earlier.delta,
+            action_type=earlier.action_type,
+            reverses=earlier.pk,
+        )
+    source = chance.choice(["action", "award", "award", "bonus"])
+    kind = chance.choice(["LAP", "QUIZ"]) if source != "bonus" else ""
+    return Entry(user.pk, uuid.uuid4(), ScoreHistory.Source(source), delta=chance.randint(1, 9), action_type=kind)
+
+
+def assert_all_agree() -> None:
+    boards.forget()
+    for period in BoardPeriod.objects.exclude(filled_at=None).select_related("board"):
+        board = boards.by_id(period.pk)
+        assert board is not None
+        assert in_sql(board) == recounted(period), (period.board.slug, period.part)
+    for board in boards.everyone():
+        if ranking.epoch(board):
+            assert in_redis(board) == in_sql(board), board
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_live_entries_corrections_and_moves(board: Board, seed: int) -> None:
+    chance, crowd = random.Random(seed), players(5)
+    make_all()
+    for one in boards.everyone():
+        reconcile.reconcile(one)
+    live(chance, crowd, 25)
+    make_all_ready()
+    live(chance, crowd, 10)
+    assert BoardStanding.objects.filter(shown=True).exists()
+    assert_all_agree()
+    for one in boards.everyone():
+        assert reconcile.reconcile(one, check=True).drift == 0
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_boards_made_later_are_filled_from_the_history(board: Board, seed: int) -> None:
+    chance, crowd = random.Random(seed), players(5)
+    live(chance, crowd, 25)
+    make_all()
+    assert_all_agree()
+    live(chance, crowd, 10)
+    assert_all_agree()
+
+
+def test_an_edited_rule_counts_points_already_given_and_leaves_no_ghost(board: Board) -> None:
+    crowd = players(3)
+    rule = make("laps", action_types=["LAP"])
+    before = boards.get("laps")
+    live(random.Random(5), crowd, 20)
+    assert in_sql(before)
+    rule.action_types, rule.value = ["QUIZ"], "best"
+    rule.save()
+    periods.keep()
+    assert_all_agree()
+    after = boards.get("laps")
+    assert after.id != before.id
+    assert boards.by_id(before.id) is None
+    live(random.Random(6), crowd, 10)
+    assert_all_agree()
+    rule.delete()
+    boards.forget()
+    live(random.Random(7), crowd, 5)
+    assert boards.find("laps") is None
+    assert not BoardPeriod.objects.exists()
+    periods.purge_stray()
+    assert not BoardStanding.objects.exists()
+
+
+def make_all_ready() -> None:
+    """Parts of boards that new values have opened."""
+    periods.keep()
+    boards.forget()
