@@ -112,7 +112,7 @@ class Listing:
 
 
 _listing = Listing()
-_looked_at = 0.0  # time.monotonic()
+_looked_at = _failed_at = 0.0  # time.monotonic()
 _looking = threading.Lock()
 
 
@@ -137,15 +137,18 @@ def refresh(*, at_once: bool = False) -> None:
 
     One thread looks, the others go on with what there is, unless what they need is new to them: `at_once`.
     """
-    global _looked_at
+    global _looked_at, _failed_at
     if not _looking.acquire(blocking=at_once):
         return
     try:
         look()
         _looked_at = time.monotonic()
     except (OperationalError, InterfaceError) as error:
-        _looked_at = time.monotonic()
-        log.warning("boards_not_read", error=str(error).strip())
+        # Not at once again, and said once: that PostgreSQL is away others say, too.
+        known = _looked_at > _failed_at
+        _looked_at = _failed_at = time.monotonic()
+        if known:
+            log.warning("boards_not_read", error=str(error).strip())
     finally:
         _looking.release()
 

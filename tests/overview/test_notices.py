@@ -14,7 +14,7 @@ from accounts.models import User
 from actions.models import QueuedWork
 from integrity.findings import Detector, Severity
 from integrity.models import Flag
-from leaderboard import drift, ranking
+from leaderboard import boards, drift, ranking
 from leaderboard.boards import Board
 from leaderboard.drift import Report
 from overview import checks, notices, watch
@@ -86,7 +86,7 @@ def test_of_one_cause_there_is_one_mail_in_an_hour_and_the_next_has_the_rest(ali
 def test_causes_do_not_wait_for_each_other(alice: User) -> None:
     flagged(alice, [])
     dead(alice)
-    drift.remember(Report("global", compared=9, found={"stale": 2, "extra": 1}))
+    drift.remember(boards.GLOBAL, Report("global", compared=9, found={"stale": 2, "extra": 1}))
     watch.once()
     assert {notice.cause: notice.count for notice in Notice.objects.all()} == {"flags": 1, "dead-work": 1, "drift": 3}
     assert len(mail.outbox) == 3
