@@ -1,5 +1,14 @@
 -- Boards: which entries belong to them, in which windows of time, and who is on which part of them.
 
+-- When a day begins in a zone: at midnight, at the first of two where clocks are set back over it, and where they are set forward
+-- over it at the first moment after it.
+CREATE FUNCTION day_begins(p_day date, p_zone text) RETURNS timestamptz LANGUAGE sql STABLE AS $$
+    SELECT min(m.at)
+      FROM unnest(ARRAY[interval '0', '30 minutes', '1 hour', '2 hours']) AS earlier
+     CROSS JOIN LATERAL (SELECT (p_day::timestamp AT TIME ZONE p_zone) - earlier AS at) m
+     WHERE m.at AT TIME ZONE p_zone >= p_day
+$$;
+
 -- Of a board the period that holds this moment; none while it is not open. Days begin at midnight in the board's zone, so that
 -- one has 23 or 25 hours where clocks change.
 CREATE FUNCTION board_window(b boards, p_at timestamptz, OUT key text, OUT starts_at timestamptz, OUT ends_at timestamptz)
@@ -11,6 +20,10 @@ DECLARE
 BEGIN
     IF p_at < b.opens_at OR p_at >= b.closes_at THEN
         RETURN;
+    END IF;
+    -- Clocks that are set back over midnight show the day before once more. It is over.
+    IF p_at >= day_begins(v_day + 1, b.zone) THEN
+        v_day := v_day + 1;
     END IF;
     CASE b."window"
         WHEN 'daily' THEN
@@ -39,8 +52,8 @@ BEGIN
             ends_at := b.closes_at;
             RETURN;
     END CASE;
-    starts_at := greatest(v_from::timestamp AT TIME ZONE b.zone, b.opens_at);
-    ends_at := least(v_to::timestamp AT TIME ZONE b.zone, b.closes_at);
+    starts_at := greatest(day_begins(v_from, b.zone), b.opens_at);
+    ends_at := least(day_begins(v_to, b.zone), b.closes_at);
 END
 $$;
 

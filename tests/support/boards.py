@@ -2,11 +2,13 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from django.db import connection
 
 from leaderboard import boards, truth
 from leaderboard.boards import Board
@@ -25,6 +27,26 @@ def make(slug: str, **rule: Any) -> Rule:
 
 def current(slug: str) -> Board:
     return boards.get(slug)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A period, as `board_window` tells it."""
+
+    key: str
+    starts_at: datetime | None
+    ends_at: datetime | None
+
+
+def window_at(rule: Rule, moments: Sequence[datetime]) -> list[Window | None]:
+    """Of this rule's row, the period that PostgreSQL says holds each of them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT w.* FROM boards b, unnest(%s::timestamptz[]) WITH ORDINALITY AS m(at, ord),"
+            " LATERAL board_window(b, m.at) w WHERE b.id = %s ORDER BY m.ord",
+            [list(moments), rule.pk],
+        )
+        return [Window(*row) if row[0] else None for row in cursor.fetchall()]
 
 
 @dataclass(frozen=True)
