@@ -150,17 +150,22 @@ CREATE FUNCTION board_close_ended(b boards) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     v_ended bigint[] := ARRAY(SELECT p.id FROM board_periods p
                                WHERE p.board_id = b.id AND p.closed_at IS NULL AND p.ends_at <= clock_timestamp() ORDER BY p.ends_at, p.id);
-    v_bound CONSTANT xid8 := pg_snapshot_xmax(pg_current_snapshot());
-    v_until CONSTANT timestamptz := clock_timestamp() + interval '5 seconds';
+    v_open CONSTANT xid[] := ARRAY(SELECT l.transactionid FROM pg_locks l
+                                    WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock'
+                                      AND l.pid IS DISTINCT FROM pg_backend_pid());
+    v_until CONSTANT timestamptz := clock_timestamp() + current_setting('lock_timeout')::interval;
+    v_late boolean := false;
 BEGIN
     IF v_ended = '{}' THEN
         RETURN;
     END IF;
-    WHILE EXISTS (SELECT FROM pg_snapshot_xip(pg_current_snapshot()) AS open WHERE open < v_bound) AND clock_timestamp() < v_until LOOP
+    WHILE EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock'
+                                           AND l.transactionid = ANY (v_open)) LOOP
+        v_late := clock_timestamp() > v_until;
+        EXIT WHEN v_late;
         PERFORM pg_sleep(0.05);
     END LOOP;
-    IF EXISTS (SELECT FROM pg_snapshot_xip(pg_current_snapshot()) AS open WHERE open < v_bound)
-       OR EXISTS (SELECT FROM board_periods p WHERE p.id = ANY (v_ended) AND p.filled_at IS NULL) THEN
+    IF v_late OR EXISTS (SELECT FROM board_periods p WHERE p.id = ANY (v_ended) AND p.filled_at IS NULL) THEN
         RAISE EXCEPTION 'a period of board % is over and not closed yet: try again', b.slug USING ERRCODE = 'lock_not_available';
     END IF;
     PERFORM period_close(p, b) FROM unnest(v_ended) p;
