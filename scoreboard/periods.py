@@ -32,8 +32,8 @@ DELETE FROM standings s
    AND s.period_id IN (SELECT DISTINCT period_id FROM standings)
 """
 FIRST_OPEN = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
-# A number of our own is higher than any that was given out. A snapshot's xmax is not: while nothing later has ended, the newest
-# open transaction counts there as one to come.
+# A number of our own is higher than any that was given out. A snapshot's xmax is not: while nothing later has ended,
+# the newest open transaction counts there as one to come.
 NEXT_FREE = "SELECT pg_current_xact_id()::text::bigint"
 
 
