@@ -5,7 +5,7 @@ from zoneinfo import available_timezones
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
-from django.db import models
+from django.db import connection, models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
@@ -16,7 +16,11 @@ EACH = "*"
 
 
 def validate_zone(name: str) -> None:
-    if name not in available_timezones():
+    """PostgreSQL decides when days begin, and its list of zones may be an older one, or lack `localtime`."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = %s)", [name])
+        [known] = cursor.fetchone()
+    if not known or name not in available_timezones():
         raise ValidationError(f"{name!r} is no time zone; expected one like Europe/Paris.")
 
 
