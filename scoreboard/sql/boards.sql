@@ -60,7 +60,8 @@ $$;
 -- Whether an entry counts for a board. What staff give or take without a deed (a bonus, an adjustment, a correction of nothing in
 -- particular) belongs to no period, and is no entry that could be the best or the latest: it counts where all points of all
 -- time are summed.
-CREATE FUNCTION board_counts(b boards, p_source text, p_action_type text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+CREATE FUNCTION board_counts(b boards, p_source text, p_action_type text) RETURNS boolean LANGUAGE sql IMMUTABLE
+    PARALLEL SAFE AS $$
     SELECT (b.action_types = '{}' OR p_action_type = ANY (b.action_types))
        AND (b.sources = '{}' OR p_source = ANY (b.sources))
        AND (p_source IN ('action', 'award') OR (b."window" = 'all' AND b.value = 'sum'))
@@ -82,6 +83,12 @@ CREATE TRIGGER board_periods_version AFTER INSERT OR UPDATE OR DELETE ON board_p
 CREATE TRIGGER boards_version AFTER INSERT OR UPDATE OR DELETE ON boards
     FOR EACH STATEMENT EXECUTE FUNCTION boards_changed();
 
+-- Whether a board freezes in a period, and is not revealed yet.
+CREATE FUNCTION board_freezes(b boards, p_starts_at timestamptz, p_ends_at timestamptz) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT b.freeze_at IS NOT NULL AND b.freeze_at IS DISTINCT FROM b.revealed
+       AND b.freeze_at >= coalesce(p_starts_at, '-infinity') AND b.freeze_at < coalesce(p_ends_at, 'infinity')
+$$;
+
 -- Periods of one part of a board: the current one, and those that begin within eight days, at least one. One that begins in a
 -- minute or later needs no filling: whoever scores in it sees it. Repeating it adds what is missing.
 CREATE FUNCTION board_open(b boards, p_part text) RETURNS void LANGUAGE plpgsql AS $$
@@ -89,6 +96,7 @@ DECLARE
     v_now CONSTANT timestamptz := clock_timestamp();
     v_at timestamptz := greatest(v_now, b.opens_at);
     v_window record;
+    v_frozen boolean;
     v_ahead int := -1;
 BEGIN
     IF b.paused THEN
@@ -97,9 +105,12 @@ BEGIN
     WHILE v_at IS NOT NULL AND (v_ahead < 1 OR v_at < v_now + interval '8 days') LOOP
         v_window := board_window(b, v_at);
         EXIT WHEN v_window.key IS NULL;
-        INSERT INTO board_periods (board_id, part, key, starts_at, ends_at, filled_at)
+        v_frozen := board_freezes(b, v_window.starts_at, v_window.ends_at);
+        INSERT INTO board_periods (board_id, part, key, starts_at, ends_at, filled_at, truth, counts_until)
         SELECT b.id, p_part, v_window.key, v_window.starts_at, v_window.ends_at,
-               CASE WHEN v_window.starts_at > v_now + interval '1 minute' THEN v_now END
+               CASE WHEN v_window.starts_at > v_now + interval '1 minute' THEN v_now END,
+               t, CASE WHEN v_frozen AND NOT t THEN b.freeze_at END
+          FROM unnest(CASE WHEN v_frozen THEN ARRAY[false, true] ELSE ARRAY[false] END) t
          WHERE NOT EXISTS (SELECT FROM board_periods p WHERE p.board_id = b.id AND p.part = p_part AND p.key = v_window.key)
             ON CONFLICT DO NOTHING;
         v_at := v_window.ends_at;
@@ -129,6 +140,7 @@ CREATE FUNCTION board_applied() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP <> 'INSERT' THEN
         DELETE FROM board_scopes WHERE board_id = OLD.id;
+        DELETE FROM board_reveals WHERE board_id = OLD.id;
         DELETE FROM board_periods WHERE board_id = OLD.id AND closed_at IS NULL;
     END IF;
     IF TG_OP = 'DELETE' THEN
@@ -150,10 +162,10 @@ $$;
 CREATE TRIGGER boards_applied AFTER INSERT OR DELETE ON boards FOR EACH ROW EXECUTE FUNCTION board_applied();
 CREATE TRIGGER boards_reapplied AFTER UPDATE ON boards FOR EACH ROW
     WHEN ((OLD."window", OLD.zone, OLD.every_days, OLD.starts_on, OLD.opens_at, OLD.closes_at, OLD.action_types, OLD.sources,
-           OLD.attribute, OLD.attribute_value, OLD.value, OLD."order", OLD.ties, OLD.paused)
+           OLD.attribute, OLD.attribute_value, OLD.value, OLD."order", OLD.ties, OLD.freeze_at, OLD.paused)
           IS DISTINCT FROM
           (NEW."window", NEW.zone, NEW.every_days, NEW.starts_on, NEW.opens_at, NEW.closes_at, NEW.action_types, NEW.sources,
-           NEW.attribute, NEW.attribute_value, NEW.value, NEW."order", NEW.ties, NEW.paused))
+           NEW.attribute, NEW.attribute_value, NEW.value, NEW."order", NEW.ties, NEW.freeze_at, NEW.paused))
     EXECUTE FUNCTION board_applied();
 
 -- Region and attributes as they were. The clock is read when the caller holds the players' totals: an entry is before the change
