@@ -166,10 +166,8 @@ def look() -> None:
             return
         cursor.execute(OPEN)
         known = [GLOBAL, *map(board_of, cursor.fetchall())]
-    ahead = [board.frozen_at for board in known if board.frozen_at and board.frozen_at > clock]
-    found = [
-        replace(board, frozen_at=None) if board.frozen_at and board.frozen_at > clock else board for board in known
-    ]
+    ahead = {board.frozen_at for board in known if board.frozen_at and board.frozen_at > clock}
+    found = [replace(board, frozen_at=None) if board.frozen_at in ahead else board for board in known]
     slugs: dict[str, list[Board]] = {}
     for board in found:
         if not board.truth:

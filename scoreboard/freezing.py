@@ -101,7 +101,7 @@ def step(one: BoardReveal) -> None:
     if not frozen(one.board).exists():
         with transaction.atomic():
             Board.objects.filter(pk=one.board.pk, freeze_at=one.board.freeze_at).update(revealed=one.board.freeze_at)
-            one.delete()
+            BoardReveal.objects.filter(pk=one.pk).delete()
         log.info("reveal_ended", board=one.board.slug)
 
 
