@@ -1,4 +1,4 @@
-"""A frozen board as viewers see it: told of it, shown nothing newer, and every step of the revealing on every screen."""
+"""A frozen board as viewers see it: told of it, shown nothing newer, and each step of the revealing on every screen."""
 
 import json
 import urllib.request
@@ -13,7 +13,7 @@ from tests.support.boards import make
 from tests.system.live.clients import Message, viewer, watcher
 from tests.system.live.conftest import Start
 
-SECONDS = 3  # until the board freezes
+SECONDS = 4  # from its edit until the board freezes
 
 
 def shown(message: Message) -> dict[str, int]:
@@ -23,13 +23,18 @@ def shown(message: Message) -> dict[str, int]:
 def test_viewers_are_told_of_a_freeze_see_nothing_newer_and_then_each_step(
     start: Start, alice: User, bob: User
 ) -> None:
-    rule = make("final", freeze_at=freezing.now() + timedelta(seconds=SECONDS))
+    rule = make("final")
     for one in boards.everyone():
         rebuild.rebuild(one)
     server = start(LEADERBOARD_PUSH_INTERVAL_MS="50")
     award(alice, 10)
     with viewer(server, "?board=final") as over_socket, watcher(server, "?board=final") as over_stream:
         both = (over_socket, over_stream)
+        for screen in both:
+            screen.scores({"alice": 10})
+        rule.freeze_at = freezing.now() + timedelta(seconds=SECONDS)
+        rule.save()
+        periods.keep()
         for screen in both:
             notice = screen.until("notice")
             assert (notice["code"], notice["frozen_at"]) == ("frozen", rule.freeze_at.isoformat())
