@@ -123,6 +123,7 @@ def show_itself(**_: object) -> None:
 def relay_events(**_: object) -> None:
     """Beside the tasks, in threads of its own: a webhook that hangs must not keep the sweep waiting."""
     import_module("events.relay").start()
+    import_module("scoreboard.freezing").start()
 
 
 @worker_shutting_down.connect

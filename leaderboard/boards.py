@@ -9,7 +9,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,7 +30,8 @@ ALL = "all"  # the period of a board that has one for all time
 VERSION = "SELECT coalesce((SELECT version FROM boards_version), 0), clock_timestamp()"
 FIELDS = """
 SELECT p.id, b.slug || CASE WHEN p.part = '' THEN '' ELSE '.' || p.part END, b.title, p.key, p.part,
-       p.starts_at, p.ends_at, b."order" = 'low', b.ties = 'latest', p.filled_at IS NOT NULL, p.closed_at
+       p.starts_at, p.ends_at, b."order" = 'low', b.ties = 'latest', p.filled_at IS NOT NULL, p.closed_at,
+       CASE WHEN p.counts_until IS NOT NULL THEN b.freeze_at END, p.truth
   FROM board_periods p JOIN boards b ON b.id = p.board_id AND NOT b.paused
 """
 OPEN = f"{FIELDS} WHERE p.closed_at IS NULL ORDER BY b.slug, p.part, p.starts_at"
@@ -55,6 +56,8 @@ class Board:
     latest_first: bool = False
     ready: bool = True  # not: it is being filled from the history
     closed_at: datetime | None = None
+    frozen_at: datetime | None = None  # the public is shown it as of then
+    truth: bool = False  # of a period that freezes, what the public is not shown
 
     def shows(self, standing: Standing) -> bool:
         """Whether this player has a rank here: visible, and with something to show."""
@@ -100,7 +103,9 @@ class Listing:
     version: int = -1
     skew: timedelta = timedelta()
     boards: dict[int, Board] = field(default_factory=lambda: {0: GLOBAL})
-    slugs: dict[str, list[Board]] = field(default_factory=lambda: {GLOBAL.slug: [GLOBAL]})
+    slugs: dict[str, list[Board]] = field(default_factory=lambda: {GLOBAL.slug: [GLOBAL]})  # what the public sees
+    truths: dict[tuple[str, str], Board] = field(default_factory=dict)  # by slug and period, of those that freeze
+    freezes: datetime | None = None  # the first of those that are not frozen yet
 
     def known(self, board: Board) -> bool:
         return board.id in self.boards
@@ -159,21 +164,25 @@ def look() -> None:
         cursor.execute(VERSION)
         version, clock = cursor.fetchone()
         skew = clock - datetime.now(UTC)
-        if version == _listing.version:
-            _listing = Listing(version, skew, _listing.boards, _listing.slugs)
+        if version == _listing.version and not (_listing.freezes and _listing.freezes <= clock):
+            _listing = replace(_listing, skew=skew)
             return
         cursor.execute(OPEN)
-        found = [GLOBAL, *map(board_of, cursor.fetchall())]
+        known = [GLOBAL, *map(board_of, cursor.fetchall())]
+    ahead = {board.frozen_at for board in known if board.frozen_at and board.frozen_at > clock}
+    found = [replace(board, frozen_at=None) if board.frozen_at in ahead else board for board in known]
     slugs: dict[str, list[Board]] = {}
     for board in found:
-        slugs.setdefault(board.slug, []).append(board)
-    _listing = Listing(version, skew, {board.id: board for board in found}, slugs)
+        if not board.truth:
+            slugs.setdefault(board.slug, []).append(board)
+    truths = {(board.slug, board.period): board for board in found if board.truth}
+    _listing = Listing(version, skew, {board.id: board for board in found}, slugs, truths, min(ahead, default=None))
 
 
 def board_of(row: tuple[Any, ...]) -> Board:
     """From a row of FIELDS."""
-    period_id, slug, title, key, part, starts_at, ends_at, low, latest_first, ready, closed_at = row
-    return Board(slug, title, period_id, key, part, starts_at, ends_at, low, latest_first, ready, closed_at)
+    period_id, slug, title, *others = row
+    return Board(slug, title, period_id, *others)
 
 
 def everyone() -> list[Board]:
@@ -227,8 +236,21 @@ def get(slug: str, period: str | None = None) -> Board:
     if board is None:
         raise Problem("not-found", "There is no such board.")
     if not board.ready:
-        raise Problem("unavailable", "This board is being counted.", headers={"Retry-After": "2"})
+        raise counting()
     return board
+
+
+def truth(slug: str, period: str | None = None) -> Board:
+    """As `get`, but of a frozen board with all that it holds back. For those who may see that."""
+    public = get(slug, period)
+    board = listing().truths.get((public.slug, public.period), public)
+    if not board.ready:
+        raise counting()
+    return board
+
+
+def counting() -> Problem:
+    return Problem("unavailable", "This board is being counted.", headers={"Retry-After": "2"})
 
 
 def closed(slug: str, period: str | None = None) -> Board | None:

@@ -9,13 +9,15 @@ from django.conf import settings
 from django.http import HttpResponse, HttpResponseNotModified
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
-from accounts.authentication import PLAYER, PLAYER_AUTH, ApiKeyAuthentication
+from accounts.authentication import PLAYER, PLAYER_AUTH, AccountSessionAuthentication, ApiKeyAuthentication
 from accounts.back_ends import found
+from accounts.exports import MayExport
 from accounts.models import User
 from accounts.players import Reference
 from api.openapi import envelope, problems
@@ -23,16 +25,19 @@ from api.problems import Problem
 from api.responses import ok
 from api.views import ApiView
 from leaderboard import boards, reads, snapshots
+from leaderboard.boards import Board
 from leaderboard.permissions import BoardIsPublicOrSignedIn
-from leaderboard.ranking import Page
 from leaderboard.serializers import (
+    TRUTH,
     AroundQuery,
     BoardQuery,
     PlayerStandingSerializer,
     RowSerializer,
     TopQuery,
+    ViewQuery,
     WhichBoardSerializer,
 )
+from leaderboard.snapshots import Snapshot
 
 # While the board is public anyone may see it; on a private one, 401.
 OPEN_OR_SIGNED_IN: Any = [{}, *PLAYER_AUTH, {"apiKey": []}]
@@ -48,20 +53,48 @@ PAGE_MEMBERS: dict[str, serializers.Field[Any, Any, Any, Any]] = {
 class BoardView(ApiView):
     authentication_classes = (ApiKeyAuthentication, *PLAYER)
     permission_classes = (BoardIsPublicOrSignedIn,)
+    right = "scoreboard.view_userscore"  # of staff who are shown what a frozen board holds back, as in a file
+
+    @property
+    def open(self) -> bool:
+        """Whether anyone may see what is asked for."""
+        return settings.LEADERBOARD_PUBLIC and not self.truth
+
+    @property
+    def truth(self) -> bool:
+        return TRUTH in self.request.GET.getlist("view")
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        return [AccountSessionAuthentication(), ApiKeyAuthentication()] if self.truth else super().get_authenticators()
+
+    def get_permissions(self) -> list[Any]:
+        return [MayExport()] if self.truth else list(super().get_permissions())
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Where no key is asked for, none is charged in place of the address."""
-        self.accepts_api_keys = not settings.LEADERBOARD_PUBLIC
+        self.accepts_api_keys = not self.open
         super().initial(request, *args, **kwargs)
 
     def perform_authentication(self, request: Request) -> None:
         """Only when it matters: on a public board an expired token must not cost anyone the view of it."""
-        if not settings.LEADERBOARD_PUBLIC:
+        if not self.open:
             super().perform_authentication(request)
 
     def get_throttles(self) -> list[BaseThrottle]:
         """No user is signed in where none needs to be; the address is counted all the same."""
-        return [] if settings.LEADERBOARD_PUBLIC else super().get_throttles()
+        return [] if self.open else super().get_throttles()
+
+    def board(self) -> Board:
+        """The one that is asked for, as this client may see it. Raises Problem not-found, unavailable."""
+        find = boards.truth if self.truth else boards.get
+        return find(self.asked["board"], self.asked["period"])
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        """What a board holds back stays in no cache."""
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        if self.truth:
+            answer.headers["Cache-Control"] = "private, no-store"
+        return answer
 
 
 class TopView(BoardView):
@@ -75,20 +108,20 @@ class TopView(BoardView):
         responses={200: envelope(RowSerializer(many=True), **PAGE_MEMBERS), **problems(400, 401, 404, 429, 503)},
     )
     def get(self, request: Request) -> HttpResponse:
-        board = boards.get(self.asked["board"], self.asked["period"])
+        board = self.board()
         limit, offset = self.asked["limit"], self.asked["offset"]
         if offset + limit <= boards.VISIBLE_TOP:
             snapshot = snapshots.get(board)
-            return page_response(request, snapshot.page, snapshot.body(limit, offset))
+            return page_response(request, snapshot, snapshot.body(limit, offset))
         page = reads.top(board, limit, offset)
         return tagged_by_content(request, snapshots.encode_page(board, page, page.rows))
 
 
-def page_response(request: Request, page: Page, body: bytes) -> HttpResponse:
+def page_response(request: Request, snapshot: Snapshot, body: bytes) -> HttpResponse:
     """200 with an ETag, or 304 when the client has this (epoch, seq). SQL's pages have neither, so no ETag."""
-    if page.epoch is None:
+    if snapshot.page.epoch is None:
         return HttpResponse(body, content_type="application/json", headers=caching())
-    return tagged(request, body, f'"{page.epoch}:{page.seq}"')
+    return tagged(request, body, snapshot.etag)
 
 
 def tagged_by_content(request: Request, body: bytes) -> HttpResponse:
@@ -135,7 +168,7 @@ class MyScoreView(ApiView):
 
 
 class PlayerScoreView(BoardView):
-    query = BoardQuery
+    query = ViewQuery
 
     @extend_schema(
         operation_id="player_score",
@@ -145,7 +178,7 @@ class PlayerScoreView(BoardView):
         responses={200: envelope(PlayerStandingSerializer()), **problems(400, 401, 404, 429, 503)},
     )
     def get(self, request: Request, user_id: uuid.UUID | Reference) -> HttpResponse:
-        board = boards.get(self.asked["board"], self.asked["period"])
+        board = self.board()
         standing = reads.player(board, found(request, user_id))
         if standing is None:
             raise Problem("not-found", "There is no such player.")
@@ -163,7 +196,7 @@ class AroundView(BoardView):
         responses={200: envelope(RowSerializer(many=True), **PAGE_MEMBERS), **problems(400, 401, 404, 429, 503)},
     )
     def get(self, request: Request, user_id: uuid.UUID | Reference) -> HttpResponse:
-        board, player = boards.get(self.asked["board"], self.asked["period"]), found(request, user_id)
+        board, player = self.board(), found(request, user_id)
         page = reads.around(board, player, self.asked["radius"])
         if not page.rows and reads.player(board, player) is None:
             raise Problem("not-found", "There is no such player.")

@@ -24,7 +24,8 @@ UPDATE board_periods SET filled_at = clock_timestamp() WHERE id = %s AND filled_
 """
 ENDED = """
 SELECT id FROM board_periods
- WHERE closed_at IS NULL AND filled_at IS NOT NULL AND ends_at <= clock_timestamp() ORDER BY ends_at, id
+ WHERE closed_at IS NULL AND filled_at IS NOT NULL AND ends_at <= clock_timestamp()
+   AND NOT truth AND counts_until IS NULL ORDER BY ends_at, id
 """
 STRAY = """
 DELETE FROM standings s
@@ -68,7 +69,7 @@ def fill(period: BoardPeriod) -> None:
 
 
 def close_ended() -> int:
-    """Closes the periods that are over, and returns how many.
+    """Closes the periods that are over, and returns how many. A frozen one is closed once it is revealed.
 
     An entry belongs to a period by PostgreSQL's clock, read before its transaction commits. So every transaction that
     was open when the period was over must have ended.

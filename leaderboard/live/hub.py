@@ -100,6 +100,8 @@ class Hub:
                     self.groups.unfollow(boards.group(feed.board))
                     self.groups.follow(boards.group(board))
                     feed.move(board)
+                elif board is not None and board.ready and board != feed.board:
+                    feed.learn(board)
                 if not feed.viewers and feed.board is not boards.GLOBAL and feed.idle():
                     self.drop(watched)
             await asyncio.sleep(1)

@@ -21,7 +21,7 @@ from leaderboard.live.address_limit import AddressLimit
 from leaderboard.live.capacity import address_of
 from leaderboard.live.hub import hub
 from leaderboard.live.transport import Message, Receive, Scope, Send
-from leaderboard.serializers import TopQuery
+from leaderboard.serializers import TRUTH, TopQuery
 from leaderboard.snapshots import Snapshot
 from leaderboard.views import matches
 
@@ -157,6 +157,6 @@ def slice_of(query: bytes) -> Slice | None:
         asked = parse(TopQuery, given)
     except (ValueError, ValidationError):
         return None
-    if asked["period"] is not None or asked["limit"] + asked["offset"] > boards.VISIBLE_TOP:
+    if asked["period"] is not None or asked["view"] == TRUTH or asked["limit"] + asked["offset"] > boards.VISIBLE_TOP:
         return None
     return asked["board"], asked["limit"], asked["offset"]

@@ -103,6 +103,8 @@ def belongs(rule: Rule, period: BoardPeriod, entry: ScoreHistory, values: Values
         return False
     if period.ends_at and entry.created_at >= period.ends_at:
         return False
+    if period.counts_until and entry.created_at > period.counts_until:
+        return False
     if rule.action_types and entry.action_type not in rule.action_types:
         return False
     if rule.sources and entry.source not in rule.sources:
