@@ -9,7 +9,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,9 +18,12 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from api.problems import Problem
+from scoreboard.models import Board as Rule
 from scoreboard.standing import Standing
 
 log = structlog.get_logger(__name__)
+
+Visibility = Rule.Visibility
 
 VISIBLE_TOP = 100  # ranks a page can show; a change inside raises seq and is announced, one below is not
 STALE_SECONDS = 1.0
@@ -30,7 +33,7 @@ ALL = "all"  # the period of a board that has one for all time
 VERSION = "SELECT coalesce((SELECT version FROM boards_version), 0), clock_timestamp()"
 FIELDS = """
 SELECT p.id, b.slug || CASE WHEN p.part = '' THEN '' ELSE '.' || p.part END, b.title, p.key, p.part,
-       p.starts_at, p.ends_at, b."order" = 'low', b.ties = 'latest', p.filled_at IS NOT NULL, p.closed_at
+       p.starts_at, p.ends_at, b."order" = 'low', b.ties = 'latest', p.filled_at IS NOT NULL, p.closed_at, b.visibility
   FROM board_periods p JOIN boards b ON b.id = p.board_id AND NOT b.paused
 """
 OPEN = f"{FIELDS} WHERE p.closed_at IS NULL ORDER BY b.slug, p.part, p.starts_at"
@@ -55,6 +58,12 @@ class Board:
     latest_first: bool = False
     ready: bool = True  # not: it is being filled from the history
     closed_at: datetime | None = None
+    visibility: str = Visibility.PUBLIC
+
+    @property
+    def public(self) -> bool:
+        """Whether anybody may see it."""
+        return settings.LEADERBOARD_PUBLIC and self.visibility == Visibility.PUBLIC
 
     def shows(self, standing: Standing) -> bool:
         """Whether this player has a rank here: visible, and with something to show."""
@@ -95,12 +104,14 @@ GLOBAL = Board("global", "All players")
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All open boards at one version of SQL's. `skew`: how far PostgreSQL's clock is ahead of this process's."""
+    """All rules and open boards at one version of SQL's. `skew`: how far PostgreSQL's clock is ahead of ours."""
 
     version: int = -1
     skew: timedelta = timedelta()
     boards: dict[int, Board] = field(default_factory=lambda: {0: GLOBAL})
     slugs: dict[str, list[Board]] = field(default_factory=lambda: {GLOBAL.slug: [GLOBAL]})
+    rules: dict[str, Rule] = field(default_factory=dict)  # paused ones, too, in the order of their slugs
+    parts: dict[str, list[str]] = field(default_factory=dict)  # by slug of the rule, those that are open
 
     def known(self, board: Board) -> bool:
         return board.id in self.boards
@@ -157,20 +168,35 @@ def look() -> None:
         version, clock = cursor.fetchone()
         skew = clock - datetime.now(UTC)
         if version == _listing.version:
-            _listing = Listing(version, skew, _listing.boards, _listing.slugs)
+            _listing = replace(_listing, skew=skew)
             return
         cursor.execute(OPEN)
         found = [GLOBAL, *map(board_of, cursor.fetchall())]
     slugs: dict[str, list[Board]] = {}
+    parts: dict[str, list[str]] = {}
     for board in found:
+        if board.part and board.slug not in slugs:
+            parts.setdefault(rule_slug(board.slug), []).append(board.part)
         slugs.setdefault(board.slug, []).append(board)
-    _listing = Listing(version, skew, {board.id: board for board in found}, slugs)
+    rules = {rule.slug: rule for rule in Rule.objects.order_by("slug")}
+    _listing = Listing(version, skew, {board.id: board for board in found}, slugs, rules, parts)
+
+
+def rule_slug(slug: str) -> str:
+    """Of the rule of this board: "region" of "region.eu"."""
+    return slug.partition(".")[0]
+
+
+def visibility(slug: str) -> str:
+    """Who sees the board with this slug, counted or paused; of one that is not there anybody would."""
+    rule = listing().rules.get(rule_slug(slug))
+    return rule.visibility if rule else Visibility.PUBLIC
 
 
 def board_of(row: tuple[Any, ...]) -> Board:
     """From a row of FIELDS."""
-    period_id, slug, title, key, part, starts_at, ends_at, low, latest_first, ready, closed_at = row
-    return Board(slug, title, period_id, key, part, starts_at, ends_at, low, latest_first, ready, closed_at)
+    period_id, slug, title, key, part, *rest = row
+    return Board(slug, title, period_id, key, part, *rest)
 
 
 def everyone() -> list[Board]:
@@ -222,10 +248,21 @@ def get(slug: str, period: str | None = None) -> Board:
     """
     board = find(slug, period) or closed(slug, period)
     if board is None:
-        raise Problem("not-found", "There is no such board.")
+        raise no_such_board()
     if not board.ready:
         raise Problem("unavailable", "This board is being counted.", headers={"Retry-After": "2"})
     return board
+
+
+def no_such_board() -> Problem:
+    return Problem("not-found", "There is no such board.")
+
+
+def shown(slug: str, period: str | None = None) -> Board:
+    """As `get`, for those to whom hidden boards are not there."""
+    if visibility(slug) == Visibility.HIDDEN:
+        raise no_such_board()
+    return get(slug, period)
 
 
 def closed(slug: str, period: str | None = None) -> Board | None:

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from accounts.exports import ANSWERS, AUTH, EXTENSION, ExportView
 from api import exports
 from api.openapi import problems
-from leaderboard import boards
+from leaderboard.permissions import board_for
 from leaderboard.serializers import BoardQuery
 from leaderboard.truth import ORDER
 
@@ -38,7 +38,7 @@ class BoardExportView(ExportView):
         responses={**ANSWERS, **problems(400)},
     )
     def get(self, request: Request, extension: str) -> StreamingHttpResponse:
-        board = boards.get(self.asked["board"], self.asked["period"])
+        board = board_for(request, self.asked["board"], self.asked["period"])
         if board.closed_at:
             rows: tuple[str, list[int]] = FINAL, [board.id]
         else:

@@ -8,9 +8,11 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from accounts.models import User
 from leaderboard import boards, truth
 from leaderboard.boards import Board
-from scoreboard import periods
+from scoreboard import ledger, periods
+from scoreboard.ledger import Entry
 from scoreboard.models import AttributeHistory, BoardPeriod, ScoreHistory
 from scoreboard.models import Board as Rule
 
@@ -115,3 +117,9 @@ def line_of(
 def in_sql(board: Board) -> list[Line]:
     page = truth.top(board, 1000)
     return [Line(uuid.UUID(row.user_id), row.score, row.reached_at) for row in page.rows]
+
+
+def award(user: User, points: int, action_type: str = "LAP") -> None:
+    """Points for a deed, which boards of any window count; everybody is told."""
+    entry = Entry(user.pk, uuid.uuid4(), ScoreHistory.Source.AWARD, delta=points, action_type=action_type)
+    ledger.announce(outcome.standing for outcome in ledger.record([entry]))
