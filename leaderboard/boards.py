@@ -248,6 +248,8 @@ def get(slug: str, period: str | None = None) -> Board:
     """
     board = find(slug, period) or closed(slug, period)
     if board is None:
+        if _listing.version < 0 and in_event_loop():  # this process has only just begun
+            raise Problem("unavailable", "Which boards there are is not known yet.", headers={"Retry-After": "2"})
         raise no_such_board()
     if not board.ready:
         raise Problem("unavailable", "This board is being counted.", headers={"Retry-After": "2"})

@@ -12,14 +12,13 @@ from django.db import connection
 from accounts.models import ApiKey, User
 from actions.models import ActionType
 from leaderboard import boards
-from leaderboard.boards import Board
 from scoreboard import board_rules, periods
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod
 from tests.support.admin_site import admin
 from tests.support.boards import award, make
 from tests.support.client import TOP, Api, assert_problem
-from tests.support.people import declare, give, player, site_key
+from tests.support.people import declare, player, site_key
 
 pytestmark = pytest.mark.usefixtures("board", "unlimited")
 
