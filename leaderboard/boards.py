@@ -18,9 +18,12 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from api.problems import Problem
+from scoreboard.models import Board as Rule
 from scoreboard.standing import Standing
 
 log = structlog.get_logger(__name__)
+
+Visibility = Rule.Visibility
 
 VISIBLE_TOP = 100  # ranks a page can show; a change inside raises seq and is announced, one below is not
 STALE_SECONDS = 1.0
@@ -31,7 +34,7 @@ VERSION = "SELECT coalesce((SELECT version FROM boards_version), 0), clock_times
 FIELDS = """
 SELECT p.id, b.slug || CASE WHEN p.part = '' THEN '' ELSE '.' || p.part END, b.title, p.key, p.part,
        p.starts_at, p.ends_at, b."order" = 'low', b.ties = 'latest', p.filled_at IS NOT NULL, p.closed_at,
-       CASE WHEN p.counts_until IS NOT NULL THEN b.freeze_at END, p.truth
+       CASE WHEN p.counts_until IS NOT NULL THEN b.freeze_at END, p.truth, b.visibility
   FROM board_periods p JOIN boards b ON b.id = p.board_id AND NOT b.paused
 """
 OPEN = f"{FIELDS} WHERE p.closed_at IS NULL ORDER BY b.slug, p.part, p.starts_at"
@@ -58,6 +61,12 @@ class Board:
     closed_at: datetime | None = None
     frozen_at: datetime | None = None  # the public is shown it as of then
     truth: bool = False  # of a period that freezes, what the public is not shown
+    visibility: str = Visibility.PUBLIC
+
+    @property
+    def public(self) -> bool:
+        """Whether anybody may see it."""
+        return settings.LEADERBOARD_PUBLIC and self.visibility == Visibility.PUBLIC
 
     def shows(self, standing: Standing) -> bool:
         """Whether this player has a rank here: visible, and with something to show."""
@@ -98,7 +107,7 @@ GLOBAL = Board("global", "All players")
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All open boards at one version of SQL's. `skew`: how far PostgreSQL's clock is ahead of this process's."""
+    """All rules and open boards at one version of SQL's. `skew`: how far PostgreSQL's clock is ahead of ours."""
 
     version: int = -1
     skew: timedelta = timedelta()
@@ -106,6 +115,8 @@ class Listing:
     slugs: dict[str, list[Board]] = field(default_factory=lambda: {GLOBAL.slug: [GLOBAL]})  # what the public sees
     truths: dict[tuple[str, str], Board] = field(default_factory=dict)  # by slug and period, of those that freeze
     freezes: datetime | None = None  # the first of those that are not frozen yet
+    rules: dict[str, Rule] = field(default_factory=dict)  # paused ones, too, in the order of their slugs
+    parts: dict[str, list[str]] = field(default_factory=dict)  # by slug of the rule, those that are open
 
     def known(self, board: Board) -> bool:
         return board.id in self.boards
@@ -172,11 +183,28 @@ def look() -> None:
     ahead = {board.frozen_at for board in known if board.frozen_at and board.frozen_at > clock}
     found = [replace(board, frozen_at=None) if board.frozen_at in ahead else board for board in known]
     slugs: dict[str, list[Board]] = {}
+    parts: dict[str, list[str]] = {}
     for board in found:
-        if not board.truth:
-            slugs.setdefault(board.slug, []).append(board)
+        if board.truth:
+            continue
+        if board.part and board.slug not in slugs:
+            parts.setdefault(rule_slug(board.slug), []).append(board.part)
+        slugs.setdefault(board.slug, []).append(board)
     truths = {(board.slug, board.period): board for board in found if board.truth}
-    _listing = Listing(version, skew, {board.id: board for board in found}, slugs, truths, min(ahead, default=None))
+    rules = {rule.slug: rule for rule in Rule.objects.order_by("slug")}
+    boards = {board.id: board for board in found}
+    _listing = Listing(version, skew, boards, slugs, truths, min(ahead, default=None), rules, parts)
+
+
+def rule_slug(slug: str) -> str:
+    """Of the rule of this board: "region" of "region.eu"."""
+    return slug.partition(".")[0]
+
+
+def visibility(slug: str) -> str:
+    """Who sees the board with this slug, counted or paused; of one that is not there anybody would."""
+    rule = listing().rules.get(rule_slug(slug))
+    return rule.visibility if rule else Visibility.PUBLIC
 
 
 def board_of(row: tuple[Any, ...]) -> Board:
@@ -234,7 +262,9 @@ def get(slug: str, period: str | None = None) -> Board:
     """
     board = find(slug, period) or closed(slug, period)
     if board is None:
-        raise Problem("not-found", "There is no such board.")
+        if _listing.version < 0 and in_event_loop():  # this process has only just begun
+            raise Problem("unavailable", "Which boards there are is not known yet.", headers={"Retry-After": "2"})
+        raise no_such_board()
     if not board.ready:
         raise counting()
     return board
@@ -251,6 +281,17 @@ def truth(slug: str, period: str | None = None) -> Board:
 
 def counting() -> Problem:
     return Problem("unavailable", "This board is being counted.", headers={"Retry-After": "2"})
+
+
+def no_such_board() -> Problem:
+    return Problem("not-found", "There is no such board.")
+
+
+def shown(slug: str, period: str | None = None) -> Board:
+    """As `get`, for those to whom hidden boards are not there."""
+    if visibility(slug) == Visibility.HIDDEN:
+        raise no_such_board()
+    return get(slug, period)
 
 
 def closed(slug: str, period: str | None = None) -> Board | None:

@@ -15,7 +15,8 @@ from django.views.decorators.http import require_safe
 
 from accounts.pages import signed_in
 from leaderboard import boards, snapshots
-from leaderboard.boards import Board
+from leaderboard.boards import Board, Visibility
+from leaderboard.permissions import sees_hidden
 from leaderboard.ranking import Page
 
 log = structlog.get_logger(__name__)
@@ -32,17 +33,22 @@ def element(
 
     `page` is None when the rows are not this visitor's to see, and while neither Redis nor PostgreSQL can be read.
     """
-    public = settings.LEADERBOARD_PUBLIC or (request is not None and signed_in(request) is not None)
-    page = first_page(board) if public else None
+    allowed = board.public or (request is not None and signed_in(request) is not None)
+    page = first_page(board) if allowed else None
     return {
         "board": board,
         "limit": limit,
         "theme": theme,
         "page": page,
         "rows": page.rows[:limit] if page else [],
-        "allowed": public,
+        "allowed": allowed,
         "site_path": settings.SITE_PATH,
     }
+
+
+def there(request: HttpRequest | None, board: Board) -> bool:
+    """Whether this visitor is to know that there is such a board."""
+    return board.visibility != Visibility.HIDDEN or (request is not None and sees_hidden(signed_in(request)))
 
 
 def first_page(board: Board) -> Page | None:
@@ -70,7 +76,7 @@ def embed(request: HttpRequest, board: str) -> HttpResponseBase:
     visitor.
     """
     found = boards.find(board)
-    if found is None or not found.ready:
+    if found is None or not found.ready or not there(request, found):
         raise Http404("There is no such board.")
     theme = request.GET.get("theme", "auto")
     context = element(

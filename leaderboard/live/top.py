@@ -23,7 +23,7 @@ from leaderboard.live.hub import hub
 from leaderboard.live.transport import Message, Receive, Scope, Send
 from leaderboard.serializers import TRUTH, TopQuery
 from leaderboard.snapshots import Snapshot
-from leaderboard.views import matches
+from leaderboard.views import caching, matches
 
 PATH = b"/api/v1/scoreboard/top"
 KINDS = 256  # of requests whose headers are kept; one for each origin whose pages ask, mostly
@@ -34,6 +34,7 @@ TELLING = (b"host", b"origin", b"x-forwarded-proto")
 DJANGOS = (b"content-length", b"transfer-encoding", b"cookie")  # a body, a session: Django's to look at
 MINE = (b"if-none-match", b"x-request-id", b"x-forwarded-for")
 LOOKED_AT = frozenset((*TELLING, *DJANGOS, *MINE))
+PUBLIC = caching(public=True)["Cache-Control"].encode()
 VARYING = (b"etag", b"content-length")  # and X-Request-ID, which is different in each answer
 
 Kind = tuple[object, ...]
@@ -85,7 +86,7 @@ class Top:
         headers = looked_at(scope)
         kind = kind_of(scope, headers)
         board = boards.find(asked[0]) if asked and kind else None
-        snapshot = snapshots.fresh(board) if board else None
+        snapshot = snapshots.fresh(board) if board and board.public else None
         if asked is None or kind is None or snapshot is None or headers is None:
             return None
         etag = snapshot.etag
@@ -116,7 +117,8 @@ class Top:
             if message["type"] == "http.response.start" and message["status"] in (200, 304):
                 headers = list(message["headers"])
                 names = {name for name, _ in headers}
-                if b"etag" in names and b"set-cookie" not in names:  # there is no ETag while SQL stands in
+                shared = (b"cache-control", PUBLIC) in headers  # of a board that is not public they would be others
+                if shared and b"etag" in names and b"set-cookie" not in names:  # there is no ETag while SQL stands in
                     self._headers[(*kind, message["status"])] = headers
                     if len(self._headers) > KINDS:
                         del self._headers[next(iter(self._headers))]

@@ -13,7 +13,8 @@ from django.db import connection
 from accounts.models import User
 from leaderboard import boards, finals, truth
 from leaderboard.boards import Board
-from scoreboard import periods
+from scoreboard import ledger, periods
+from scoreboard.ledger import Entry
 from scoreboard.models import AttributeHistory, BoardPeriod, ScoreHistory
 from scoreboard.models import Board as Rule
 
@@ -190,3 +191,9 @@ def cut(rule: Rule, at: datetime) -> tuple[BoardPeriod, BoardPeriod]:
     following.save()
     boards.forget()
     return ending, following
+
+
+def award(user: User, points: int, action_type: str = "LAP") -> None:
+    """Points for a deed, which boards of any window count; everybody is told."""
+    entry = Entry(user.pk, uuid.uuid4(), ScoreHistory.Source.AWARD, delta=points, action_type=action_type)
+    ledger.announce(outcome.standing for outcome in ledger.record([entry]))
