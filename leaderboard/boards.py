@@ -9,7 +9,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,11 +30,17 @@ ALL = "all"  # the period of a board that has one for all time
 VERSION = "SELECT coalesce((SELECT version FROM boards_version), 0), clock_timestamp()"
 FIELDS = """
 SELECT p.id, b.slug || CASE WHEN p.part = '' THEN '' ELSE '.' || p.part END, b.title, p.key, p.part,
-       p.starts_at, p.ends_at, b."order" = 'low', b.ties = 'latest', p.filled_at IS NOT NULL, p.closed_at
+       p.starts_at, p.ends_at, b."order" = 'low', b.ties = 'latest', p.filled_at IS NOT NULL, p.closed_at, b.zone,
+       b.description
   FROM board_periods p JOIN boards b ON b.id = p.board_id AND NOT b.paused
 """
 OPEN = f"{FIELDS} WHERE p.closed_at IS NULL ORDER BY b.slug, p.part, p.starts_at"
 CLOSED = f"{FIELDS} WHERE b.slug = %s AND p.part = %s AND p.closed_at IS NOT NULL"
+OVER = f"""
+{FIELDS.replace("SELECT", "SELECT DISTINCT ON (b.id, p.part)", 1)} WHERE p.closed_at IS NOT NULL
+   AND NOT EXISTS (SELECT FROM board_periods o WHERE o.board_id = b.id AND o.closed_at IS NULL)
+ ORDER BY b.id, p.part, p.ends_at DESC
+"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,8 @@ class Board:
     latest_first: bool = False
     ready: bool = True  # not: it is being filled from the history
     closed_at: datetime | None = None
+    zone: str = "UTC"  # in which its days begin
+    description: str = ""
 
     def shows(self, standing: Standing) -> bool:
         """Whether this player has a rank here: visible, and with something to show."""
@@ -95,12 +103,16 @@ GLOBAL = Board("global", "All players")
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All open boards at one version of SQL's. `skew`: how far PostgreSQL's clock is ahead of this process's."""
+    """All open boards at one version of SQL's. `skew`: how far PostgreSQL's clock is ahead of this process's.
+
+    `over`: by slug, the last period of each board whose rule has no open one.
+    """
 
     version: int = -1
     skew: timedelta = timedelta()
     boards: dict[int, Board] = field(default_factory=lambda: {0: GLOBAL})
     slugs: dict[str, list[Board]] = field(default_factory=lambda: {GLOBAL.slug: [GLOBAL]})
+    over: dict[str, Board] = field(default_factory=dict)
 
     def known(self, board: Board) -> bool:
         return board.id in self.boards
@@ -157,20 +169,22 @@ def look() -> None:
         version, clock = cursor.fetchone()
         skew = clock - datetime.now(UTC)
         if version == _listing.version:
-            _listing = Listing(version, skew, _listing.boards, _listing.slugs)
+            _listing = replace(_listing, skew=skew)
             return
         cursor.execute(OPEN)
         found = [GLOBAL, *map(board_of, cursor.fetchall())]
+        cursor.execute(OVER)
+        over = {board.slug: board for board in map(board_of, cursor.fetchall())}
     slugs: dict[str, list[Board]] = {}
     for board in found:
         slugs.setdefault(board.slug, []).append(board)
-    _listing = Listing(version, skew, {board.id: board for board in found}, slugs)
+    _listing = Listing(version, skew, {board.id: board for board in found}, slugs, over)
 
 
 def board_of(row: tuple[Any, ...]) -> Board:
     """From a row of FIELDS."""
-    period_id, slug, title, key, part, starts_at, ends_at, low, latest_first, ready, closed_at = row
-    return Board(slug, title, period_id, key, part, starts_at, ends_at, low, latest_first, ready, closed_at)
+    period_id, slug, title, *rest = row
+    return Board(slug, title, period_id, *rest)
 
 
 def everyone() -> list[Board]:
