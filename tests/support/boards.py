@@ -8,9 +8,13 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.utils import timezone
+
+from accounts.models import User
 from leaderboard import boards, truth
 from leaderboard.boards import Board
-from scoreboard import periods
+from scoreboard import ledger, periods
+from scoreboard.ledger import Entry
 from scoreboard.models import AttributeHistory, BoardPeriod, ScoreHistory
 from scoreboard.models import Board as Rule
 
@@ -21,6 +25,28 @@ def make(slug: str, **rule: Any) -> Rule:
     periods.keep()
     boards.forget()
     return made
+
+
+def end_period(slug: str) -> tuple[str, str]:
+    """The current period of the board is over now, and closed; the next has begun. Returns their keys."""
+    ending, following = BoardPeriod.objects.filter(board__slug=slug, closed_at=None).order_by("starts_at")[:2]
+    now = timezone.now()
+    BoardPeriod.objects.filter(pk=ending.pk).update(ends_at=now)
+    BoardPeriod.objects.filter(pk=following.pk).update(starts_at=now)
+    close_ended()
+    return ending.key, following.key
+
+
+def close_ended() -> None:
+    periods.keep()
+    boards.forget()
+
+
+def award(user: User, points: int) -> None:
+    """A deed, which counts on every board that holds this moment."""
+    [outcome] = ledger.record([Entry(user.pk, uuid.uuid4(), ScoreHistory.Source.AWARD, delta=points)])
+    assert outcome.outcome == "recorded"
+    ledger.announce([outcome.standing])
 
 
 def current(slug: str) -> Board:
