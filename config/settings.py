@@ -449,6 +449,7 @@ CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
 CORS_URLS_REGEX = r"^/(api/v1/(?!auth/register$|auth/token$|auth/password(/|$)|me(/|$))|static/leaderboard/).*$"
 CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "if-none-match", "prefer", "traceparent", "x-request-id"]
 CORS_EXPOSE_HEADERS = [
+    "Date",
     "ETag",
     "Location",
     "RateLimit",

@@ -34,11 +34,16 @@ VERSION = "SELECT coalesce((SELECT version FROM boards_version), 0), clock_times
 FIELDS = """
 SELECT p.id, b.slug || CASE WHEN p.part = '' THEN '' ELSE '.' || p.part END, b.title, p.key, p.part,
        p.starts_at, p.ends_at, b."order" = 'low', b.ties = 'latest', p.filled_at IS NOT NULL, p.closed_at,
-       CASE WHEN p.counts_until IS NOT NULL THEN b.freeze_at END, p.truth, b.visibility
+       CASE WHEN p.counts_until IS NOT NULL THEN b.freeze_at END, p.truth, b.visibility, b.zone, b.description
   FROM board_periods p JOIN boards b ON b.id = p.board_id AND NOT b.paused
 """
 OPEN = f"{FIELDS} WHERE p.closed_at IS NULL ORDER BY b.slug, p.part, p.starts_at"
-CLOSED = f"{FIELDS} WHERE b.slug = %s AND p.part = %s AND p.closed_at IS NOT NULL"
+CLOSED = f"{FIELDS} WHERE b.slug = %s AND p.part = %s AND p.closed_at IS NOT NULL AND NOT p.truth"
+OVER = f"""
+{FIELDS.replace("SELECT", "SELECT DISTINCT ON (b.id, p.part)", 1)} WHERE p.closed_at IS NOT NULL AND NOT p.truth
+   AND NOT EXISTS (SELECT FROM board_periods o WHERE o.board_id = b.id AND o.closed_at IS NULL)
+ ORDER BY b.id, p.part, p.ends_at DESC
+"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,8 @@ class Board:
     frozen_at: datetime | None = None  # the public is shown it as of then
     truth: bool = False  # of a period that freezes, what the public is not shown
     visibility: str = Visibility.PUBLIC
+    zone: str = "UTC"  # in which its days begin
+    description: str = ""
 
     @property
     def public(self) -> bool:
@@ -107,7 +114,10 @@ GLOBAL = Board("global", "All players")
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All rules and open boards at one version of SQL's. `skew`: how far PostgreSQL's clock is ahead of ours."""
+    """All rules and open boards at one version of SQL's. `skew`: how far PostgreSQL's clock is ahead of ours.
+
+    `over`: by slug, the last period of each board whose rule has no open one.
+    """
 
     version: int = -1
     skew: timedelta = timedelta()
@@ -117,6 +127,7 @@ class Listing:
     freezes: datetime | None = None  # the first of those that are not frozen yet
     rules: dict[str, Rule] = field(default_factory=dict)  # paused ones, too, in the order of their slugs
     parts: dict[str, list[str]] = field(default_factory=dict)  # by slug of the rule, those that are open
+    over: dict[str, Board] = field(default_factory=dict)
 
     def known(self, board: Board) -> bool:
         return board.id in self.boards
@@ -180,6 +191,8 @@ def look() -> None:
             return
         cursor.execute(OPEN)
         known = [GLOBAL, *map(board_of, cursor.fetchall())]
+        cursor.execute(OVER)
+        over = {board.slug: board for board in map(board_of, cursor.fetchall())}
     ahead = {board.frozen_at for board in known if board.frozen_at and board.frozen_at > clock}
     found = [replace(board, frozen_at=None) if board.frozen_at in ahead else board for board in known]
     slugs: dict[str, list[Board]] = {}
@@ -193,7 +206,7 @@ def look() -> None:
     truths = {(board.slug, board.period): board for board in found if board.truth}
     rules = {rule.slug: rule for rule in Rule.objects.order_by("slug")}
     boards = {board.id: board for board in found}
-    _listing = Listing(version, skew, boards, slugs, truths, min(ahead, default=None), rules, parts)
+    _listing = Listing(version, skew, boards, slugs, truths, min(ahead, default=None), rules, parts, over)
 
 
 def rule_slug(slug: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection
+from django.utils import timezone
 
 from accounts.models import User
 from leaderboard import boards, finals, truth
@@ -27,6 +28,21 @@ def make(slug: str, **rule: Any) -> Rule:
     periods.keep()
     boards.forget()
     return made
+
+
+def end_period(slug: str) -> tuple[str, str]:
+    """The current period of the board is over now, and closed; the next has begun. Returns their keys."""
+    ending, following = BoardPeriod.objects.filter(board__slug=slug, closed_at=None).order_by("starts_at")[:2]
+    now = timezone.now()
+    BoardPeriod.objects.filter(pk=ending.pk).update(ends_at=now)
+    BoardPeriod.objects.filter(pk=following.pk).update(starts_at=now)
+    close_ended()
+    return ending.key, following.key
+
+
+def close_ended() -> None:
+    periods.keep()
+    boards.forget()
 
 
 def current(slug: str) -> Board:
