@@ -117,12 +117,35 @@ export class Client {
     const timestamp = Date.parse(minted.issued_at) / 1000; // by the server's clock, for this machine's may be wrong
     try {
       const body = { action_id, action_type, action_token, timestamp };
-      return /** @type {Redeemed} */ ((await this.#call('POST', 'score/update', body)).data);
+      const { new_score, score_delta, rank } = await this.#redeem(body);
+      return /** @type {Redeemed} */ ({ action_id, new_score, score_delta, rank });
     } catch (error) {
       if (!(error instanceof Refused) || error.kind !== 'already-redeemed') throw error;
       const { new_score, score_delta } = error.document.original; // the answer to the first attempt was lost
       return /** @type {Redeemed} */ ({ action_id, new_score, score_delta, rank: null });
     }
+  }
+
+  /**
+   * A busy site answers 202: then asks for what became of it. Throws Unavailable while it still waits.
+   *
+   * @param {object} body @returns {Promise<any>}
+   */
+  async #redeem(body) {
+    let redeemed = (await this.#call('POST', 'score/update', body)).data;
+    for (let misses = 1; redeemed.work_id; misses += 1) {
+      const [path, none] = [`score/requests/${redeemed.work_id}`, noAnswer('', undefined)];
+      if (misses > this.#options.attempts) {
+        throw new Unavailable(`GET ${path} it is queued, and counts when the site comes to it`, none);
+      }
+      await sleep(pause(misses, none));
+      redeemed = (await this.#call('GET', path)).data.results?.[0] ?? redeemed;
+      const { status = 0 } = redeemed;
+      // Too early, say.
+      if (again(status)) redeemed = (await this.#call('POST', 'score/update', body)).data;
+      else if (status >= 300) throw new Refused(`GET ${path}`, { ...none, status, document: redeemed });
+    }
+    return redeemed;
   }
 
   /** `userId`: the scoreboard's, or `ext:` and yours. @param {string} [userId] @param {{board?: string}} [options] */

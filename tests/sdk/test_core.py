@@ -103,6 +103,44 @@ def test_the_lost_answer_of_a_redemption_is_found_again() -> None:
     assert end.value.value == {"action_id": "1", "new_score": 20, "score_delta": 10, "rank": None}
 
 
+def test_a_redemption_that_a_busy_site_queues_is_asked_for_until_it_is_done() -> None:
+    def queued() -> Any:
+        steps = core(attempts=3).act("COMPLETE_TASK")
+        next(steps)
+        minted = dict.fromkeys(("action_id", "action_type", "action_token"), "1")
+        steps.send(answer(201, {"success": True, "data": {**minted, "issued_at": "2026-01-01T00:00:00Z"}}))
+        assert isinstance(steps.send(answer(202, {"success": True, "data": {"work_id": "w"}})), Wait)
+        return steps
+
+    def said(*results: dict[str, Any]) -> Answer:
+        return answer(200, {"success": True, "data": {"results": list(results) or None}})
+
+    early = {"status": 425, "type": "/problems/too-early"}
+    steps, paid = queued(), {"action_id": "1", "new_score": 20, "score_delta": 10, "rank": 3}
+    assert steps.send(None).path == "/base/api/v1/score/requests/w"
+    assert isinstance(steps.send(said()), Wait)
+    steps.send(None)
+    assert steps.send(said(early)).path == "/base/api/v1/score/update"
+    assert isinstance(steps.send(answer(202, {"success": True, "data": {"work_id": "w"}})), Wait)
+    steps.send(None)
+    with pytest.raises(StopIteration) as end:
+        steps.send(said({"status": 200, **paid}))
+    assert end.value.value == paid
+
+    steps = queued()
+    steps.send(None)
+    with pytest.raises(Refused, match="Really"):
+        steps.send(said({"status": 410, "type": "/problems/token-expired", "detail": "Really."}))
+
+    steps = queued()
+    for _ in range(2):
+        steps.send(None)
+        assert isinstance(steps.send(said()), Wait)
+    steps.send(None)
+    with pytest.raises(Unavailable, match="queued"):
+        steps.send(said())
+
+
 class Delivery:
     """The buffer with some awards, and what is sent of them."""
 

@@ -93,12 +93,28 @@ class Core:
         # By the server's clock, for this machine's may be wrong.
         body["timestamp"] = datetime.fromisoformat(minted["issued_at"]).timestamp() + time.monotonic() - since
         try:
-            redeemed = yield from self.data("POST", "score/update", body)
+            redeemed = yield from self.redeem(body)
         except Refused as error:
             if error.kind != "already-redeemed":
                 raise
             redeemed = {"action_id": minted["action_id"], "rank": None, **error.document["original"]}  # it was lost
         return cast(Redeemed, {name: redeemed[name] for name in Redeemed.__annotations__})
+
+    def redeem(self, body: dict[str, Any]) -> Steps[Any]:
+        """A busy site answers 202: then asks for what became of it. Raises Unavailable while it still waits."""
+        redeemed, misses = (yield from self.data("POST", "score/update", body)), 0
+        while "work_id" in redeemed:
+            path, misses = f"score/requests/{redeemed['work_id']}", misses + 1
+            if misses > self.attempts:
+                raise Unavailable(f"GET {path}: it is queued, and counts when the site comes to it")
+            yield Wait(pause(misses, None))
+            [redeemed] = (yield from self.data("GET", path))["results"] or [redeemed]
+            status = redeemed.get("status", 0)
+            if again(status):  # too early, say
+                redeemed = yield from self.data("POST", "score/update", body)
+            elif status >= 300:
+                raise Refused(f"GET {path}:", "", status, redeemed)
+        return redeemed
 
     def score(self, user_id: str | None = None, *, board: str = "global") -> Steps[Standing]:
         """`user_id`: the scoreboard's, or `ext:` and yours; by default the player whose token this is."""
