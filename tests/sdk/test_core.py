@@ -45,6 +45,17 @@ def test_the_same_request_is_sent_until_there_is_an_answer() -> None:
     assert end.value.value == {"new_score": 50}
 
 
+def test_a_call_goes_on_in_the_trace_of_its_caller_and_what_is_sent_later_in_none() -> None:
+    one = Core(URL, "sb_key", None, 5, Buffer(), lambda: "00-aa-bb-01")
+    one.buffer.add({"id": "a", "player": "42", "action_type": "WIN_MATCH"})
+    said = [next(steps) for steps in (one.top(), one.award(id="b", player="42", action_type="WIN_MATCH"))]
+    assert [send.headers["traceparent"] for send in said if isinstance(send, Send)] == ["00-aa-bb-01"] * 2
+    for steps in (one.deliver(lambda *_: None), one.watch(3, "global"), core().top()):
+        send = next(steps)
+        assert isinstance(send, Send)
+        assert "traceparent" not in send.headers
+
+
 def test_the_servers_own_word_on_when_to_come_back_counts() -> None:
     steps = core().top()
     next(steps)

@@ -66,12 +66,20 @@ OnRefused = Callable[[dict[str, Any], Refused], None]
 
 
 class Core:
-    """`key`: an API key. `token`: a player's, or a function that has one. `attempts`: of one call."""
+    """`key`: an API key. `token`: a player's, or a function that has one. `attempts`: of one call. `traceparent`: has
+    the caller's place in a trace, "" outside of any."""
 
     def __init__(
-        self, url: str, key: str | None, token: str | Callable[[], str] | None, attempts: int, buffer: Buffer
+        self,
+        url: str,
+        key: str | None,
+        token: str | Callable[[], str] | None,
+        attempts: int,
+        buffer: Buffer,
+        traceparent: Callable[[], str] = str,
     ) -> None:
         self.base, self.key, self.token, self.attempts, self.buffer = urlsplit(url), key, token, attempts, buffer
+        self.traceparent = traceparent
         self.trouble: ScoreboardError | None = None  # why awards wait
 
     def award(self, **award: Unpack[Award]) -> Steps[Awarded]:
@@ -179,6 +187,8 @@ class Core:
     def call(self, method: str, path: str, body: Any = None, *, key: bool = False) -> Steps[dict[str, Any]]:
         """The document of a success. The same request is sent again while there is no final answer."""
         send, misses = self.request(method, path, body, key=key), 0
+        if parent := self.traceparent():
+            send.headers["traceparent"] = parent
         while True:
             document, error = judge(send, reply := (yield send))
             if error is None:
