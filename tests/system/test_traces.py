@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import time
+import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -112,10 +113,29 @@ def test_a_click_is_one_trace_from_the_request_to_the_push_in_another_process(
         lines = [json.loads(line) for line in web.log.read_text().splitlines() if line.startswith("{")]
         assert [line["trace_id"] for line in lines if line.get("path") == "/api/v1/awards"] == [trace]
         assert not any(span.name.endswith("/healthz") for span in collector.spans)
+        a_read_from_memory(live, collector)
     finally:
         live.close()
     clicks_in_a_group(web, collector)
     calls_of_a_kit(web, collector)
+
+
+def a_read_from_memory(live: Server, collector: Collector) -> None:
+    """Django answers the first read of its kind; the process answers the next ones, and they are in traces, too."""
+    read = ("live", "GET /api/v1/scoreboard/top")
+
+    def answered() -> bool:
+        trace, parent = context()
+        request = urllib.request.Request(live.http("/api/v1/scoreboard/top"), headers=parent)  # noqa: S310
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
+            request_id = answer.headers["X-Request-ID"]
+        span = whole(collector, trace, read)[read]
+        assert span.parent == parent["traceparent"].split("-")[2]
+        assert span.attributes["request_id"] == request_id
+        assert span.attributes["http.response.status_code"] == 200
+        return span.attributes.get("source") == "memory"
+
+    eventually(answered, "one is answered from memory")
 
 
 def calls_of_a_kit(web: Web, collector: Collector) -> None:
