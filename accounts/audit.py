@@ -119,8 +119,8 @@ class Writer:
             left_out, self.left_out = self.left_out, 0
         if left_out:
             now = timezone.now()
-            nobody = Refusal(LEFT_OUT, LEFT_OUT, "Refusals that had no room in this minute.", Caller(), None, "", "")
-            lines[(self.minute, LEFT_OUT, LEFT_OUT, Caller(), None)] = Line(nobody, now, now, left_out)
+            untold = Refusal(LEFT_OUT, LEFT_OUT, "Refusals that had no room in this minute.", Caller(), None, "", "")
+            lines[(self.minute, LEFT_OUT, LEFT_OUT, Caller(), None)] = Line(untold, now, now, left_out)
             AUDIT_LEFT_OUT.inc(left_out)
         if not lines:
             return

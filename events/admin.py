@@ -1,5 +1,5 @@
 """Webhooks: made and rotated here, their secrets shown once; what was delivered to each, to replay or skip. Made by
-superusers only: whoever makes one has every score sent to an address of their choice."""
+superusers only: the one who makes it has every score sent to an address of their choice."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +56,7 @@ class EndpointAdmin(ModelAdmin):
         return None
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, set[str], Any]:
-        """Its log goes with it, though nobody may delete lines of the log."""
+        """Its log goes with it, though no line of the log can be deleted by itself."""
         listed, counts, _, protected = super().get_deleted_objects(objs, request)
         return listed, counts, set(), protected
 

@@ -211,7 +211,7 @@ def test_over_http_a_flushed_board_comes_back_by_itself(board: Board, own_redis:
             client.act(user)
         epoch = ranking.epoch(board)
         cast(Any, redis_client.connection()).flushall()
-        client.act(crowd[2])  # nobody reads; writing alone must do
+        client.act(crowd[2])  # no process reads; writing alone must do
         eventually(lambda: ranking.epoch(board) not in (None, epoch), "the board is rebuilt")
         assert_agreement(board)
         assert client.act(crowd[1])["rank"] == 2

@@ -125,7 +125,7 @@ print(json.dumps({"plain": [plain.status_code, plain.get("Location")], "status":
 
 
 def asked(https: bool) -> dict[str, Any]:
-    """What a process with these settings says to somebody who signs in."""
+    """What a process with these settings says to a user who signs in."""
     done = python(ASK, json.dumps(["alice", PASSWORD, https]), HTTPS=str(int(https)), DEBUG="0")
     assert done.returncode == 0, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)

@@ -10,7 +10,7 @@ from leaderboard import boards, ranking, truth
 from leaderboard.boards import Board
 from tests.support.people import give
 
-OTHER = Board("other", "A board that nobody made")
+OTHER = Board("other", "A board without a row")
 
 
 def test_sql_refuses_a_board_it_does_not_know_rather_than_answer_with_another_s(board: Board, alice: User) -> None:

@@ -172,7 +172,7 @@ class Interleavings(RuleBasedStateMachine):
 
     @rule()
     def sweep(self) -> None:
-        """Enough by itself unless somebody wrote into Redis by hand."""
+        """Enough by itself unless an operator wrote into Redis by hand."""
         self.repaired(sweep.sweep(self.board).rebuilt)
 
     @rule()
@@ -233,7 +233,7 @@ class Interleavings(RuleBasedStateMachine):
 
 
 class Vandals(Interleavings):
-    """The same, and somebody with redis-cli who writes what only a reconcile can undo."""
+    """The same, and an operator with redis-cli who writes what only a reconcile can undo."""
 
     def vandalise(self) -> None:
         self.vandalised = True

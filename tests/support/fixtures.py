@@ -98,7 +98,7 @@ def forget_keys(prefix: str) -> None:
 
 @pytest.fixture
 def board(transactional_db: None, redis_of_its_own: None) -> Board:
-    """The global board, built, with whoever is in SQL."""
+    """The global board, built, with the players in SQL."""
     board = boards.get("global")
     assert rebuild.rebuild(board)
     return board
@@ -112,7 +112,7 @@ def unlimited(settings: Settings) -> None:
 
 @pytest.fixture
 def fresh_limits(redis_of_its_own: None) -> Iterator[None]:
-    """Allowances that nobody has used yet, in Redis and in this process."""
+    """Allowances without a use yet, in Redis and in this process."""
     forget_limits()
     yield
     forget_limits()

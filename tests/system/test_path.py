@@ -34,7 +34,7 @@ IDLE_SECONDS = 10.0  # below the 30 that Granian waits for the next request
 
 
 class Player:
-    """Somebody at the other end of the wire, who knows nothing but HTTP."""
+    """A client that knows nothing but HTTP."""
 
     def __init__(self, web: Server, stack: ExitStack, name: str) -> None:
         self.connection = stack.enter_context(closing(HTTPConnection("127.0.0.1", web.port, timeout=30)))
@@ -101,7 +101,7 @@ def servers(board: Board, tmp_path: Path) -> Iterator[tuple[Server, Server]]:
 
 @pytest.fixture
 def join(servers: tuple[Server, Server]) -> Iterator[Callable[[str], Player]]:
-    """Signs somebody up and in."""
+    """Signs a new player up and in."""
     with ExitStack() as stack:
         yield lambda name: Player(servers[0], stack, name)
 

@@ -1,4 +1,4 @@
-"""The board on somebody else's page: another origin, no cookies, a policy of its own."""
+"""The board on another site's page: another origin, no cookies, a policy of its own."""
 
 import re
 from collections.abc import Iterator

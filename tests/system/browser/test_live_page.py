@@ -1,4 +1,4 @@
-"""The board page under real conditions: somebody scores, servers go and come back, Redis forgets."""
+"""The board page under real conditions: players score, servers go and come back, Redis forgets."""
 
 import re
 import signal

@@ -84,7 +84,7 @@ def events(*messages: dict[str, Any]) -> str:
 
 
 def test_a_session_that_ends_over_sse_is_said(visitors: Visitors) -> None:
-    """`live` says so on the open stream; here the stream also ends, and the next one knows nobody."""
+    """`live` says so on the open stream; here the stream also ends, and the next one knows no user."""
     page = visitors.page()
     page.add_init_script(RECORD)
     page.route_web_socket(LIVE, lambda socket: socket.close(code=1011))
@@ -178,7 +178,7 @@ def test_a_lost_connection_does_not_keep_the_own_line_alive(page: Page, live: Sc
 
 
 def test_a_session_that_is_gone_after_a_reconnection_is_said(page: Page, live: ScriptedLive) -> None:
-    """The first greeting of a connection knows nobody yet, so it is given a moment."""
+    """The first greeting of a connection knows no user yet, so it is given a moment."""
     accept(live)
     own_line(page)
     live.user_id = None

@@ -1,4 +1,4 @@
-"""Viewers that stop reading: they cost a bounded amount, disturb nobody, and are closed."""
+"""Viewers that stop reading: they cost a bounded amount, disturb no other viewer, and are closed."""
 
 import base64
 import json
