@@ -17,6 +17,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+from accounts import purging
 from accounts.addresses import digest
 from accounts.metrics import AUDIT_LEFT_OUT
 from accounts.models import AuditLog
@@ -190,9 +191,4 @@ def stop() -> None:
 def purge(chunk: int = 5000) -> int:
     """Deletes lines older than AUDIT_DAYS, in short transactions; returns how many."""
     before = timezone.now() - timedelta(days=settings.AUDIT_DAYS)
-    purged, last = 0, chunk
-    while last == chunk:
-        old = AuditLog.objects.filter(last_at__lt=before).values("pk")[:chunk]
-        last, _ = AuditLog.objects.filter(pk__in=old).delete()
-        purged += last
-    return purged
+    return purging.purge(AuditLog.objects.filter(last_at__lt=before), chunk)
