@@ -296,6 +296,7 @@ def test_a_process_that_ends_by_itself_ends_everything(start: Start, clone: Path
     assert "ended by itself, so everything was stopped." in site.said()
 
 
+@pytest.mark.long
 def test_a_supervisor_that_is_killed_leaves_nothing_behind(start: Start, clone: Path) -> None:
     site = start(clone)
     everybody = site.everybody()

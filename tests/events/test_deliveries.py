@@ -211,7 +211,7 @@ def test_after_three_days_of_failures_it_is_disabled_and_told(
     assert len(receiver.got) == calls == len(deliveries.RETRIES) + 1
 
 
-@pytest.mark.parametrize("skip", [False, True])
+@pytest.mark.parametrize("skip", [pytest.param(False, marks=pytest.mark.long), True])
 def test_enabled_again_it_gets_what_it_missed_or_what_comes(
     alice: User, receiver: Receiver, webhook: Make, skip: bool
 ) -> None:

@@ -174,6 +174,7 @@ def test_many_players_in_any_order_and_everyone_is_told_the_same(
             assert around == shown(sql_rows())[max(0, row.rank - 3) : row.rank + 2]
 
 
+@pytest.mark.long
 def test_a_reply_that_was_lost_can_be_asked_for_again(board: Board, join: Callable[[str], Player]) -> None:
     alice = join("alice")
     body = {**alice.mint("WIN_MATCH"), "timestamp": time.time()}
@@ -188,6 +189,7 @@ def test_a_reply_that_was_lost_can_be_asked_for_again(board: Board, join: Callab
     assert_agreement(board)
 
 
+@pytest.mark.long
 def test_a_signed_in_viewer_is_told_the_own_place(
     servers: tuple[Server, Server], join: Callable[[str], Player]
 ) -> None:

@@ -59,7 +59,7 @@ def low(site: Site, alice: User) -> User:
     return alice
 
 
-@pytest.mark.parametrize("way", ["live", "polling"])
+@pytest.mark.parametrize("way", [pytest.param("live", marks=pytest.mark.long), "polling"])
 def test_when_a_token_ends_the_own_line_goes_and_the_board_stays(
     visitors: Visitors, site: Site, low: User, way: str
 ) -> None:
