@@ -111,11 +111,15 @@ def show_itself(**_: object) -> None:
 
 @worker_ready.connect
 def relay_events(**_: object) -> None:
-    """Beside the tasks, in threads of its own: a webhook that hangs must not keep the sweep waiting."""
+    """Beside the tasks, in threads of its own: a webhook that hangs must not keep the sweep waiting.
+
+    A SIGTERM may come in the middle of the import, to this thread: what ends the relay is not connected before there is
+    one.
+    """
     import_module("events.relay").start()
+    worker_shutting_down.connect(end_relay)
 
 
-@worker_shutting_down.connect
 def end_relay(**_: object) -> None:
     import_module("events.relay").stop()
 
