@@ -131,7 +131,7 @@ def rights() -> str:
 
 
 # One of the commands, one of the channels.
-SHORT = ["EVALSHA"]
+SHORT = {"SUBSCRIBE", "EVALSHA"}
 
 
 @pytest.mark.parametrize(
