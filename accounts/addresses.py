@@ -42,7 +42,7 @@ def remember(user_id: uuid.UUID, digest: str | None) -> None:
         SignUpAddress.objects.create(user_id=user_id, digest=digest, created_at=timezone.now())
 
 
-def purge() -> int:
+def purge(chunk: int = 5000) -> int:
     """Forgets addresses older than WATCH_ADDRESS_RETENTION_DAYS, in short transactions; returns how many."""
     before = timezone.now() - timedelta(days=settings.WATCH["address_retention_days"])
-    return purging.purge(SignUpAddress.objects.filter(created_at__lt=before))
+    return purging.purge(SignUpAddress.objects.filter(created_at__lt=before), chunk)
