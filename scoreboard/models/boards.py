@@ -259,6 +259,7 @@ class BoardStanding(models.Model):
     points = models.BigIntegerField()
     reached_at = models.DateTimeField()
     shown = models.BooleanField()
+    joins = models.SmallIntegerField(help_text="How an entry joins it: see board_joins.")
 
     class Meta:
         db_table = "standings"
