@@ -228,19 +228,20 @@ class TestOrigins:
         assert response.status == 403
 
 
+@pytest.fixture(scope="class")
+def with_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """Ended after the tests of a class: its sessions would be in the way of those that copy the database."""
+    fleet = Fleet(tmp_path_factory.mktemp("live"))
+    yield fleet
+    fleet.close()
+
+
 class TestSessions:
     @pytest.fixture
     def cookie(self, alice: User) -> str:
         client = Client()
         client.force_login(alice)
         return f"{site.SESSION_COOKIE_NAME}={client.cookies[site.SESSION_COOKIE_NAME].value}"
-
-    @pytest.fixture(scope="class")
-    def with_database(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-        """Ended after these tests: its sessions would be in the way of those that copy the database."""
-        fleet = Fleet(tmp_path_factory.mktemp("live"))
-        yield fleet
-        fleet.close()
 
     @pytest.fixture
     def server(self, transactional_db: None, with_database: Fleet, settings: Settings) -> Server:
