@@ -140,6 +140,38 @@ BEGIN
 END
 $$;
 
+-- Of some players after `p_after`: those whose standing in a period is not what the history says, both in one snapshot, so that no
+-- lock is needed to see it; and the last of all who were looked at, NULL when there is no other.
+CREATE FUNCTION standings_wrong(p_period bigint, p_after uuid, p_limit int, OUT wrong uuid[], OUT last uuid) LANGUAGE plpgsql STABLE
+    SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+DECLARE
+    v_users CONSTANT uuid[] := ARRAY(SELECT s.user_id FROM user_scores s WHERE s.user_id > p_after ORDER BY s.user_id LIMIT p_limit);
+BEGIN
+    last := v_users[cardinality(v_users)];
+    wrong := ARRAY(
+        SELECT coalesce(c.user_id, s.user_id)
+          FROM (SELECT h.* FROM board_periods p JOIN boards b ON b.id = p.board_id
+                 CROSS JOIN LATERAL standings_of_history(p, b, v_users) h
+                 WHERE p.id = p_period AND p.closed_at IS NULL) c
+          FULL JOIN (SELECT t.* FROM standings t WHERE t.period_id = p_period AND t.user_id = ANY (v_users)
+                        AND EXISTS (SELECT FROM board_periods p WHERE p.id = p_period AND p.closed_at IS NULL)) s
+               ON s.user_id = c.user_id
+         WHERE (coalesce(c.points, 0), coalesce(c.shown, false), CASE WHEN c.shown THEN c.reached_at END)
+               IS DISTINCT FROM (coalesce(s.points, 0), coalesce(s.shown, false), CASE WHEN s.shown THEN s.reached_at END));
+END
+$$;
+
+-- Makes them right, and tells by the players' versions. Returns those that were not.
+CREATE FUNCTION standings_mend(p_period bigint, p_user uuid[]) RETURNS SETOF uuid LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM user_scores s WHERE s.user_id = ANY (p_user) ORDER BY s.user_id FOR NO KEY UPDATE;
+    p_user := ARRAY(SELECT r.user_id FROM standings_recount(p_period, p_user) r);
+    UPDATE user_scores s SET version = s.version + 1, changed_xid = pg_current_xact_id()::text::bigint
+     WHERE s.user_id = ANY (p_user);
+    RETURN QUERY SELECT unnest(p_user);
+END
+$$;
+
 -- Fills a period from the history, some players after `p_after` at a time. Returns the last of them; NULL when there is no other.
 CREATE FUNCTION standings_fill(p_period bigint, p_after uuid, p_limit int) RETURNS uuid LANGUAGE plpgsql
     SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
