@@ -62,6 +62,11 @@ app.conf.beat_schedule = {
         "schedule": crontab(hour=3, minute=17),
         "options": {"expires": 3600},
     },
+    "tidy-boards": {
+        "task": "leaderboard.tasks.tidy_boards",
+        "schedule": crontab(hour=4, minute=57),
+        "options": {"expires": 3600},
+    },
     "resend-queued": {
         "task": "actions.tasks.resend_queued",
         "schedule": timedelta(seconds=30),
