@@ -32,14 +32,15 @@ BEGIN
            f.value <> 'sum' OR f.sign * f.points > 0
       FROM found f
         ON CONFLICT (period_id, user_id) DO UPDATE
-       SET reached_at = excluded.reached_at,
-           (points, shown) = (
+       SET (points, shown, reached_at) = (
                SELECT CASE f.value WHEN 'sum' THEN s.points + f.points WHEN 'days' THEN s.points + f.sign ELSE f.points END,
-                      f.value <> 'sum' OR f.sign * (s.points + f.points) > 0
+                      f.value <> 'sum' OR f.sign * (s.points + f.points) > 0,
+                      -- A clock that was set back takes nothing from a sum, as in the history.
+                      CASE f.value WHEN 'sum' THEN greatest(s.reached_at, p_at) ELSE p_at END
                  FROM found f WHERE f.period_id = excluded.period_id AND f.user_id = excluded.user_id)
      WHERE (SELECT CASE f.value
                         WHEN 'best' THEN NOT s.shown OR f.points > s.points
-                        WHEN 'days' THEN NOT s.shown OR (s.reached_at AT TIME ZONE f.zone)::date <> (p_at AT TIME ZONE f.zone)::date
+                        WHEN 'days' THEN NOT s.shown OR (s.reached_at AT TIME ZONE f.zone)::date < (p_at AT TIME ZONE f.zone)::date
                         ELSE true
                    END
               FROM found f WHERE f.period_id = excluded.period_id AND f.user_id = excluded.user_id)
@@ -94,7 +95,7 @@ BEGIN
         SELECT DISTINCT ON (e.user_id) p_period.id, e.user_id, CASE WHEN e.reversed_at IS NULL THEN e.points ELSE 0 END,
                coalesce(e.reversed_at, e.created_at), e.reversed_at IS NULL
           FROM period_entries(p_period, p_board, p_user) e
-         ORDER BY e.user_id, e.reversed_at DESC NULLS FIRST, e.created_at DESC, e.id DESC;
+         ORDER BY e.user_id, e.reversed_at DESC NULLS FIRST, e.id DESC;
     ELSE
         RETURN QUERY
         SELECT p_period.id, d.user_id, count(d.first)::bigint * board_sign(p_board), coalesce(max(d.first), max(d.reversed)),

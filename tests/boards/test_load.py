@@ -1,4 +1,4 @@
-"""Boards that are edited, paused, deleted and made again while players score: no ghost is left, and no player notices."""
+"""Boards that are edited, paused, deleted and made again while players score leave no ghost, and fail no player."""
 
 import random
 import threading
@@ -93,7 +93,7 @@ def test_edits_under_load_leave_no_ghost_and_trouble_no_player(
                 }
                 for name in names
             ]
-            answer = api.post("/api/v1/awards/batch", deeds, headers=headers)
+            answer = api.post("/api/v1/awards/batch", {"awards": deeds}, headers=headers)
             assert answer.status_code == 200, answer.content
             assert answer.content.count(b'"new_score"') == 2, answer.content
             award(chance.choice(crowd), chance.randint(1, 9))
