@@ -28,7 +28,8 @@ WRONG = "SELECT wrong, last FROM standings_wrong(%s, %s, %s)"
 MEND = "SELECT * FROM standings_mend(%s, %s)"
 ENDED = """
 SELECT id FROM board_periods
- WHERE closed_at IS NULL AND filled_at IS NOT NULL AND ends_at <= clock_timestamp() ORDER BY ends_at, id
+ WHERE closed_at IS NULL AND filled_at IS NOT NULL AND ends_at <= clock_timestamp()
+   AND NOT truth AND counts_until IS NULL ORDER BY ends_at, id
 """
 STRAY = """
 DELETE FROM standings s
@@ -72,7 +73,7 @@ def fill(period: BoardPeriod) -> None:
 
 
 def close_ended() -> int:
-    """Closes the periods that are over, and returns how many.
+    """Closes the periods that are over, and returns how many. A frozen one is closed once it is revealed.
 
     An entry belongs to a period by PostgreSQL's clock, read before its transaction commits. So every transaction that
     was open when the period was over must have ended.

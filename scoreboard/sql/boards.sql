@@ -73,7 +73,8 @@ $$;
 -- Whether an entry counts for a board. What staff give or take without a deed (a bonus, an adjustment, a correction of nothing in
 -- particular) belongs to no period, and is no entry that could be the best or the latest: it counts where all points of all
 -- time are summed.
-CREATE FUNCTION board_counts(b boards, p_source text, p_action_type text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+CREATE FUNCTION board_counts(b boards, p_source text, p_action_type text) RETURNS boolean LANGUAGE sql IMMUTABLE
+    PARALLEL SAFE AS $$
     SELECT (b.action_types = '{}' OR p_action_type = ANY (b.action_types))
        AND (b.sources = '{}' OR p_source = ANY (b.sources))
        AND (p_source IN ('action', 'award') OR (b."window" = 'all' AND b.value = 'sum'))
@@ -95,6 +96,12 @@ CREATE TRIGGER board_periods_version AFTER INSERT OR UPDATE OR DELETE ON board_p
 CREATE TRIGGER boards_version AFTER INSERT OR UPDATE OR DELETE ON boards
     FOR EACH STATEMENT EXECUTE FUNCTION boards_changed();
 
+-- Whether a board freezes in a period, and is not revealed yet.
+CREATE FUNCTION board_freezes(b boards, p_starts_at timestamptz, p_ends_at timestamptz) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT b.freeze_at IS NOT NULL AND b.freeze_at IS DISTINCT FROM b.revealed
+       AND b.freeze_at >= coalesce(p_starts_at, '-infinity') AND b.freeze_at < coalesce(p_ends_at, 'infinity')
+$$;
+
 -- Periods of one part of a board: from `p_from` on, or from where those that it has end, so that none is missing however long
 -- no process made any, up to those that begin within eight days; one ahead at least. One that begins in a minute or later needs
 -- no filling: whoever scores in it sees it. Repeating it adds what is missing. Where a period of an earlier rule was closed under
@@ -105,6 +112,7 @@ DECLARE
     v_at timestamptz := coalesce(p_from, (SELECT least(max(p.ends_at), v_now) FROM board_periods p
                                            WHERE p.board_id = b.id AND p.part = p_part AND p.ends_at IS NOT NULL));
     v_window record;
+    v_frozen boolean;
     v_ahead int := -1;
     v_before bigint;
 BEGIN
@@ -113,14 +121,17 @@ BEGIN
         v_window := board_window(b, v_at);
         EXIT WHEN v_window.key IS NULL;
         SELECT count(*) INTO v_before FROM board_periods p
-         WHERE p.board_id = b.id AND p.part = p_part AND split_part(p.key, '.', 1) = v_window.key
+         WHERE p.board_id = b.id AND p.part = p_part AND split_part(p.key, '.', 1) = v_window.key AND NOT p.truth
            AND p.closed_at IS NOT NULL AND p.ends_at <= v_at;
         IF v_before > 0 THEN
             v_window.key := v_window.key || '.' || v_before + 1;
         END IF;
-        INSERT INTO board_periods (board_id, part, key, starts_at, ends_at, filled_at)
+        v_frozen := board_freezes(b, v_window.starts_at, v_window.ends_at);
+        INSERT INTO board_periods (board_id, part, key, starts_at, ends_at, filled_at, truth, counts_until)
         SELECT b.id, p_part, v_window.key, v_window.starts_at, v_window.ends_at,
-               CASE WHEN v_window.starts_at > v_now + interval '1 minute' AND NOT b.paused THEN v_now END
+               CASE WHEN v_window.starts_at > v_now + interval '1 minute' AND NOT b.paused THEN v_now END,
+               t, CASE WHEN v_frozen AND NOT t THEN b.freeze_at END
+          FROM unnest(CASE WHEN v_frozen THEN ARRAY[false, true] ELSE ARRAY[false] END) t
          WHERE NOT EXISTS (SELECT FROM board_periods p WHERE p.board_id = b.id AND p.part = p_part AND p.key = v_window.key)
             ON CONFLICT DO NOTHING;
         v_ahead := v_ahead + (v_window.ends_at > v_now)::int;
@@ -149,7 +160,8 @@ $$;
 CREATE FUNCTION board_close_ended(b boards) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     v_ended bigint[] := ARRAY(SELECT p.id FROM board_periods p
-                               WHERE p.board_id = b.id AND p.closed_at IS NULL AND p.ends_at <= clock_timestamp() ORDER BY p.ends_at, p.id);
+                               WHERE p.board_id = b.id AND p.closed_at IS NULL AND p.ends_at <= clock_timestamp()
+                                 AND NOT p.truth AND p.counts_until IS NULL ORDER BY p.ends_at, p.id);
     v_open CONSTANT xid[] := ARRAY(SELECT l.transactionid FROM pg_locks l
                                     WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock'
                                       AND l.pid IS DISTINCT FROM pg_backend_pid());
@@ -174,7 +186,7 @@ $$;
 
 -- What decides how a board comes out.
 CREATE FUNCTION board_rule(b boards) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
-    SELECT to_jsonb(b) - ARRAY['slug', 'title', 'description', 'paused', 'created_at']
+    SELECT to_jsonb(b) - ARRAY['slug', 'title', 'description', 'paused', 'created_at', 'revealed']
 $$;
 
 -- A rule that is made or changed is applied anew: its open periods go, with all that was counted in them, and others, under new
@@ -186,6 +198,7 @@ DECLARE
 BEGIN
     IF TG_OP <> 'INSERT' THEN
         DELETE FROM board_scopes WHERE board_id = OLD.id;
+        DELETE FROM board_reveals WHERE board_id = OLD.id;
     END IF;
     IF TG_OP = 'DELETE' THEN
         DELETE FROM final_standings f USING board_periods p WHERE p.id = f.period_id AND p.board_id = OLD.id;

@@ -2,7 +2,7 @@
 -- that they change in the order of its versions, and no two writers of one player ever meet in them.
 
 -- Points are kept so that the higher always ranks first.
-CREATE FUNCTION board_sign(b boards) RETURNS int LANGUAGE sql IMMUTABLE AS $$
+CREATE FUNCTION board_sign(b boards) RETURNS int LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE b."order" WHEN 'low' THEN -1 ELSE 1 END
 $$;
 
@@ -25,6 +25,7 @@ BEGIN
          CROSS JOIN LATERAL (SELECT p.id FROM board_periods p
                               WHERE p.board_id = b.id AND p.part = g.part AND p.closed_at IS NULL
                                 AND coalesce(p.starts_at, '-infinity') <= p_at AND coalesce(p.ends_at, 'infinity') > p_at
+                                AND coalesce(p.counts_until, 'infinity') >= p_at
                              OFFSET 0) p
     )
     INSERT INTO standings AS s (period_id, user_id, points, reached_at, shown)
@@ -63,6 +64,7 @@ BEGIN
                   GROUP BY r.user_id, r.reverses) r ON r.user_id = h.user_id AND r.reverses = h.id
      WHERE h.user_id = ANY (p_user) AND h.reverses IS NULL
        AND h.created_at >= coalesce(p_period.starts_at, '-infinity') AND h.created_at < coalesce(p_period.ends_at, 'infinity')
+       AND h.created_at <= coalesce(p_period.counts_until, 'infinity')
        AND board_counts(p_board, h.source, h.action_type)
        AND (p_board.attribute = ''
             OR (SELECT CASE WHEN p_board.attribute_value = '*' THEN lower(a.value) = p_period.part

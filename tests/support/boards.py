@@ -9,11 +9,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection
+from django.utils import timezone
 
 from accounts.models import User
 from leaderboard import boards, finals, truth
 from leaderboard.boards import Board
-from scoreboard import periods
+from scoreboard import ledger, periods
+from scoreboard.ledger import Entry
 from scoreboard.models import AttributeHistory, BoardPeriod, ScoreHistory
 from scoreboard.models import Board as Rule
 
@@ -26,6 +28,21 @@ def make(slug: str, **rule: Any) -> Rule:
     periods.keep()
     boards.forget()
     return made
+
+
+def end_period(slug: str) -> tuple[str, str]:
+    """The current period of the board is over now, and closed; the next has begun. Returns their keys."""
+    ending, following = BoardPeriod.objects.filter(board__slug=slug, closed_at=None).order_by("starts_at")[:2]
+    now = timezone.now()
+    BoardPeriod.objects.filter(pk=ending.pk).update(ends_at=now)
+    BoardPeriod.objects.filter(pk=following.pk).update(starts_at=now)
+    close_ended()
+    return ending.key, following.key
+
+
+def close_ended() -> None:
+    periods.keep()
+    boards.forget()
 
 
 def current(slug: str) -> Board:
@@ -102,6 +119,8 @@ def belongs(rule: Rule, period: BoardPeriod, entry: ScoreHistory, values: Values
     if period.starts_at and entry.created_at < period.starts_at:
         return False
     if period.ends_at and entry.created_at >= period.ends_at:
+        return False
+    if period.counts_until and entry.created_at > period.counts_until:
         return False
     if rule.action_types and entry.action_type not in rule.action_types:
         return False
@@ -188,3 +207,9 @@ def cut(rule: Rule, at: datetime) -> tuple[BoardPeriod, BoardPeriod]:
     following.save()
     boards.forget()
     return ending, following
+
+
+def award(user: User, points: int, action_type: str = "LAP") -> None:
+    """Points for a deed, which boards of any window count; everybody is told."""
+    entry = Entry(user.pk, uuid.uuid4(), ScoreHistory.Source.AWARD, delta=points, action_type=action_type)
+    ledger.announce(outcome.standing for outcome in ledger.record([entry]))
