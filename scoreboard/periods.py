@@ -2,10 +2,12 @@
 
 import time
 import uuid
+from collections.abc import Iterator, Sequence
 
 import structlog
 from django.db import connection, transaction
 
+from scoreboard import ledger
 from scoreboard.models import Board, BoardPeriod
 
 log = structlog.get_logger(__name__)
@@ -22,6 +24,8 @@ FILL = "SELECT standings_fill(%s, %s, %s)"
 FILLED = """
 UPDATE board_periods SET filled_at = clock_timestamp() WHERE id = %s AND filled_at IS NULL AND closed_at IS NULL
 """
+WRONG = "SELECT wrong, last FROM standings_wrong(%s, %s, %s)"
+MEND = "SELECT * FROM standings_mend(%s, %s)"
 ENDED = """
 SELECT id FROM board_periods
  WHERE closed_at IS NULL AND filled_at IS NOT NULL AND ends_at <= clock_timestamp()
@@ -107,6 +111,26 @@ def scalar(sql: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql)
         return int(cursor.fetchone()[0])
+
+
+def wrong_standings(period: int) -> Iterator[list[uuid.UUID]]:
+    """Players whose standing in an open period is not what the history says, a few hundred looked at at a time."""
+    last: uuid.UUID | None = uuid.UUID(int=0)
+    while last is not None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = 0")
+            cursor.execute(WRONG, [period, last, FILLED_AT_ONCE])
+            wrong, last = cursor.fetchone()
+        if wrong:
+            yield wrong
+
+
+def mend(period: int, users: Sequence[uuid.UUID]) -> None:
+    """Counts these players' standings in an open period anew, and tells the read side of those that were wrong."""
+    with connection.cursor() as cursor:
+        cursor.execute(MEND, [period, list(users)])
+        mended = [user for (user,) in cursor.fetchall()]
+    ledger.announce(ledger.standings(mended))
 
 
 def purge_stray() -> int:

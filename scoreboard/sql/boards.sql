@@ -160,7 +160,8 @@ $$;
 CREATE FUNCTION board_close_ended(b boards) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     v_ended bigint[] := ARRAY(SELECT p.id FROM board_periods p
-                               WHERE p.board_id = b.id AND p.closed_at IS NULL AND p.ends_at <= clock_timestamp() ORDER BY p.ends_at, p.id);
+                               WHERE p.board_id = b.id AND p.closed_at IS NULL AND p.ends_at <= clock_timestamp()
+                                 AND NOT p.truth AND p.counts_until IS NULL ORDER BY p.ends_at, p.id);
     v_open CONSTANT xid[] := ARRAY(SELECT l.transactionid FROM pg_locks l
                                     WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock'
                                       AND l.pid IS DISTINCT FROM pg_backend_pid());

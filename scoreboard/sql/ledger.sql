@@ -142,7 +142,9 @@ BEGIN
         IF cardinality(v_round_of) = 1 AND p_reverses IS NULL THEN
             v_out := v_round_of[1];
             v_out.places := (
-                SELECT json_agg(json_build_array(s.period_id, s.points, v_microseconds, s.shown))
+                SELECT json_agg(CASE WHEN s.reached_at = v_now
+                                     THEN json_build_array(s.period_id, s.points, v_microseconds, s.shown)
+                                     ELSE standing_place(s) END)
                   FROM standings_enter(ARRAY[v_out.user_id], ARRAY[p_source[v_out.ord]], ARRAY[p_action_type[v_out.ord]],
                                        ARRAY[v_out.delta], v_now) s);
             RETURN NEXT v_out;

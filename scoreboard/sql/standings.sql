@@ -37,11 +37,12 @@ BEGIN
                          OFFSET 0) p
         ON CONFLICT (period_id, user_id) DO UPDATE
        SET points = CASE WHEN s.joins IN (2, 3) THEN excluded.points ELSE s.points + excluded.points END,
-           reached_at = excluded.reached_at,
+           -- A clock that was set back takes nothing from a sum, as in the history.
+           reached_at = CASE WHEN s.joins IN (1, -1) THEN greatest(s.reached_at, p_at) ELSE p_at END,
            shown = s.joins > 1 OR s.joins * (s.points + excluded.points) > 0
      WHERE CASE s.joins
                 WHEN 2 THEN NOT s.shown OR excluded.points > s.points
-                WHEN 4 THEN NOT s.shown OR period_day(s.period_id, s.reached_at) <> period_day(s.period_id, p_at)
+                WHEN 4 THEN NOT s.shown OR period_day(s.period_id, s.reached_at) < period_day(s.period_id, p_at)
                 ELSE true
            END
     RETURNING s.*;
@@ -103,7 +104,7 @@ BEGIN
         SELECT DISTINCT ON (e.user_id) p_period.id, e.user_id, CASE WHEN e.reversed_at IS NULL THEN e.points ELSE 0 END,
                coalesce(e.reversed_at, e.created_at), e.reversed_at IS NULL, board_joins(p_board)
           FROM period_entries(p_period, p_board, p_user) e
-         ORDER BY e.user_id, e.reversed_at DESC NULLS FIRST, e.created_at DESC, e.id DESC;
+         ORDER BY e.user_id, e.reversed_at DESC NULLS FIRST, e.id DESC;
     ELSE
         RETURN QUERY
         SELECT p_period.id, d.user_id, count(d.first)::bigint * board_sign(p_board), coalesce(max(d.first), max(d.reversed)),
@@ -146,6 +147,38 @@ BEGIN
         RETURNING s.*
     )
     SELECT * FROM emptied UNION ALL SELECT * FROM put;
+END
+$$;
+
+-- Of some players after `p_after`: those whose standing in a period is not what the history says, both in one snapshot, so that no
+-- lock is needed to see it; and the last of all who were looked at, NULL when there is no other.
+CREATE FUNCTION standings_wrong(p_period bigint, p_after uuid, p_limit int, OUT wrong uuid[], OUT last uuid) LANGUAGE plpgsql STABLE
+    SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+DECLARE
+    v_users CONSTANT uuid[] := ARRAY(SELECT s.user_id FROM user_scores s WHERE s.user_id > p_after ORDER BY s.user_id LIMIT p_limit);
+BEGIN
+    last := v_users[cardinality(v_users)];
+    wrong := ARRAY(
+        SELECT coalesce(c.user_id, s.user_id)
+          FROM (SELECT h.* FROM board_periods p JOIN boards b ON b.id = p.board_id
+                 CROSS JOIN LATERAL standings_of_history(p, b, v_users) h
+                 WHERE p.id = p_period AND p.closed_at IS NULL) c
+          FULL JOIN (SELECT t.* FROM standings t WHERE t.period_id = p_period AND t.user_id = ANY (v_users)
+                        AND EXISTS (SELECT FROM board_periods p WHERE p.id = p_period AND p.closed_at IS NULL)) s
+               ON s.user_id = c.user_id
+         WHERE (coalesce(c.points, 0), coalesce(c.shown, false), CASE WHEN c.shown THEN c.reached_at END)
+               IS DISTINCT FROM (coalesce(s.points, 0), coalesce(s.shown, false), CASE WHEN s.shown THEN s.reached_at END));
+END
+$$;
+
+-- Makes them right, and tells by the players' versions. Returns those that were not.
+CREATE FUNCTION standings_mend(p_period bigint, p_user uuid[]) RETURNS SETOF uuid LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM user_scores s WHERE s.user_id = ANY (p_user) ORDER BY s.user_id FOR NO KEY UPDATE;
+    p_user := ARRAY(SELECT r.user_id FROM standings_recount(p_period, p_user) r);
+    UPDATE user_scores s SET version = s.version + 1, changed_xid = pg_current_xact_id()::text::bigint
+     WHERE s.user_id = ANY (p_user);
+    RETURN QUERY SELECT unnest(p_user);
 END
 $$;
 
