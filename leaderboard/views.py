@@ -20,11 +20,13 @@ from accounts.back_ends import found
 from accounts.exports import MayExport
 from accounts.models import User
 from accounts.players import Reference
+from api.client_address import client_address
 from api.openapi import envelope, problems
 from api.problems import Problem
 from api.responses import ok
+from api.throttles import charge, hit
 from api.views import ApiView
-from leaderboard import boards, reads, snapshots
+from leaderboard import boards, past, reads, snapshots
 from leaderboard.boards import Board
 from leaderboard.permissions import BoardIsPublicOrSignedIn
 from leaderboard.serializers import (
@@ -108,6 +110,8 @@ class TopView(BoardView):
         responses={200: envelope(RowSerializer(many=True), **PAGE_MEMBERS), **problems(400, 401, 404, 429, 503)},
     )
     def get(self, request: Request) -> HttpResponse:
+        if self.asked["at"] is not None:
+            return self.as_of(request)
         board = self.board()
         limit, offset = self.asked["limit"], self.asked["offset"]
         if offset + limit <= boards.VISIBLE_TOP:
@@ -115,6 +119,15 @@ class TopView(BoardView):
             return page_response(request, snapshot, snapshot.body(limit, offset))
         page = reads.top(board, limit, offset)
         return tagged_by_content(request, snapshots.encode_page(board, page, page.rows))
+
+    def as_of(self, request: Request) -> HttpResponse:
+        """The board at a past instant."""
+        hit(charge("as-of", client_address(request._request)))
+        if self.asked["period"] is not None:
+            raise serializers.ValidationError({"period": ["Not with `at`, which says which period it is."]})
+        asked = past.find(self.asked["board"], self.asked["at"], truth=self.truth)
+        page = past.top(asked, self.asked["limit"], self.asked["offset"])
+        return tagged_by_content(request, snapshots.encode_page(asked.board, page, page.rows, at=asked.at))
 
 
 def page_response(request: Request, snapshot: Snapshot, body: bytes) -> HttpResponse:

@@ -94,6 +94,11 @@ def test_a_freeze_that_is_set_ahead_begins_at_its_moment_without_another_look(bo
     assert scores(boards.truth("final")) == [("alice", 15)]
 
 
+def exported(staff: Client, query: str) -> bytes:
+    answer: Any = staff.get(f"/api/v1/exports/board.csv?{query}")
+    return b"".join(answer.streaming_content)
+
+
 def ways_out(api: Api, who: User, staff: Client, slug: str = "final") -> dict[str, bytes]:
     """Everything that the public is told of a board, and a file of it as staff get it without asking for the truth."""
     asked = f"board={slug}"
@@ -111,7 +116,7 @@ def ways_out(api: Api, who: User, staff: Client, slug: str = "final") -> dict[st
         assert answer.status_code == 200
         found[path] = answer.content
     found["embed"] = api.get(f"/embed/{slug}").content
-    found["file"] = b"".join(staff.get(f"/api/v1/exports/board.csv?{asked}").streaming_content)
+    found["file"] = exported(staff, asked)
     return found
 
 
@@ -158,8 +163,7 @@ def test_only_staff_and_keys_that_may_read_see_the_truth(
             assert str(SECRET) in answer.content.decode(), answer.content
             assert answer["Cache-Control"] == "private, no-store"
     staff = signed_in(admin("eve"))
-    exported = b"".join(staff.get("/api/v1/exports/board.csv?board=final&view=truth").streaming_content)  # type: ignore[attr-defined]
-    assert str(SECRET).encode() in exported
+    assert str(SECRET).encode() in exported(staff, "board=final&view=truth")
 
 
 def test_corrections_and_hiding_reach_a_frozen_board_at_once(board: Board, alice: User, bob: User) -> None:

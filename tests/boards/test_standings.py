@@ -3,6 +3,7 @@
 import random
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from scoreboard.models import BoardPeriod, BoardStanding, ScoreHistory
 from tests.support.boards import Line, in_sql, make, recounted
 from tests.support.people import players
 
-RULES = [
+RULES: list[dict[str, Any]] = [
     {"window": "all"},
     {"window": "weekly", "zone": "Pacific/Auckland"},
     {"window": "daily", "value": "best"},
