@@ -50,6 +50,10 @@ PAGE_MEMBERS: dict[str, serializers.Field[Any, Any, Any, Any]] = {
     "players": serializers.IntegerField(),
     "board": WhichBoardSerializer(),
 }
+TOP_MEMBERS = {
+    **PAGE_MEMBERS,
+    "at": serializers.DateTimeField(required=False, help_text="Of a past board: the instant that is shown."),
+}
 
 
 class BoardView(ApiView):
@@ -107,7 +111,7 @@ class TopView(BoardView):
         auth=OPEN_OR_SIGNED_IN,
         summary="The board, from the top",
         tags=["board"],
-        responses={200: envelope(RowSerializer(many=True), **PAGE_MEMBERS), **problems(400, 401, 404, 429, 503)},
+        responses={200: envelope(RowSerializer(many=True), **TOP_MEMBERS), **problems(400, 401, 404, 429, 503)},
     )
     def get(self, request: Request) -> HttpResponse:
         if self.asked["at"] is not None:
