@@ -218,6 +218,8 @@ QUEUE_PREFIX = env.str("QUEUE_PREFIX") if "QUEUE_PREFIX" in os.environ else REDI
 CELERY_TASK_DEFAULT_QUEUE = f"{QUEUE_PREFIX}celery"
 # Seconds before each retry of a queued redemption that failed; after the last one it is dead.
 QUEUE_RETRY_SECONDS = env.list("QUEUE_RETRY_SECONDS", cast=float, default=[1, 4, 9])
+# Redemptions that may wait for the commit in one process; while so many do, the next are queued. 0: none ever is.
+QUEUE_WHEN_BUSY = env.int("QUEUE_WHEN_BUSY", 0)
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_TASK_IGNORE_RESULT = True
@@ -450,6 +452,7 @@ CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
 CORS_URLS_REGEX = r"^/(api/v1/(?!auth/register$|auth/token$|auth/password(/|$)|me(/|$))|static/leaderboard/).*$"
 CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "if-none-match", "prefer", "traceparent", "x-request-id"]
 CORS_EXPOSE_HEADERS = [
+    "Date",
     "ETag",
     "Location",
     "RateLimit",

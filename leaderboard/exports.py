@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from accounts.exports import ANSWERS, AUTH, EXTENSION, ExportView
 from api import exports
 from api.openapi import problems
-from leaderboard import boards
+from leaderboard.permissions import board_for
 from leaderboard.serializers import TRUTH, ViewQuery
 from leaderboard.truth import ORDER
 
@@ -38,8 +38,7 @@ class BoardExportView(ExportView):
         responses={**ANSWERS, **problems(400)},
     )
     def get(self, request: Request, extension: str) -> StreamingHttpResponse:
-        find = boards.truth if self.asked["view"] == TRUTH else boards.get
-        board = find(self.asked["board"], self.asked["period"])
+        board = board_for(request, self.asked["board"], self.asked["period"], truth=self.asked["view"] == TRUTH)
         if board.closed_at:
             rows: tuple[str, list[int]] = FINAL, [board.id]
         else:

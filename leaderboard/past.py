@@ -28,10 +28,15 @@ PATIENCE_SECONDS = 5.0  # for the question of another client, which is answered 
 
 # Which period held the instant, and, of one that is frozen, the last moment that the public may know of.
 PERIOD = """
-SELECT b.id, b.title, w.key, w.starts_at, w.ends_at, b."order" = 'low', b.ties = 'latest', p.closed_at,
-       CASE WHEN p.counts_until IS NOT NULL AND b.freeze_at <= clock_timestamp() THEN b.freeze_at END, p.counts_until
+SELECT b.id, b.title, coalesce(p.key, w.key), w.starts_at, w.ends_at, b."order" = 'low', b.ties = 'latest', p.closed_at,
+       CASE WHEN b.freeze_at <= clock_timestamp() THEN f.until END, b.freeze_at, b.visibility, b.zone, b.description
   FROM boards b CROSS JOIN LATERAL board_window(b, %(at)s) w
-  LEFT JOIN board_periods p ON p.board_id = b.id AND p.part = %(part)s AND p.key = w.key AND NOT p.truth
+  LEFT JOIN LATERAL (SELECT p.key, p.closed_at FROM board_periods p
+                      WHERE p.board_id = b.id AND p.part = %(part)s AND NOT p.truth AND split_part(p.key, '.', 1) = w.key
+                      ORDER BY p.id DESC LIMIT 1) p ON true
+ CROSS JOIN LATERAL (SELECT min(p.counts_until) AS until FROM board_periods p
+                      WHERE p.board_id = b.id AND p.part = %(part)s AND coalesce(p.starts_at, '-infinity') <= %(at)s
+                        AND coalesce(p.ends_at, 'infinity') > %(at)s) f
  WHERE b.slug = %(slug)s AND NOT b.paused
    AND EXISTS (SELECT FROM board_periods known WHERE known.board_id = b.id AND known.part = %(part)s)
 """
@@ -72,13 +77,12 @@ def find(slug: str, at: datetime, *, truth: bool = False) -> Instant:
         found = cursor.fetchone()
     if found is None or slug.endswith("."):
         raise Problem("not-found", "There is no such board.")
-    rule, title, key, starts_at, ends_at, low, latest_first, closed_at, frozen_at, counts_until = found
+    rule, title, key, starts_at, ends_at, low, latest_first, closed_at, until, freeze_at, *shown = found
     if key is None:
         raise serializers.ValidationError({"at": ["The board was not open at that instant."]})
-    board = Board(slug, title, -1, key, part, starts_at, ends_at, low, latest_first, closed_at=closed_at)
-    if truth or frozen_at is None:
-        return Instant(board, rule, at)
-    return Instant(replace(board, frozen_at=frozen_at), rule, min(at, counts_until))
+    frozen_at = freeze_at if until is not None and not truth else None
+    whole = (slug, title, -1, key, part, starts_at, ends_at, low, latest_first, True, closed_at, frozen_at, truth)
+    return Instant(Board(*whole, *shown), rule, min(at, until) if frozen_at else at)
 
 
 def top(asked: Instant, limit: int, offset: int) -> Page:

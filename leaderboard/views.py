@@ -1,8 +1,10 @@
 """The REST shell of the boards: parse, read, answer. Pages are in pages.py."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import asdict
 from hashlib import sha256
+from http import HTTPStatus
 from typing import Any, cast
 
 from django.conf import settings
@@ -10,6 +12,7 @@ from django.http import HttpResponse, HttpResponseNotModified
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import APIException
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,7 +21,7 @@ from rest_framework.throttling import BaseThrottle
 from accounts.authentication import PLAYER, PLAYER_AUTH, AccountSessionAuthentication, ApiKeyAuthentication
 from accounts.back_ends import found
 from accounts.exports import MayExport
-from accounts.models import User
+from accounts.models import ApiKey, User
 from accounts.players import Reference
 from api.client_address import client_address
 from api.openapi import envelope, problems
@@ -27,8 +30,8 @@ from api.responses import ok
 from api.throttles import charge, hit
 from api.views import ApiView
 from leaderboard import boards, past, reads, snapshots
-from leaderboard.boards import Board
-from leaderboard.permissions import BoardIsPublicOrSignedIn
+from leaderboard.boards import Board, Visibility
+from leaderboard.permissions import READERS, BoardIsPublicOrSignedIn, board_for, demand_sight
 from leaderboard.serializers import (
     TRUTH,
     AroundQuery,
@@ -57,14 +60,21 @@ TOP_MEMBERS = {
 
 
 class BoardView(ApiView):
-    authentication_classes = (ApiKeyAuthentication, *PLAYER)
-    permission_classes = (BoardIsPublicOrSignedIn,)
-    right = "scoreboard.view_userscore"  # of staff who are shown what a frozen board holds back, as in a file
+    """`visibility`: of the board that is asked for; `open`: whether anybody may see what is asked for.
 
-    @property
-    def open(self) -> bool:
-        """Whether anyone may see what is asked for."""
-        return settings.LEADERBOARD_PUBLIC and not self.truth
+    `truth`: whether that is what a frozen board holds back, for keys with the scope `read`, and staff with the right.
+    """
+
+    authentication_classes: Any = (ApiKeyAuthentication, *PLAYER)
+    permission_classes: Any = (BoardIsPublicOrSignedIn,)
+    readers: Sequence[ApiKey.Scope] = READERS
+    right = "scoreboard.view_userscore"  # of staff who are shown what a frozen board holds back, as in a file
+    visibility: str
+    open: bool
+
+    def slug(self, request: Request) -> str:
+        """Of the board that is asked for, before anything else is known of the request."""
+        return request.query_params.get("board", boards.GLOBAL.slug)
 
     @property
     def truth(self) -> bool:
@@ -78,22 +88,36 @@ class BoardView(ApiView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Where no key is asked for, none is charged in place of the address."""
+        self.visibility = boards.visibility(self.slug(request))
+        self.open = self.is_open() and not self.truth
         self.accepts_api_keys = not self.open
         super().initial(request, *args, **kwargs)
 
+    def is_open(self) -> bool:
+        return settings.LEADERBOARD_PUBLIC and self.visibility == Visibility.PUBLIC
+
     def perform_authentication(self, request: Request) -> None:
-        """Only when it matters: on a public board an expired token must not cost anyone the view of it."""
-        if not self.open:
+        """Only when it matters: on a public board an expired token must not cost anyone the view of it.
+
+        Of a hidden one it must not tell that there is more to see than of a board that is not there.
+        """
+        if self.open:
+            return
+        try:
             super().perform_authentication(request)
+        except APIException as refusal:
+            limited = refusal.status_code == HTTPStatus.TOO_MANY_REQUESTS
+            if self.visibility == Visibility.HIDDEN and settings.LEADERBOARD_PUBLIC and not limited:
+                raise boards.no_such_board() from refusal
+            raise
 
     def get_throttles(self) -> list[BaseThrottle]:
         """No user is signed in where none needs to be; the address is counted all the same."""
         return [] if self.open else super().get_throttles()
 
-    def board(self) -> Board:
-        """The one that is asked for, as this client may see it. Raises Problem not-found, unavailable."""
-        find = boards.truth if self.truth else boards.get
-        return find(self.asked["board"], self.asked["period"])
+    def board(self, request: Request) -> Board:
+        """The one that is asked for, as this client may see it. Raises Problem, NotAuthenticated."""
+        return board_for(request, self.asked["board"], self.asked["period"], truth=self.truth)
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         """What a board holds back stays in no cache."""
@@ -116,38 +140,41 @@ class TopView(BoardView):
     def get(self, request: Request) -> HttpResponse:
         if self.asked["at"] is not None:
             return self.as_of(request)
-        board = self.board()
+        board = self.board(request)
         limit, offset = self.asked["limit"], self.asked["offset"]
         if offset + limit <= boards.VISIBLE_TOP:
             snapshot = snapshots.get(board)
-            return page_response(request, snapshot, snapshot.body(limit, offset))
+            return page_response(request, board.public, snapshot, snapshot.body(limit, offset))
         page = reads.top(board, limit, offset)
-        return tagged_by_content(request, snapshots.encode_page(board, page, page.rows))
+        return tagged_by_content(request, board.public, snapshots.encode_page(board, page, page.rows))
 
     def as_of(self, request: Request) -> HttpResponse:
         """The board at a past instant."""
         hit(charge("as-of", client_address(request._request)))
         if self.asked["period"] is not None:
             raise serializers.ValidationError({"period": ["Not with `at`, which says which period it is."]})
+        demand_sight(boards.visibility(self.asked["board"]), request)
         asked = past.find(self.asked["board"], self.asked["at"], truth=self.truth)
+        demand_sight(asked.board.visibility, request)  # as it was read now
         page = past.top(asked, self.asked["limit"], self.asked["offset"])
-        return tagged_by_content(request, snapshots.encode_page(asked.board, page, page.rows, at=asked.at))
+        body = snapshots.encode_page(asked.board, page, page.rows, at=asked.at)
+        return tagged_by_content(request, asked.board.public, body)
 
 
-def page_response(request: Request, snapshot: Snapshot, body: bytes) -> HttpResponse:
+def page_response(request: Request, public: bool, snapshot: Snapshot, body: bytes) -> HttpResponse:
     """200 with an ETag, or 304 when the client has this (epoch, seq). SQL's pages have neither, so no ETag."""
     if snapshot.page.epoch is None:
-        return HttpResponse(body, content_type="application/json", headers=caching())
-    return tagged(request, body, snapshot.etag)
+        return HttpResponse(body, content_type="application/json", headers=caching(public))
+    return tagged(request, public, body, snapshot.etag)
 
 
-def tagged_by_content(request: Request, body: bytes) -> HttpResponse:
+def tagged_by_content(request: Request, public: bool, body: bytes) -> HttpResponse:
     """What reaches below the visible top: seq does not move with it, so its ETag is a digest of what it says."""
-    return tagged(request, body, f'"{sha256(body).hexdigest()[:32]}"')
+    return tagged(request, public, body, f'"{sha256(body).hexdigest()[:32]}"')
 
 
-def tagged(request: Request, body: bytes, etag: str) -> HttpResponse:
-    headers = {"ETag": etag, **caching()}
+def tagged(request: Request, public: bool, body: bytes, etag: str) -> HttpResponse:
+    headers = {"ETag": etag, **caching(public)}
     if matches(request.META.get("HTTP_IF_NONE_MATCH", ""), etag):
         return HttpResponseNotModified(headers=headers)
     return HttpResponse(body, content_type="application/json", headers=headers)
@@ -159,8 +186,9 @@ def matches(if_none_match: str, etag: str) -> bool:
     return any(tag in (etag, "*") for tag in listed)
 
 
-def caching() -> dict[str, str]:
-    if settings.LEADERBOARD_PUBLIC:
+def caching(public: bool) -> dict[str, str]:
+    """`public`: whether everybody is told the same."""
+    if public:
         return {"Cache-Control": "public, max-age=1, stale-while-revalidate=5"}
     return {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie, X-API-Key"}
 
@@ -177,7 +205,7 @@ class MyScoreView(ApiView):
         responses={200: envelope(PlayerStandingSerializer()), **problems(400, 401, 404, 429, 503)},
     )
     def get(self, request: Request) -> Response:
-        board = boards.get(self.asked["board"], self.asked["period"])
+        board = board_for(request, self.asked["board"], self.asked["period"])
         standing = reads.mine(board, cast(User, request.user).pk)
         if standing is None:
             raise Problem("not-authenticated", "The user is disabled or gone.")
@@ -195,11 +223,12 @@ class PlayerScoreView(BoardView):
         responses={200: envelope(PlayerStandingSerializer()), **problems(400, 401, 404, 429, 503)},
     )
     def get(self, request: Request, user_id: uuid.UUID | Reference) -> HttpResponse:
-        board = self.board()
+        board = self.board(request)
         standing = reads.player(board, found(request, user_id))
         if standing is None:
             raise Problem("not-found", "There is no such player.")
-        return tagged_by_content(request, JSONRenderer().render({"success": True, "data": asdict(standing)}))
+        body = JSONRenderer().render({"success": True, "data": asdict(standing)})
+        return tagged_by_content(request, board.public, body)
 
 
 class AroundView(BoardView):
@@ -213,8 +242,8 @@ class AroundView(BoardView):
         responses={200: envelope(RowSerializer(many=True), **PAGE_MEMBERS), **problems(400, 401, 404, 429, 503)},
     )
     def get(self, request: Request, user_id: uuid.UUID | Reference) -> HttpResponse:
-        board, player = self.board(), found(request, user_id)
+        board, player = self.board(request), found(request, user_id)
         page = reads.around(board, player, self.asked["radius"])
         if not page.rows and reads.player(board, player) is None:
             raise Problem("not-found", "There is no such player.")
-        return tagged_by_content(request, snapshots.encode_page(board, page, page.rows))
+        return tagged_by_content(request, board.public, snapshots.encode_page(board, page, page.rows))

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from websockets.frames import Frame, Opcode
 
+from leaderboard import boards
 from leaderboard.boards import ALL, VISIBLE_TOP, Board
 from leaderboard.live import metrics
 from leaderboard.ranking import Page, Row
@@ -115,11 +116,15 @@ def event_id(page: Page) -> str:
 
 
 def hello(board: Board, page: Page | None, user_id: str | None) -> Packet:
-    """`epoch` and `seq` are null until this process has read the board. Sent again when the identity changes."""
+    """`epoch` and `seq` are null until this process has read the board. Sent again when the identity changes.
+
+    `now`, of a board that ends: the clock by which it does, for viewers whose own is wrong.
+    """
     return Packet(
         {
             "type": "connection_success",
             **which(board),
+            **({"now": boards.listing().now.isoformat()} if board.ends_at else {}),
             "epoch": page.epoch if page else None,
             "seq": page.seq if page else None,
             "interval_ms": settings.LEADERBOARD_PUSH_INTERVAL_MS,

@@ -54,6 +54,19 @@ class Migration(migrations.Migration):
                 ("title", models.CharField(max_length=100)),
                 ("description", models.TextField(blank=True, default="", max_length=500)),
                 (
+                    "visibility",
+                    models.CharField(
+                        choices=[
+                            ("public", "Everybody"),
+                            ("signed-in", "Who is signed in"),
+                            ("hidden", "Staff, and keys with the scope `read`"),
+                        ],
+                        default="public",
+                        help_text="Who sees it; to others it is not there.",
+                        max_length=9,
+                    ),
+                ),
+                (
                     "window",
                     models.CharField(
                         choices=[

@@ -23,8 +23,9 @@ class Migration(migrations.Migration):
         migrations.RunSQL((SQL / "kept.sql").read_text(encoding="utf-8"), "DROP FUNCTION refuse_removal CASCADE"),
         migrations.RunSQL(
             (SQL / "boards.sql").read_text(encoding="utf-8"),
-            "DROP FUNCTION board_window, player_groups, board_counts, boards_changed, board_freezes, board_open, board_open_parts,"
-            " board_applied, attribute_history_add CASCADE; DROP INDEX attribute_history_part",
+            "DROP FUNCTION day_begins, board_window, player_groups, board_counts, boards_changed, board_freezes, board_open,"
+            " board_open_parts, board_close_ended, board_rule, board_applied, attribute_history_add CASCADE;"
+            " DROP INDEX attribute_history_part",
         ),
         migrations.RunSQL(
             (SQL / "standings.sql").read_text(encoding="utf-8"),

@@ -1,22 +1,30 @@
 """Boards: rules over the ledger, their periods, and how players stand in each; the ledger writes that (sql/)."""
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from zoneinfo import available_timezones
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
-from django.db import models
+from django.db import connection, models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from accounts.models import User
+from scoreboard import board_checks
 
 GLOBAL = "global"
-EACH = "*"
+EACH = board_checks.EACH
+SOURCES = ("action", "award", "bonus", "adjustment")  # a correction belongs where its entry does
 
 
 def validate_zone(name: str) -> None:
-    if name not in available_timezones():
+    """PostgreSQL decides when days begin, and its list of zones may be an older one, or lack `localtime`."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = %s)", [name])
+        [known] = cursor.fetchone()
+    if not known or name not in available_timezones():
         raise ValidationError(f"{name!r} is no time zone; expected one like Europe/Paris.")
 
 
@@ -49,6 +57,11 @@ class Board(models.Model):
         EARLIEST = "earliest", "Who was there first"
         LATEST = "latest", "Who was there last"
 
+    class Visibility(models.TextChoices):
+        PUBLIC = "public", "Everybody"
+        SIGNED_IN = "signed-in", "Who is signed in"
+        HIDDEN = "hidden", "Staff, and keys with the scope `read`"
+
     slug = models.CharField(
         max_length=32,
         unique=True,
@@ -56,6 +69,9 @@ class Board(models.Model):
     )
     title = models.CharField(max_length=100)
     description = models.TextField(blank=True, default="", max_length=500)
+    visibility = models.CharField(
+        max_length=9, choices=Visibility, default=Visibility.PUBLIC, help_text="Who sees it; to others it is not there."
+    )
     window = models.CharField(max_length=8, choices=Window, default=Window.ALL)
     zone = models.CharField(
         max_length=64, default="UTC", validators=[validate_zone], help_text="In which its days begin: Europe/Paris."
@@ -133,6 +149,46 @@ class Board(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    def clean(self) -> None:
+        """What takes more than one field, or a look at what the site has."""
+        before = type(self).objects.filter(pk=self.pk).first() if self.pk else None
+        wrong = dict(self.wrong(before))
+        if wrong := {field: sentence for field, sentence in wrong.items() if sentence}:
+            raise ValidationError(wrong)
+
+    def rule(self) -> dict[str, object]:
+        """What decides how the board comes out; in SQL `board_rule`."""
+        others = ("slug", "title", "description", "paused", "created_at", "revealed")
+        return {
+            field.name: getattr(self, field.name) for field in self._meta.concrete_fields if field.name not in others
+        }
+
+    def waits(self) -> bool:
+        """Whether a period is over that is frozen: how it came out is not for the public to know yet."""
+        return self.periods.filter(closed_at=None, counts_until__isnull=False, ends_at__lte=datetime.now(UTC)).exists()
+
+    def wrong(self, before: "Board | None") -> Iterator[tuple[str, str]]:
+        """Fields and sentences. `before`: the rule as it is stored."""
+        if before is None or before.zone != self.zone:
+            yield "zone", board_checks.zone(self.zone)
+        if before is not None and before.waits() and before.rule() != self.rule():
+            yield "freeze_at", "A period is over and not revealed yet. Reveal it first."
+        for field in ("starts_on", "opens_at", "closes_at", "freeze_at"):
+            yield field, board_checks.moment(getattr(self, field))
+        closes_at, known = self.closes_at, before.closes_at if before else None
+        if closes_at is not None and closes_at != known and closes_at <= datetime.now(UTC):
+            yield "closes_at", "Say a moment to come: what is over is not counted anew."
+        for field in ("every_days", "starts_on"):
+            if self.window != self.Window.DAYS and getattr(self, field) is not None:
+                yield field, "Only for a window of some days."
+        yield "action_types", board_checks.types(self.action_types, before.action_types if before else ())
+        if unknown := [name for name in self.sources if name not in SOURCES]:
+            yield "sources", f"{unknown[0][:16]!r} is none of {', '.join(SOURCES)}."
+        if self.attribute and self.attribute_value:
+            hidden = self.visibility == self.Visibility.HIDDEN
+            about = board_checks.attribute(self.attribute, self.attribute_value, hidden)
+            yield from zip(("attribute", "attribute_value"), about, strict=True)
 
 
 class BoardScope(models.Model):

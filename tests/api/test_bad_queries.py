@@ -131,7 +131,7 @@ def test_the_ends_of_the_ranges(api: Api, scorer: User, query: str, field: str) 
     assert get(api, "around", scorer, "radius=51").status_code == 400
 
 
-UNKNOWN = ["period=daily", "=", "&&=&", "?", "%", "=5", ";", "%00=%00", "Limit=5", "__proto__=1", "x" * 4000]
+UNKNOWN = ["window=daily", "=", "&&=&", "?", "%", "=5", ";", "%00=%00", "Limit=5", "__proto__=1", "x" * 4000]
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -163,8 +163,8 @@ def test_every_call_refuses_unknown_parameters_and_is_described_with_the_known_o
     for path, view in calls:
         for method in {"get", "post", "put", "patch", "delete"} & vars(view).keys():
             caller: dict[str, Any] = {"headers": key} if issubclass(view, BackEndView | ExportView) else {"user": root}
-            answer = api.send(method.upper(), f"{path}?period=daily", b"{}", **caller)
-            assert assert_problem(answer, "invalid-request")["errors"] == {"period": ["Unknown parameter."]}, path
+            answer = api.send(method.upper(), f"{path}?window=daily", b"{}", **caller)
+            assert assert_problem(answer, "invalid-request")["errors"] == {"window": ["Unknown parameter."]}, path
             described: Any = next(
                 (calls[method] for name, calls in documented.items() if same(name, path) and method in calls), {}
             )

@@ -9,7 +9,8 @@ from django.utils import timezone
 from playwright.sync_api import Locator, Page, Route, expect
 
 from accounts.models import User
-from actions.models import ActionToken, ActionType
+from actions import queue
+from actions.models import ActionToken, ActionType, QueuedWork
 from scoreboard.models import ScoreHistory, UserScore
 from tests.support.people import give
 from tests.system.browser.board import stop_clock, until
@@ -140,6 +141,20 @@ def test_a_lost_answer_is_settled_by_the_repeat(page: Page) -> None:
     assert answer.value.status == 409
     expect(page.locator("#settling")).to_have_text("+10 for Complete a task had already counted")
     expect(score(page)).to_have_text("110")
+    assert paid() == [10]
+
+
+def test_a_busy_site_that_queues_it_is_asked_until_it_counts(page: Page) -> None:
+    """The site answers 202 by itself when it is busy; here it is asked to."""
+    page.route(REDEEM, lambda route: route.continue_(headers={**route.request.headers, "prefer": "respond-async"}))
+    with page.expect_response(REDEEM) as answer:
+        act(page)
+    assert answer.value.status == 202
+    assert paid() == []
+    with page.expect_response("**/api/v1/score/requests/*"):
+        expect(page.locator("#settling")).to_have_text("Waiting for the server…")
+    queue.process(QueuedWork.objects.get().pk)
+    settled(page)
     assert paid() == [10]
 
 

@@ -80,7 +80,7 @@ def test_each_viewer_gets_as_many_lines_as_it_asked_for(live: Server, query: str
         ("?limit=5&limit=6", "invalid-request"),
         ("?board=%FF", "invalid-request"),
         ("?board=", "invalid-request"),
-        ("?limit=5&period=daily", "invalid-request"),
+        ("?limit=5&window=daily", "invalid-request"),
         ("?board=nowhere", "not-found"),
         ("?board=__class__", "not-found"),
     ],

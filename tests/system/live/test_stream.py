@@ -87,7 +87,7 @@ def test_coming_back_with_anything_else_brings_the_newest_snapshot(live: Server,
         ("?limit=0", 400, "invalid-request"),
         ("?limit=101", 400, "invalid-request"),
         ("?limit=ten", 400, "invalid-request"),
-        ("?period=daily", 400, "invalid-request"),
+        ("?window=daily", 400, "invalid-request"),
         ("?limit=1&limit=2", 400, "invalid-request"),
         ("?board=global&board=global", 400, "invalid-request"),
         ("?" + "&".join(f"x{number}=1" for number in range(30)), 400, "invalid-request"),
@@ -129,7 +129,7 @@ def test_names_cannot_break_out_of_an_event(live: Server) -> None:
         assert json.loads(json.dumps(snapshot))["top"][0]["username"] == name
 
 
-@pytest.mark.parametrize("query", ["?limit=0", "?limit=101", "?limit=x", "?board=nowhere", "?period=daily", "?board="])
+@pytest.mark.parametrize("query", ["?limit=0", "?limit=101", "?limit=x", "?board=nowhere", "?window=daily", "?board="])
 def test_each_refusal_is_one_that_the_schema_describes(live: Server, query: str) -> None:
     response, body = answer(live, query)
     document = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())
