@@ -188,6 +188,9 @@ class DefinitionSerializer(StrictSerializer):
     value = serializers.ChoiceField(choices=Rule.Value.values, required=False)
     order = serializers.ChoiceField(choices=Rule.Order.values, required=False)
     ties = serializers.ChoiceField(choices=Rule.Ties.values, required=False)
+    freeze_at = Moment(
+        required=False, allow_null=True, help_text="From then on the public sees it as of then, until it is revealed."
+    )
 
     def rule(self, before: Rule | None = None) -> dict[str, Any]:
         """The fields of the rule that the body speaks of. Raises ValidationError."""

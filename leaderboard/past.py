@@ -32,8 +32,8 @@ SELECT b.id, b.title, coalesce(p.key, w.key), w.starts_at, w.ends_at, b."order" 
        CASE WHEN b.freeze_at <= clock_timestamp() THEN f.until END, b.freeze_at, b.visibility, b.zone, b.description
   FROM boards b CROSS JOIN LATERAL board_window(b, %(at)s) w
   LEFT JOIN LATERAL (SELECT p.key, p.closed_at FROM board_periods p
-                      WHERE p.board_id = b.id AND p.part = %(part)s AND NOT p.truth AND split_part(p.key, '.', 1) = w.key
-                      ORDER BY p.id DESC LIMIT 1) p ON true
+                      WHERE p.board_id = b.id AND p.part = %(part)s AND NOT p.truth
+                        AND split_part(p.key, '.', 1) = w.key ORDER BY p.id DESC LIMIT 1) p ON true
  CROSS JOIN LATERAL (SELECT min(p.counts_until) AS until FROM board_periods p
                       WHERE p.board_id = b.id AND p.part = %(part)s AND coalesce(p.starts_at, '-infinity') <= %(at)s
                         AND coalesce(p.ends_at, 'infinity') > %(at)s) f

@@ -172,10 +172,10 @@ class Board(models.Model):
         """Fields and sentences. `before`: the rule as it is stored."""
         if before is None or before.zone != self.zone:
             yield "zone", board_checks.zone(self.zone)
-        if before is not None and before.waits() and before.rule() != self.rule():
-            yield "freeze_at", "A period is over and not revealed yet. Reveal it first."
         for field in ("starts_on", "opens_at", "closes_at", "freeze_at"):
             yield field, board_checks.moment(getattr(self, field))
+        if before is not None and before.rule() != self.rule() and before.waits():
+            yield "freeze_at", "A period is over and not revealed yet. Reveal it first."
         closes_at, known = self.closes_at, before.closes_at if before else None
         if closes_at is not None and closes_at != known and closes_at <= datetime.now(UTC):
             yield "closes_at", "Say a moment to come: what is over is not counted anew."
