@@ -514,7 +514,7 @@ LOGGING_CONFIG = "api.logs.configure"
 OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", "")
 LOGGING: dict[str, Any] = {"level": LOG_LEVEL, "format": LOG_FORMAT, "traces": bool(OTEL_EXPORTER_OTLP_ENDPOINT)}
 
-# Who may read /metrics: addresses and networks, and beside them whoever has the token.
+# Who may read /metrics: addresses and networks, and beside them any client with the token.
 METRICS_ALLOW = env.list("METRICS_ALLOW", default=["127.0.0.0/8", "::1"])
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 # The port on which a worker shows its /metrics and answers /healthz, at BIND; 0: none.

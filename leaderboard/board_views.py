@@ -119,7 +119,7 @@ class RulesView(BoardView):
 
     @property
     def writes(self) -> bool:
-        return self.request.method not in SAFE_METHODS
+        return self.request is not None and self.request.method not in SAFE_METHODS
 
     def slug(self, request: Request) -> str:
         """A write is judged by who makes it, whatever board it names."""

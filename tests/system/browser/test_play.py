@@ -159,7 +159,11 @@ def test_a_busy_site_that_queues_it_is_asked_until_it_counts(page: Page) -> None
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(503, "unavailable"), (500, "internal-error"), (409, "score-out-of-range")]
+    ("status", "kind"),
+    [
+        (503, "unavailable"),
+        *(pytest.param(*one, marks=pytest.mark.long) for one in [(500, "internal-error"), (409, "score-out-of-range")]),
+    ],
 )
 def test_a_refusal_that_is_nobodys_doing_rolls_back(page: Page, status: int, kind: str) -> None:
     page.route(REDEEM, lambda route: problem(route, status, kind))
@@ -250,10 +254,10 @@ def test_a_token_that_expired_is_replaced_only_when_the_player_says_so(page: Pag
     [
         (401, "not-authenticated", "You are signed out", {}),
         (403, "not-yours-to-grant", "Complete a task is not yours to grant", {}),
-        (403, "forbidden", "Not allowed", {}),
         (403, "player-disabled", "Not allowed", {}),
+        pytest.param(403, "forbidden", "Not allowed", {}, marks=pytest.mark.long),
         (429, "rate-limited", "Too many at once", {"retry_after": 42}),
-        (422, "anything", "Not allowed", {}),
+        pytest.param(422, "anything", "Not allowed", {}, marks=pytest.mark.long),
     ],
 )
 def test_a_refusal_is_told_as_what_it_is(
