@@ -18,6 +18,7 @@ TITLES = {
     "players": "Players of your server",
     "actions": "Action tokens",
     "board": "Boards and scores",
+    "boards": "Boards",
     "live": "Live",
     "accounts": "Accounts",
     "moderation": "Moderation",
