@@ -17,7 +17,7 @@ TITLES = {
     "awards": "Awards by your server",
     "players": "Players of your server",
     "actions": "Action tokens",
-    "board": "Boards and scores",
+    "board": "Scores and ranks",
     "boards": "Boards",
     "live": "Live",
     "accounts": "Accounts",

@@ -183,14 +183,12 @@ class DefinitionSerializer(StrictSerializer):
     zone = StrictText(max_length=64, required=False, help_text="In which its days begin: Europe/Paris.")
     opens_at = Moment(required=False, allow_null=True, help_text="What was done earlier does not count.")
     closes_at = Moment(required=False, allow_null=True, help_text="What is done then or later does not count.")
+    freeze_at = Moment(required=False, allow_null=True, help_text="Visitors see it as of then until it is revealed.")
     counts = CountsSerializer(required=False)
     who = Who(required=False, help_text="Null: everyone.")
     value = serializers.ChoiceField(choices=Rule.Value.values, required=False)
     order = serializers.ChoiceField(choices=Rule.Order.values, required=False)
     ties = serializers.ChoiceField(choices=Rule.Ties.values, required=False)
-    freeze_at = Moment(
-        required=False, allow_null=True, help_text="From then on the public sees it as of then, until it is revealed."
-    )
 
     def rule(self, before: Rule | None = None) -> dict[str, Any]:
         """The fields of the rule that the body speaks of. Raises ValidationError."""

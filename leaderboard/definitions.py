@@ -94,12 +94,12 @@ def words(rule: Rule) -> dict[str, Any]:
         "zone": rule.zone,
         "opens_at": told(rule.opens_at),
         "closes_at": told(rule.closes_at),
+        "freeze_at": told(rule.freeze_at),
         "counts": {"types": rule.action_types, "sources": rule.sources},
         "who": who(rule),
         "value": rule.value,
         "order": rule.order,
         "ties": rule.ties,
-        "freeze_at": told(rule.freeze_at),
     }
 
 

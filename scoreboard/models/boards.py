@@ -159,7 +159,7 @@ class Board(models.Model):
 
     def rule(self) -> dict[str, object]:
         """What decides how the board comes out; in SQL `board_rule`."""
-        others = ("slug", "title", "description", "paused", "created_at", "revealed")
+        others = ("slug", "title", "description", "visibility", "paused", "created_at", "revealed")
         return {
             field.name: getattr(self, field.name) for field in self._meta.concrete_fields if field.name not in others
         }
