@@ -93,6 +93,7 @@ class BoardDocumentSerializer(serializers.Serializer[Any]):
     zone = serializers.CharField()
     opens_at = serializers.DateTimeField(allow_null=True)
     closes_at = serializers.DateTimeField(allow_null=True)
+    freeze_at = serializers.DateTimeField(allow_null=True)
     counts = CountedSerializer(help_text="Empty lists: all.")
     who = SaidWho(help_text="Null: everyone.")
     value = serializers.ChoiceField(choices=Rule.Value.values)

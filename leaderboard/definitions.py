@@ -16,7 +16,7 @@ PERIODS = """
 SELECT p.key, p.starts_at, p.ends_at, p.filled_at IS NOT NULL, p.closed_at, p.ends_at <= clock_timestamp(),
        (SELECT max(f.rank) FROM final_standings f WHERE f.period_id = p.id)
   FROM board_periods p JOIN boards b ON b.id = p.board_id AND NOT b.paused
- WHERE b.slug = %s AND p.part = %s AND coalesce(p.starts_at, '-infinity') <= clock_timestamp()
+ WHERE b.slug = %s AND p.part = %s AND NOT p.truth AND coalesce(p.starts_at, '-infinity') <= clock_timestamp()
  ORDER BY coalesce(p.ends_at, 'infinity') DESC, p.id DESC LIMIT %s OFFSET %s
 """
 
@@ -94,6 +94,7 @@ def words(rule: Rule) -> dict[str, Any]:
         "zone": rule.zone,
         "opens_at": told(rule.opens_at),
         "closes_at": told(rule.closes_at),
+        "freeze_at": told(rule.freeze_at),
         "counts": {"types": rule.action_types, "sources": rule.sources},
         "who": who(rule),
         "value": rule.value,

@@ -168,6 +168,10 @@ DECLARE
     v_until CONSTANT timestamptz := clock_timestamp() + current_setting('lock_timeout')::interval;
     v_late boolean := false;
 BEGIN
+    IF EXISTS (SELECT FROM board_periods p WHERE p.board_id = b.id AND p.closed_at IS NULL AND p.ends_at <= clock_timestamp()
+                                             AND p.counts_until IS NOT NULL) THEN
+        RAISE EXCEPTION 'a period of board % is over and not revealed yet', b.slug USING ERRCODE = 'lock_not_available';
+    END IF;
     IF v_ended = '{}' THEN
         RETURN;
     END IF;
@@ -186,7 +190,7 @@ $$;
 
 -- What decides how a board comes out.
 CREATE FUNCTION board_rule(b boards) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
-    SELECT to_jsonb(b) - ARRAY['slug', 'title', 'description', 'paused', 'created_at', 'revealed']
+    SELECT to_jsonb(b) - ARRAY['slug', 'title', 'description', 'visibility', 'paused', 'created_at', 'revealed']
 $$;
 
 -- A rule that is made or changed is applied anew: its open periods go, with all that was counted in them, and others, under new

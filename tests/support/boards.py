@@ -162,6 +162,16 @@ def line_of(
     return Line(user_id, len(days), max(days.values()))
 
 
+def of_all_totals(at: datetime) -> list[Line]:
+    """The same of the board of all totals, at a past moment."""
+    totals: dict[uuid.UUID, tuple[int, datetime]] = {}
+    for entry in ScoreHistory.objects.filter(**upto(at)).order_by("id"):
+        totals[entry.user_id] = (entry.new_total, entry.created_at)
+    lines = [Line(user_id, total, reached) for user_id, (total, reached) in totals.items() if total > 0]
+    lines.sort(key=lambda line: line.user_id.bytes, reverse=True)
+    return sorted(lines, key=lambda line: (-line.score, line.reached_at))
+
+
 def in_sql(board: Board) -> list[Line]:
     page = truth.top(board, 1000)
     return [Line(uuid.UUID(row.user_id), row.score, row.reached_at) for row in page.rows]
