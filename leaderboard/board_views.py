@@ -118,7 +118,7 @@ class RulesView(BoardView):
 
     @property
     def writes(self) -> bool:
-        return self.request.method not in SAFE_METHODS
+        return self.request is not None and self.request.method not in SAFE_METHODS
 
     def slug(self, request: Request) -> str:
         """A write is judged by who makes it, whatever board it names."""
@@ -132,7 +132,7 @@ class RulesView(BoardView):
             return super().get_authenticators()
         return [ApiKeyAuthentication(), AccountJWTAuthentication(), AccountSessionAuthentication()]
 
-    def get_permissions(self) -> Sequence[Any]:
+    def get_permissions(self) -> list[Any]:
         return [MayEditBoards()] if self.writes else super().get_permissions()
 
     def get_throttles(self) -> list[BaseThrottle]:

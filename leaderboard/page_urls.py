@@ -7,5 +7,5 @@ from leaderboard import pages
 urlpatterns = [
     path("", pages.board_page, name="board"),
     path("embed", pages.embedding, name="docs-embed"),
-    path("embed/<slug:board>", pages.embed, name="embed"),
+    path("embed/<str:board>", pages.embed, name="embed"),
 ]

@@ -14,7 +14,7 @@ from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
 
 from accounts.pages import signed_in
-from leaderboard import boards, snapshots
+from leaderboard import boards, choices, snapshots
 from leaderboard.boards import Board, Visibility
 from leaderboard.permissions import sees_hidden
 from leaderboard.ranking import Page
@@ -27,16 +27,24 @@ ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")  # one origin; never a patter
 
 
 def element(
-    request: HttpRequest | None, board: Board, limit: int = DEFAULT_LIMIT, theme: str = "auto"
+    request: HttpRequest | None,
+    board: Board,
+    period: str | None = None,
+    limit: int = DEFAULT_LIMIT,
+    theme: str = "auto",
 ) -> dict[str, Any]:
     """What leaderboard/element.html needs: the element's attributes, and its first rows for those without script.
 
-    `page` is None when the rows are not this visitor's to see, and while neither Redis nor PostgreSQL can be read.
+    `period`: as it was asked for; without one the element goes on to the next when the current one ends. `page` is None
+    when the rows are not this visitor's to see, while the board is being filled, and while neither Redis nor PostgreSQL
+    can be read.
     """
     allowed = board.public or (request is not None and signed_in(request) is not None)
-    page = first_page(board) if allowed else None
+    page = first_page(board) if allowed and board.ready else None
     return {
         "board": board,
+        "heading": choices.heading(board),
+        "period": board.period if period or board.closed_at else None,
         "limit": limit,
         "theme": theme,
         "page": page,
@@ -62,8 +70,27 @@ def first_page(board: Board) -> Page | None:
 @require_safe
 @cache_control(private=True, no_cache=True)
 def board_page(request: HttpRequest) -> HttpResponse:
-    board = boards.GLOBAL
-    return render(request, "leaderboard/board.html", {"account": signed_in(request), **element(request, board)})
+    """Query: `board`, default global, and `period`, default the current one. 404 for one that does not exist."""
+    period = request.GET.get("period")
+    board = asked_for(request, request.GET.get("board", boards.GLOBAL.slug), period)
+    hidden = sees_hidden(signed_in(request))
+    context = {
+        "account": signed_in(request),
+        "menu": choices.menu(board, hidden=hidden),
+        "parts": choices.parts(board, hidden=hidden),
+        "periods": choices.periods(board),
+        "dates": choices.dates(board),
+        "ends": board.ends_at and choices.moment(board.ends_at, board.zone),
+        **element(request, board, period),
+    }
+    return render(request, "leaderboard/board.html", context)
+
+
+def asked_for(request: HttpRequest, slug: str, period: str | None) -> Board:
+    found = choices.find(slug, period)
+    if found is None or not there(request, found):
+        raise Http404("There is no such board.")
+    return found
 
 
 @require_safe
@@ -71,17 +98,17 @@ def board_page(request: HttpRequest) -> HttpResponse:
 def embed(request: HttpRequest, board: str) -> HttpResponseBase:
     """One board and nothing else, for an iframe on the sites of LEADERBOARD_FRAME_ANCESTORS.
 
-    Query: `limit` 1 to 100, `theme` auto, light or dark, `origin` of the page around it, which is asked for the
-    reader's token if it may be. Any other value becomes the default: an error page in another site's iframe helps no
-    visitor.
+    Query: `period`, default the current one; `limit` 1 to 100, `theme` auto, light or dark, `origin` of the page around
+    it, which is asked for the reader's token if it may be. Any other value of these three becomes the default: an error
+    page in another site's iframe helps no visitor. A board or a period that does not exist has no other to stand in for
+    it: 404.
     """
-    found = boards.find(board)
-    if found is None or not found.ready or not there(request, found):
-        raise Http404("There is no such board.")
+    period = request.GET.get("period")
     theme = request.GET.get("theme", "auto")
     context = element(
         request,
-        found,
+        asked_for(request, board, period),
+        period,
         limit_of(request.GET.get("limit", "")),
         theme if theme in THEMES else "auto",
     )
@@ -107,14 +134,17 @@ def limit_of(text: str) -> int:
 
 @require_safe
 def embedding(request: HttpRequest) -> HttpResponse:
-    """How to put a board on another page, with this site's address filled in."""
+    """How to put a board on another page, with this site's address filled in. Query: `board`, default global."""
+    board = asked_for(request, request.GET.get("board", boards.GLOBAL.slug), None)
     origin = f"{request.scheme}://{request.get_host()}"
     context = {
         "account": signed_in(request),
         "origin": origin,
         "site": origin + settings.SITE_PATH,
         "socket_origin": "ws" + origin.removeprefix("http"),
-        "board": boards.GLOBAL,
+        "board": board,
+        "heading": choices.heading(board),
+        "boards": choices.everyone(hidden=sees_hidden(signed_in(request))),
         "limit": DEFAULT_LIMIT,
     }
     return render(request, "leaderboard/embedding.html", context)

@@ -61,9 +61,9 @@ def demand_sight(visibility: str, request: Request, readers: Sequence[ApiKey.Sco
         raise NotAuthenticated
 
 
-def board_for(request: Request, slug: str, period: str | None = None) -> Board:
-    """The board with this slug if this caller may see it. Raises as `boards.get` and `demand_sight` do."""
+def board_for(request: Request, slug: str, period: str | None = None, *, truth: bool = False) -> Board:
+    """The board with this slug if this caller may see it, or its `truth`. Raises as `boards.get`, `demand_sight` do."""
     demand_sight(boards.visibility(slug), request)
-    board = boards.get(slug, period)
+    board = (boards.truth if truth else boards.get)(slug, period)
     demand_sight(board.visibility, request)  # as it was read now
     return board

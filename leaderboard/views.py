@@ -11,14 +11,16 @@ from django.conf import settings
 from django.http import HttpResponse, HttpResponseNotModified
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
-from accounts.authentication import PLAYER, PLAYER_AUTH, ApiKeyAuthentication
+from accounts.authentication import PLAYER, PLAYER_AUTH, AccountSessionAuthentication, ApiKeyAuthentication
 from accounts.back_ends import found
+from accounts.exports import MayExport
 from accounts.models import ApiKey, User
 from accounts.players import Reference
 from api.openapi import envelope, problems
@@ -28,15 +30,17 @@ from api.views import ApiView
 from leaderboard import boards, reads, snapshots
 from leaderboard.boards import Board, Visibility
 from leaderboard.permissions import READERS, BoardIsPublicOrSignedIn, board_for
-from leaderboard.ranking import Page
 from leaderboard.serializers import (
+    TRUTH,
     AroundQuery,
     BoardQuery,
     PlayerStandingSerializer,
     RowSerializer,
     TopQuery,
+    ViewQuery,
     WhichBoardSerializer,
 )
+from leaderboard.snapshots import Snapshot
 
 # While the board is public anyone may see it; on a private one, 401.
 OPEN_OR_SIGNED_IN: Any = [{}, *PLAYER_AUTH, {"apiKey": []}]
@@ -50,11 +54,15 @@ PAGE_MEMBERS: dict[str, serializers.Field[Any, Any, Any, Any]] = {
 
 
 class BoardView(ApiView):
-    """`visibility`: of the board that is asked for; `open`: whether anybody may see it."""
+    """`visibility`: of the board that is asked for; `open`: whether anybody may see what is asked for.
+
+    `truth`: whether that is what a frozen board holds back, for keys with the scope `read`, and staff with the right.
+    """
 
     authentication_classes: Any = (ApiKeyAuthentication, *PLAYER)
     permission_classes: Any = (BoardIsPublicOrSignedIn,)
     readers: Sequence[ApiKey.Scope] = READERS
+    right = "scoreboard.view_userscore"  # of staff who are shown what a frozen board holds back, as in a file
     visibility: str
     open: bool
 
@@ -62,10 +70,21 @@ class BoardView(ApiView):
         """Of the board that is asked for, before anything else is known of the request."""
         return request.query_params.get("board", boards.GLOBAL.slug)
 
+    @property
+    def truth(self) -> bool:
+        # None while the API is described.
+        return self.request is not None and TRUTH in self.request.GET.getlist("view")
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        return [AccountSessionAuthentication(), ApiKeyAuthentication()] if self.truth else super().get_authenticators()
+
+    def get_permissions(self) -> list[Any]:
+        return [MayExport()] if self.truth else list(super().get_permissions())
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Where no key is asked for, none is charged in place of the address."""
         self.visibility = boards.visibility(self.slug(request))
-        self.open = self.is_open()
+        self.open = self.is_open() and not self.truth
         self.accepts_api_keys = not self.open
         super().initial(request, *args, **kwargs)
 
@@ -92,8 +111,15 @@ class BoardView(ApiView):
         return [] if self.open else super().get_throttles()
 
     def board(self, request: Request) -> Board:
-        """Raises Problem, NotAuthenticated."""
-        return board_for(request, self.asked["board"], self.asked["period"])
+        """The one that is asked for, as this client may see it. Raises Problem, NotAuthenticated."""
+        return board_for(request, self.asked["board"], self.asked["period"], truth=self.truth)
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        """What a board holds back stays in no cache."""
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        if self.truth:
+            answer.headers["Cache-Control"] = "private, no-store"
+        return answer
 
 
 class TopView(BoardView):
@@ -111,16 +137,16 @@ class TopView(BoardView):
         limit, offset = self.asked["limit"], self.asked["offset"]
         if offset + limit <= boards.VISIBLE_TOP:
             snapshot = snapshots.get(board)
-            return page_response(request, board.public, snapshot.page, snapshot.body(limit, offset))
+            return page_response(request, board.public, snapshot, snapshot.body(limit, offset))
         page = reads.top(board, limit, offset)
         return tagged_by_content(request, board.public, snapshots.encode_page(board, page, page.rows))
 
 
-def page_response(request: Request, public: bool, page: Page, body: bytes) -> HttpResponse:
+def page_response(request: Request, public: bool, snapshot: Snapshot, body: bytes) -> HttpResponse:
     """200 with an ETag, or 304 when the client has this (epoch, seq). SQL's pages have neither, so no ETag."""
-    if page.epoch is None:
+    if snapshot.page.epoch is None:
         return HttpResponse(body, content_type="application/json", headers=caching(public))
-    return tagged(request, public, body, f'"{page.epoch}:{page.seq}"')
+    return tagged(request, public, body, snapshot.etag)
 
 
 def tagged_by_content(request: Request, public: bool, body: bytes) -> HttpResponse:
@@ -168,7 +194,7 @@ class MyScoreView(ApiView):
 
 
 class PlayerScoreView(BoardView):
-    query = BoardQuery
+    query = ViewQuery
 
     @extend_schema(
         operation_id="player_score",

@@ -119,7 +119,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "erased_at",
-                    models.DateTimeField(editable=False, help_text="Since then nobody is behind this row.", null=True),
+                    models.DateTimeField(editable=False, help_text="Since then the row is no person's.", null=True),
                 ),
                 (
                     "session_key",
@@ -535,7 +535,7 @@ class Migration(migrations.Migration):
                     ("erased_at", None), models.Q(("is_active", False), ("is_hidden", True)), _connector="OR"
                 ),
                 name="users_erased_for_good",
-                violation_error_message="This player was erased; there is nobody to bring back.",
+                violation_error_message="This player was erased and cannot be brought back.",
             ),
         ),
     ]

@@ -26,12 +26,13 @@ class Account:
     superuser: bool = False
     total: int = 0
     avatar: str = ""
+    region: str = ""
 
 
 ACCOUNTS = [
     Account("admin", "admin-demo", User.Role.ADMIN, superuser=True),
     Account("mod", "mod-demo", User.Role.MODERATOR),
-    Account("alice", "alice-demo", User.Role.PLAYER, total=64, avatar="rabbit"),
+    Account("alice", "alice-demo", User.Role.PLAYER, total=64, avatar="rabbit", region="EU"),
 ]
 
 # Username, region, total, avatar: a file of static/demo/avatars without its ending. Many scripts, emoji, both

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 
 from leaderboard import boards
 from leaderboard.boards import Board
@@ -98,7 +98,8 @@ class Hub:
                 if board is None and not boards.listing().known(feed.board):
                     self._gone(feed)
                 elif board is not None and board.id == feed.board.id:
-                    feed.board = board  # its title and its visibility may be others
+                    if board != feed.board:
+                        feed.learn(board)
                     self._show_out(feed)
                 elif board is not None and board.ready and board.id != feed.board.id:
                     self.groups.unfollow(boards.group(feed.board))
@@ -162,10 +163,11 @@ class Hub:
             _, left = await asyncio.wait(left, timeout=STOP_SECONDS / 4)
         if left:
             log.warning("live_hub_hangs", tasks=sorted(task.get_name() for task in left))
-        self._sql.shutdown(wait=False)
         with contextlib.suppress(TimeoutError, OSError):
             async with asyncio.timeout(STOP_SECONDS):
                 await self.ranking.close()
+                await asyncio.get_running_loop().run_in_executor(self._sql, leave)
+        self._sql.shutdown(wait=False)
 
     def viewers(self) -> list[Viewer]:
         return [viewer for feed in self.feeds.values() for viewer in feed.viewers]
@@ -216,6 +218,11 @@ class Hub:
                 feed.leave(viewer)
                 viewer.transport.close(refusals.TOO_SLOW, "too slow")
                 asyncio.get_running_loop().call_later(GRACE_SECONDS, viewer.transport.abort)
+
+
+def leave() -> None:
+    """Its thread's connection ends."""
+    connection.close()
 
 
 def look() -> None:

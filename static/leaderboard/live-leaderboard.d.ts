@@ -26,12 +26,15 @@ export type Transport = 'websocket' | 'sse' | 'polling';
  * - `polling`: neither WebSocket nor SSE gets through; asked for every few seconds
  * - `reconnecting`: the connection is lost and will be tried again
  * - `paused`: the tab is hidden
+ * - `final`: the period is over, and these are its final ranks
  * - `closed`: refused for good; `reconnect()` tries again
  */
-export type State = 'connecting' | 'live' | 'polling' | 'reconnecting' | 'paused' | 'closed';
+export type State = 'connecting' | 'live' | 'polling' | 'reconnecting' | 'paused' | 'final' | 'closed';
 
 export interface UpdateDetail {
   board: string;
+  /** The key of the period that is shown, such as 2026-W47; null for a board without periods. */
+  period: string | null;
   /** Null before the first snapshot, and while SQL stands in for Redis. */
   epoch: string | null;
   seq: number | null;
@@ -65,6 +68,12 @@ export interface Labels {
   polling?: string;
   reconnecting?: string;
   paused?: string;
+  /** In place of `live`, when the period is over. */
+  final?: string;
+  /** {in}: how long until the period ends, such as "in 3 days" */
+  ends?: string;
+  /** The period has just ended: {period}, {next} */
+  ended?: string;
   closed?: string;
   /** Instead of `closed`: the board needs a token; it may not be shown here; there is no such board. */
   private?: string;
@@ -95,6 +104,8 @@ export class LiveLeaderboard extends HTMLElement {
   /** Origin of the scoreboard site; empty: the page's own. */
   src: string;
   board: string;
+  /** The key of one period, such as 2026-W47; null: the current one, and the next when it ends. */
+  period: string | null;
   /** 1 to 100 */
   limit: number;
   theme: 'auto' | 'light' | 'dark';
@@ -102,7 +113,7 @@ export class LiveLeaderboard extends HTMLElement {
   label: string;
   /** A JWT: shows the viewer's own line. Never put into an attribute, a URL or storage. Null once it has ended. */
   token: string | null;
-  /** Brings a token, and the next before it ends; null when nobody is signed in. In place of `auth-url`. */
+  /** Brings a token, and the next before it ends; null when the reader is not signed in. In place of `auth-url`. */
   getToken: (() => Promise<string | null>) | null;
   /** Words in place of the English ones. */
   labels: Labels;

@@ -7,6 +7,7 @@
  *
  * @import { LiveLeaderboard as PublicElement, Row, You, State, Transport, Labels } from './live-leaderboard.js'
  * @typedef {{epoch: string|null, seq: number|null, players: number, rows: Row[]}} Snapshot
+ * @typedef {{period?: string|null, ends_at?: string|null, now?: string|null}} Period
  * @typedef {{close(): void, opened: boolean, since: number, greeted?: boolean, send?(message: object): void}} Link
  */
 
@@ -23,7 +24,9 @@ const HIDDEN_GRACE_MS = 5_000;
 const SUMMARY_MS = 10_000; // between changes read out
 const DELTA_MS = 1_600;
 const UNKNOWN_MS = 5_000; // for a new connection to say who views
-const FATAL = /** @type {Record<number, keyof Labels>} */ ({ 4501: 'private', 4503: 'refused', 4504: 'missing' });
+const NOTICE_MS = 60_000;
+const FATAL = /** @type {Record<number, keyof Labels>} */ ({ 4501: 'private', 4503: 'refused' });
+const NOT_LIVE = 4504; // no such board, or over
 
 /** Every word; some as plural forms, by the categories of Intl.PluralRules. */
 const WORDS = /** @type {Required<Labels>} */ ({
@@ -41,6 +44,9 @@ const WORDS = /** @type {Required<Labels>} */ ({
   polling: 'Updating every few seconds',
   reconnecting: 'Reconnecting…',
   paused: 'Paused',
+  final: 'Final',
+  ends: 'Ends {in}',
+  ended: '{period} has ended. Now: {next}',
   closed: 'Disconnected',
   private: 'Sign in to see this board',
   refused: 'This site may not show the board',
@@ -65,13 +71,13 @@ class Feed {
   #retryTimer = 0;
   #watchdog = 0;
   /** @type {number|null} */ #retryAfter = null; // ms the server asked for
-  #pollingSince = 0;
+  #first = false; // REST is asked before any connection: the period may be over
   #mayAskMe = true; // false after a refusal: `you` may be an earlier token's
   running = false;
 
   /**
-   * @param {{site: string, board: string, limit: number, token: string|null}} where
-   * @param {{snapshot(data: Snapshot, via: Transport): void, you(you: You|null): void,
+   * @param {{site: string, board: string, period: string|null, limit: number, token: string|null}} where
+   * @param {{snapshot(data: Snapshot, via: Transport): void, you(you: You|null): void, board(board: Period): void,
    *          viewer(id: string|null, first: boolean): void, unproved(): void, confirmed(players?: number|null): void,
    *          state(state: State, transport: Transport|null, reason: keyof Labels|null): void}} listener
    */
@@ -83,7 +89,9 @@ class Feed {
   start() {
     if (this.running) return;
     this.running = this.#mayAskMe = true;
-    this.#rung = this.#tries = this.#failures = 0;
+    this.#first = Boolean(this.where.period);
+    this.#rung = this.#first ? 2 : 0;
+    this.#tries = this.#failures = 0;
     this.#open();
   }
 
@@ -149,6 +157,7 @@ class Feed {
     const url = new URL(this.where.site + path);
     if (scheme) url.protocol = url.protocol.replace('http', scheme);
     url.searchParams.set('board', this.where.board);
+    if (this.where.period) url.searchParams.set('period', this.where.period);
     return url;
   }
 
@@ -185,7 +194,7 @@ class Feed {
     const source = new EventSource(this.#top('/api/v1/scoreboard/stream'));
     /** @type {Link} */
     const link = { opened: false, since: Date.now(), close: () => source.close() };
-    for (const type of ['connection_success', 'leaderboard_update', 'you', 'current', 'ping', 'bye'])
+    for (const type of ['connection_success', 'leaderboard_update', 'you', 'current', 'notice', 'ping', 'bye'])
       source.addEventListener(type, (event) => this.#heard(link, event.data));
     source.onerror = (event) =>
       event instanceof MessageEvent ? this.#heard(link, event.data) : this.#lost(link, 0);
@@ -197,17 +206,17 @@ class Feed {
     const stop = new AbortController();
     /** @type {Link} */
     const link = { opened: false, since: Date.now(), close: () => stop.abort() };
-    this.#pollingSince = Date.now();
     const again = () => {
       if (link !== this.#link) return;
-      if (Date.now() - this.#pollingSince > PROBE_MS) {
+      if (this.#first || Date.now() - link.since > PROBE_MS) {
+        this.#first = false;
         this.#rung = 0;
         this.#tries = 2;
         this.#open();
       } else this.#pollOnce(link, stop.signal).then(() => this.#later(again, POLL_MS * (0.8 + 0.4 * Math.random())), lost);
     };
     const lost = () => this.#lost(link, 0);
-    this.#pollOnce(link, stop.signal).then(() => this.#later(again, POLL_MS), lost);
+    this.#pollOnce(link, stop.signal).then(() => this.#later(again, this.#first ? 0 : POLL_MS), lost);
     return link;
   }
 
@@ -223,15 +232,19 @@ class Feed {
         if (token === this.where.token) this.#unproved();
         return link === this.#link ? this.#pollOnce(link, signal) : undefined;
       }
-      if ([401, 403, 404].includes(answer.status)) return this.#close(answer.status === 404 ? 'missing' : 'private');
+      if ([400, 404].includes(answer.status)) return this.#close('missing');
+      if ([401, 403].includes(answer.status)) return this.#close('private');
       this.#retryAfter = Number(answer.headers.get('Retry-After')) * 1000 || null;
       throw new Error(`HTTP ${answer.status}`);
     }
     const body = await answer.json();
     if (link !== this.#link) return;
-    this.#alive(link);
+    const over = body.board?.closed_at;
+    if (!over && !this.#first) this.#alive(link);
+    this.listener.board({ ...body.board, now: answer.headers.get('Date') });
     this.#take({ epoch: body.epoch, seq: body.seq, players: body.players, rows: body.data });
     if (token === this.where.token && this.#mayAskMe && (headers || new URL(this.where.site).origin === location.origin)) await this.#askMe(headers, signal);
+    if (over && link === this.#link) this.#close(null);
   }
 
   /** @param {Record<string, string>|undefined} headers @param {AbortSignal} signal */
@@ -261,6 +274,8 @@ class Feed {
       return this.#lost(link, 4000);
     }
     this.#alive(link);
+    if (message.type === 'notice') return void (message.code === 'closed' && this.listener.board({ period: message.next }));
+    if (message.board) this.listener.board(message);
     if (message.type === 'connection_success') {
       if (message.user_id) this.#mayAskMe = true;
       this.listener.viewer(message.user_id ?? null, !link.greeted);
@@ -319,6 +334,11 @@ class Feed {
   #lost(link, code) {
     if (link !== this.#link) return;
     this.#drop();
+    this.#first = false;
+    if (code === NOT_LIVE) {
+      this.#rung = 2; // REST knows why
+      return this.#open();
+    }
     if (code >= 4500 && code < 5000) return this.#close(FATAL[code] ?? 'closed');
     let wait = Math.random() * Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** this.#failures);
     if (link.opened) {
@@ -337,9 +357,10 @@ class Feed {
     this.#retryAfter = null;
   }
 
-  #close(/** @type {keyof Labels} */ reason) {
+  /** @param {keyof Labels|null} reason null: the period is over */
+  #close(reason) {
     this.stop();
-    this.listener.state('closed', null, reason);
+    this.listener.state(reason ? 'closed' : 'final', null, reason);
   }
 }
 
@@ -373,12 +394,14 @@ class Speech {
     this.times = new Intl.RelativeTimeFormat(lang, { style: 'short' });
   }
 
-  /** @param {number} ms */
-  ago(ms) {
-    const seconds = Math.max(0, Math.round(ms / 1000));
-    if (seconds < 60) return this.times.format(-seconds, 'second');
-    if (seconds < 3600) return this.times.format(-Math.floor(seconds / 60), 'minute');
-    return this.times.format(-Math.floor(seconds / 3600), 'hour');
+  /** @param {number} ms from now; less than 0: ago */
+  when(ms) {
+    const seconds = Math.trunc(ms / 1000);
+    const far = Math.abs(seconds);
+    if (far < 60) return this.times.format(seconds, 'second');
+    if (far < 3600) return this.times.format(Math.trunc(seconds / 60), 'minute');
+    if (far < 172_800) return this.times.format(Math.trunc(seconds / 3600), 'hour');
+    return this.times.format(Math.trunc(seconds / 86_400), 'day');
   }
 }
 
@@ -462,7 +485,7 @@ const CSS = `
 [part=status] { display: inline-flex; gap: .5em; align-items: center; color: var(--_muted); font-size: .875em; font-variant-numeric: tabular-nums; }
 [part=status]::before { content: ""; width: .6em; height: .6em; border-radius: 50%; background: currentColor; }
 [data-state=live] [part=status] { color: var(--_good); } [data-state=reconnecting] [part=status], [data-state=closed] [part=status] { color: var(--_bad); }
-[part=sign-in]:empty { display: none; } [part=sign-in] { margin: 0; padding: .7rem 1.1rem; border-top: 1px solid var(--_line); font-weight: 600; }
+p:empty { display: none; } [part=sign-in], [part=notice] { margin: 0; padding: .7rem 1.1rem; border-top: 1px solid var(--_line); font-weight: 600; }
 [part=retry] { font: inherit; color: var(--_accent); background: none; border: 1px solid currentColor; border-radius: 99px; padding: .1em .8em; cursor: pointer; }
 :focus-visible { outline: 2px solid var(--_accent); outline-offset: -2px; } [part=retry]:focus-visible { outline-offset: 2px; }
 .scroll { overflow: auto; max-height: var(--lb-max-height, none); }
@@ -510,7 +533,9 @@ function scaffold() {
   const own = h('tbody', { role: 'rowgroup', class: 'mine' });
   const empty = h('p', { part: 'empty', hidden: '' });
   const signIn = h('p', { part: 'sign-in', role: 'status' });
+  const notice = h('p', { part: 'notice', role: 'status' });
   const total = h('span', { part: 'players' });
+  const ends = h('span', { part: 'ends' });
   const spoken = h('p', { class: 'sr', role: 'status' });
   const columns = [0, 1, 2].map(() => h('th', { role: 'columnheader', scope: 'col' }));
   const table = h(
@@ -528,16 +553,17 @@ function scaffold() {
     h('div', { class: 'head', part: 'head' }, caption, status),
     scroller,
     fallback,
+    notice,
     signIn,
-    h('div', { class: 'foot', part: 'foot' }, total, again),
+    h('div', { class: 'foot', part: 'foot' }, total, ends, again),
     spoken,
   );
-  return { caption, status, again, body, own, empty, signIn, total, spoken, columns, table, scroller, fallback, frame };
+  return { caption, status, again, body, own, empty, notice, signIn, total, ends, spoken, columns, table, scroller, fallback, frame };
 }
 
 /** @implements {PublicElement} */
 class LiveLeaderboard extends HTMLElement {
-  static observedAttributes = ['src', 'board', 'limit', 'label', 'lang', 'auth-url'];
+  static observedAttributes = ['src', 'board', 'period', 'limit', 'label', 'lang', 'auth-url'];
 
   #ui = scaffold();
   /** @type {Feed|null} */ #feed = null;
@@ -551,6 +577,10 @@ class LiveLeaderboard extends HTMLElement {
   /** @type {You|null} */ #you = null;
   /** @type {string|null} */ #viewer = null;
   #updatedAt = 0; // Date.now()
+  /** @type {string|null} */ #period = null;
+  #endsAt = 0; // Unix ms by the server's clock
+  #skew = 0; // ms by which the server's clock is ahead
+  #noticeAt = 0; // Date.now()
   /** @type {Map<string, Line>} */ #lines = new Map();
   /** @type {Line|null} */ #mine = null;
   /** @type {(() => Promise<string|null>)|null} */ #getToken = null;
@@ -629,6 +659,12 @@ class LiveLeaderboard extends HTMLElement {
   }
   set board(value) {
     this.setAttribute('board', value);
+  }
+  get period() {
+    return this.getAttribute('period') || null;
+  }
+  set period(value) {
+    this.setAttribute('period', value ?? '');
   }
   get limit() {
     const wanted = Number.parseInt(this.getAttribute('limit') ?? '', 10);
@@ -721,6 +757,7 @@ class LiveLeaderboard extends HTMLElement {
 
   #tick() {
     this.#showStatus();
+    if (Date.now() > this.#noticeAt + NOTICE_MS) this.#ui.notice.textContent = '';
     if (this.#unknownSince && this.#state === 'live' && Date.now() > this.#unknownSince + UNKNOWN_MS) this.#ended();
     this.#colour();
   }
@@ -753,7 +790,7 @@ class LiveLeaderboard extends HTMLElement {
     this.#token = token;
     this.#signedOut(false);
     if (!token) this.#forgetViewer();
-    if (token && this.#feed && this.#state === 'closed') this.#renew();
+    if (token && this.#feed && this.#done) this.#renew();
     else this.#feed?.authenticate(token);
   }
 
@@ -783,8 +820,8 @@ class LiveLeaderboard extends HTMLElement {
   }
 
   #forget() {
-    this.#snapshot = null;
-    this.#updatedAt = 0;
+    this.#snapshot = this.#period = null;
+    this.#updatedAt = this.#endsAt = this.#noticeAt = 0;
     this.#forgetViewer();
     this.#lines.clear();
     this.#ui.body.replaceChildren();
@@ -802,10 +839,11 @@ class LiveLeaderboard extends HTMLElement {
     }
     /** @type {Feed} */
     const feed = new Feed(
-      { site, board: this.board, limit: this.limit, token: this.#token },
+      { site, board: this.board, period: this.period, limit: this.limit, token: this.#token },
       {
         snapshot: (data, via) => feed === this.#feed && this.#take(data, via),
         you: (you) => feed === this.#feed && this.#takeYou(you),
+        board: (board) => feed === this.#feed && this.#takeBoard(board),
         viewer: (id, first) => feed === this.#feed && this.#takeViewer(id, first),
         unproved: () => feed === this.#feed && this.#ended(),
         confirmed: (players) => feed === this.#feed && this.#confirm(players),
@@ -826,7 +864,7 @@ class LiveLeaderboard extends HTMLElement {
   }
 
   #pause() {
-    if (!this.#feed || this.#state === 'closed') return;
+    if (!this.#feed || this.#done) return;
     this.#feed.stop();
     this.#setState('paused', null, null);
   }
@@ -844,6 +882,18 @@ class LiveLeaderboard extends HTMLElement {
     if (!this.#snapshot || players == null || players === this.#snapshot.players) return;
     this.#snapshot.players = players;
     this.#showTotal();
+  }
+
+  /** What may be the next period, and when it ends. @param {Period} board */
+  #takeBoard({ period = null, ends_at, now }) {
+    if (now) this.#skew = Date.parse(now) - Date.now();
+    this.#endsAt = ends_at ? Date.parse(ends_at) : 0;
+    if (this.#period && period && period !== this.#period) {
+      this.#ui.notice.textContent = this.#say('ended', { period: this.#period, next: period });
+      this.#noticeAt = Date.now();
+    }
+    this.#period = period;
+    this.#showStatus();
   }
 
   #take(/** @type {Snapshot} */ snapshot, /** @type {Transport} */ transport) {
@@ -887,7 +937,7 @@ class LiveLeaderboard extends HTMLElement {
 
   #emitUpdate(/** @type {Transport|null} */ transport) {
     const { epoch = null, seq = null, players = 0 } = this.#snapshot ?? {};
-    this.#tell('update', { board: this.board, epoch, seq, players, rows: this.rows, you: this.you, transport });
+    this.#tell('update', { board: this.board, period: this.#period, epoch, seq, players, rows: this.rows, you: this.you, transport });
   }
 
   /** @param {State} state @param {Transport|null} transport @param {keyof Labels|null} reason */
@@ -902,12 +952,19 @@ class LiveLeaderboard extends HTMLElement {
     this.#tell('state', { state, transport, reason: reason && this.#say(reason), updatedAt: this.#updatedAt || null });
   }
 
+  get #done() {
+    return this.#state === 'closed' || this.#state === 'final';
+  }
+
   #showStatus() {
     const state = this.#say((this.#state === 'closed' && this.#reason) || this.#state);
     const age = this.#updatedAt && Date.now() - this.#updatedAt;
-    const told = age && this.#state !== 'live' && (this.#state !== 'polling' || age > 4 * POLL_MS);
-    const text = told ? this.#say('updated', { state, ago: this.#speech.ago(age) }) : state;
-    if (this.#ui.status.textContent !== text) this.#ui.status.textContent = text;
+    const told = age && this.#state !== 'live' && this.#state !== 'final' && (this.#state !== 'polling' || age > 4 * POLL_MS);
+    const text = told ? this.#say('updated', { state, ago: this.#speech.when(-age) }) : state;
+    const left = this.#state !== 'final' && this.#endsAt ? this.#endsAt - this.#skew - Date.now() : 0;
+    const ends = left > 0 ? this.#say('ends', { in: this.#speech.when(left) }) : '';
+    for (const [part, words] of /** @type {const} */ ([['status', text], ['ends', ends]]))
+      if (this.#ui[part].textContent !== words) this.#ui[part].textContent = words;
   }
 
   #isMine(/** @type {Row} */ row) {

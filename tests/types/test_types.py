@@ -11,7 +11,7 @@ import pytest
 from tests.types import compiler
 
 ELEMENT = compiler.ROOT / "static" / "leaderboard" / "live-leaderboard.js"
-MOST = 12 * 1024  # bytes of the element, gzipped
+MOST = 13 * 1024  # bytes of the element, gzipped
 
 
 def test_the_element_is_small() -> None:

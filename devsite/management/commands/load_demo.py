@@ -10,10 +10,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, transaction
 
 from accounts.models import User
-from devsite import address, demo_key
+from devsite import address, demo_boards, demo_key
 from devsite.players import people
 from devsite.players.password import shared_password
-from scoreboard import ledger
+from scoreboard import ledger, periods
 from scoreboard.models import ScoreHistory
 
 LOCK = 0x5C0DE  # two starts at one moment: the second waits, then finds the demo loaded
@@ -21,7 +21,7 @@ LOCK = 0x5C0DE  # two starts at one moment: the second waits, then finds the dem
 
 class Command(BaseCommand):
     help = (
-        "Adds demo accounts (admin/admin-demo, mod/mod-demo, alice/alice-demo) and players with scores to an "
+        "Adds demo accounts (admin/admin-demo, mod/mod-demo, alice/alice-demo), players with scores and boards to an "
         "empty database. Where the demo is already loaded, only points the avatars at this site's address; refuses "
         "where other people are."
     )
@@ -46,8 +46,10 @@ class Command(BaseCommand):
                     "added to an empty database only; start with DEMO=0, or use another DATABASE_URL."
                 )
             add_people(avatars)
+            demo_boards.add()
             outcomes = ledger.record(entries())
             ledger.announce(outcome.standing for outcome in outcomes)
+        periods.keep()
         demo_key.ensure(home)
 
 
@@ -77,6 +79,7 @@ def add_people(avatars: dict[uuid.UUID, str]) -> None:
             email=f"{account.username}@demo.invalid",
             password=make_password(account.password),
             role=account.role,
+            region=account.region,
             is_staff=account.role == User.Role.ADMIN,
             is_superuser=account.superuser,
         )
@@ -99,17 +102,15 @@ def add_people(avatars: dict[uuid.UUID, str]) -> None:
 
 
 def entries() -> list[ledger.Entry]:
-    """Three steps for each player, so that there is a history to read."""
+    """Three steps for each player, so that there is a history to read: earned, so that they count on every board."""
     totals = [(account.username, account.total) for account in people.ACCOUNTS if account.total]
     totals += [(username, total) for username, _, total, _ in people.PLAYERS]
-    actor = people.user_id("admin")
     return [
         ledger.Entry(
             user_id=people.user_id(username),
             action_id=people.action_id(username, step),
-            source=ScoreHistory.Source.ADJUSTMENT,
+            source=ScoreHistory.Source.AWARD,
             delta=delta,
-            actor_id=actor,
             reason="Demo data",
         )
         for username, total in totals
