@@ -1,20 +1,20 @@
 """Boards made and changed without code, previewed before they are saved; and how their closed periods came out."""
 
 import copy
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.db import OperationalError, transaction
-from django.db.models import Max, QuerySet
-from django.http import HttpRequest
+from django.db.models import Max, Q, QuerySet
+from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
 from accounts.admin.records import ReadOnlyAdmin
-from scoreboard import board_preview, board_rules, periods
+from api.problems import Problem
+from scoreboard import board_preview, board_rules, freezing
 from scoreboard.admin.board_form import BoardForm
 from scoreboard.models import EACH, Board, BoardPeriod, BoardStanding, FinalStanding
 
@@ -25,6 +25,7 @@ else:
 
 COUNTED = 10_000  # players; more are "10000+"
 SHOWN_RANKS = 100
+PERIOD = ("board", "part", "key", "starts_at", "ends_at", "closed_at", "players", "csv", "final_ranks")
 
 
 class BoardChangeList(ChangeList):
@@ -34,11 +35,11 @@ class BoardChangeList(ChangeList):
         super().get_results(request)
         self.result_list = list(self.result_list)
         now, found = timezone.now(), dict[int, list[BoardPeriod]]()
-        for period in BoardPeriod.objects.filter(board__in=self.result_list, closed_at=None).order_by("starts_at"):
-            if (period.starts_at is None or period.starts_at <= now) and (
-                period.ends_at is None or now < period.ends_at
-            ):
-                found.setdefault(period.board_id, []).append(period)
+        begun = Q(starts_at=None) | Q(starts_at__lte=now)
+        going_on = Q(ends_at=None) | Q(ends_at__gt=now) | Q(counts_until__isnull=False)  # a frozen one waits
+        mine = BoardPeriod.objects.filter(begun, going_on, board__in=self.result_list, closed_at=None, truth=False)
+        for period in mine.order_by("starts_at"):
+            found.setdefault(period.board_id, []).append(period)
         for board in self.result_list:
             board.current = found.get(board.pk, [])
 
@@ -57,9 +58,9 @@ class BoardAdmin(ModelAdmin):
         (
             "When",
             {
-                "fields": ["window", "zone", "every_days", "starts_on", "opens_at", "closes_at"],
-                "description": "A board begins anew with each of its periods. Opening and closing are in UTC; left "
-                "empty it is always open.",
+                "fields": ["window", "zone", "every_days", "starts_on", "opens_at", "closes_at", "freeze_at"],
+                "description": "A board begins anew with each of its periods. Opening, closing and freezing are "
+                "in UTC; left empty it is always open, and never frozen.",
             },
         ),
         ("Which points", {"fields": ["action_types", "sources"]}),
@@ -91,6 +92,8 @@ class BoardAdmin(ModelAdmin):
             return "paused"
         if any(period.filled_at is None for period in current(board)):
             return "being counted"
+        if board.freeze_at and board.freeze_at <= now and any(period.counts_until for period in current(board)):
+            return "frozen"
         if current(board):
             return "open"
         if board.closes_at and board.closes_at <= now:
@@ -125,8 +128,12 @@ class BoardAdmin(ModelAdmin):
         may = self.has_change_permission(request) if object_id else self.has_add_permission(request)
         if request.method == "POST" and "_preview" in request.POST and may:
             context |= self.preview(request, object_id)
-        elif request.method == "POST" and object_id:
-            periods.close_ended()  # by the rule by which they were counted
+        if object_id and may:
+            board = super().get_object(request, object_id)
+            if board is not None and freezing.frozen(board).exists():
+                if "_reveal" in request.POST:
+                    return self.reveal(request, board)
+                context["frozen"] = board.freeze_at
         return super().changeform_view(request, object_id, form_url, context)
 
     def preview(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
@@ -145,6 +152,20 @@ class BoardAdmin(ModelAdmin):
                 request, "The preview took too long: there is too much history. Saved, it will be counted."
             )
             return {}
+
+    def reveal(self, request: HttpRequest, board: Board) -> HttpResponseRedirect:
+        """Begins it, or sets another pace."""
+        try:
+            pace, changes = float(request.POST.get("pace", "")), int(request.POST.get("changes", ""))
+            freezing.reveal(board, pace, changes)
+        except ValueError:
+            messages.error(request, "Nothing was begun: say the pace in seconds, and how many changes a step has.")
+        except Problem as refusal:
+            messages.error(request, refusal.sentence)
+        else:
+            self.log_change(request, board, f"Reveal begun: {changes} every {pace:g} s.")
+            messages.success(request, "The board is being revealed, on every visitor's screen.")
+        return HttpResponseRedirect(request.path)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Board | None:
         typed = getattr(request, "typed", None)
@@ -166,7 +187,7 @@ class BoardAdmin(ModelAdmin):
         """What goes with each, in sentences: SQL deletes it, not Django."""
         gone: list[Any] = []
         for board in objs:
-            closed = BoardPeriod.objects.filter(board=board).exclude(closed_at=None)
+            closed = BoardPeriod.objects.filter(board=board, truth=False).exclude(closed_at=None)
             with_ranks = FinalStanding.objects.filter(period__in=closed).count()
             gone += [
                 f"The board {board.title} ({board.slug})",
@@ -184,8 +205,10 @@ class BoardAdmin(ModelAdmin):
             board.delete()
 
 
-def current(board: Board) -> Iterable[BoardPeriod] | Any:
-    return board.current  # type: ignore[attr-defined]
+def current(board: Board) -> list[BoardPeriod]:
+    """Of each part, as the list has looked them up."""
+    found: list[BoardPeriod] = board.current  # type: ignore[attr-defined]
+    return found
 
 
 @admin.register(BoardPeriod)
@@ -193,15 +216,21 @@ class BoardPeriodAdmin(ReadOnlyAdmin):
     """Closed periods."""
 
     list_display = ["key", "board", "part", "starts_at", "ends_at", "closed_at", "players", "csv"]
-    list_display_links = ["key"]
+    list_display_links: Any = ["key"]
     list_filter = ["board"]
     list_select_related = ["board"]
     ordering = ["-ends_at", "-pk"]
-    fields = ["board", "part", "key", "starts_at", "ends_at", "closed_at", "players", "csv", "final_ranks"]
-    readonly_fields = fields
+    fields = PERIOD
+    readonly_fields = PERIOD
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BoardPeriod]:
-        return super().get_queryset(request).exclude(closed_at=None).annotate(ranked=Max("final__rank"))
+        found: QuerySet[BoardPeriod] = (
+            super()
+            .get_queryset(request)
+            .filter(closed_at__isnull=False, truth=False)
+            .annotate(ranked=Max("final__rank"))
+        )
+        return found
 
     def players(self, period: BoardPeriod) -> int:
         return period.ranked or 0  # type: ignore[attr-defined]

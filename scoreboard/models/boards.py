@@ -159,9 +159,7 @@ class Board(models.Model):
 
     def wrong(self, before: "Board | None") -> Iterator[tuple[str, str]]:
         """Fields and sentences. `before`: the rule as it is stored."""
-        if before is None or before.zone != self.zone:
-            yield "zone", board_checks.zone(self.zone)
-        for field in ("starts_on", "opens_at", "closes_at"):
+        for field in ("starts_on", "opens_at", "closes_at", "freeze_at"):
             yield field, board_checks.moment(getattr(self, field))
         closes_at, known = self.closes_at, before.closes_at if before else None
         if closes_at is not None and closes_at != known and closes_at <= datetime.now(UTC):

@@ -11,7 +11,7 @@ from accounts.models import User
 from leaderboard import boards
 from scoreboard import board_preview, periods
 from scoreboard.models import Board as Rule
-from scoreboard.models import BoardPeriod, FinalStanding
+from scoreboard.models import BoardPeriod, BoardReveal, FinalStanding
 from tests.support.admin_site import admin, signed_in
 from tests.support.boards import award, make, recounted
 from tests.support.client import TOP, Api, assert_problem
@@ -117,7 +117,7 @@ def test_a_preview_says_of_how_many_it_is(organiser: Client, monkeypatch: pytest
 def test_what_cannot_be_is_said_beside_its_field(organiser: Client) -> None:
     declare("league", allowed=["gold", "silver"])
     declare("secret", private=True)
-    for typed, field, words in [
+    wrong: list[tuple[dict[str, Any], str, str]] = [
         ({"slug": "A B"}, "slug", "small letters"),
         ({"slug": "global"}, "__all__", "there already"),
         ({"zone": "Europe/Atlantis"}, "zone", "not one of the available choices"),
@@ -130,8 +130,10 @@ def test_what_cannot_be_is_said_beside_its_field(organiser: Client) -> None:
         ({"attribute": "league"}, "__all__", "which value"),
         ({"attribute": "league", "attribute_value": "wooden"}, "attribute_value", "gold, silver"),
         ({"attribute": "secret", "attribute_value": "*"}, "attribute", "is private"),
-    ]:
-        for button in ({}, {"_preview": "1"}):
+    ]
+    buttons: list[dict[str, str]] = [{}, {"_preview": "1"}]
+    for typed, field, words in wrong:
+        for button in buttons:
             found = errors(organiser.post(ADD, {**TYPED, **typed, **button}))
             assert list(found) == [field], (typed, found)
             assert words in found[field][0]
@@ -204,7 +206,7 @@ def test_moderators_look_and_change_nothing(alice: User) -> None:
     rule = make("weekly")
     moderator = signed_in(player("mod", role=User.Role.MODERATOR))
     assert moderator.get(change(rule)).status_code == 200
-    for button in ({}, {"_preview": "1"}):
+    for button in (dict[str, str](), {"_preview": "1"}):
         assert moderator.post(change(rule), {**TYPED, **button}).status_code == 403
         assert moderator.post(ADD, {**TYPED, **button}).status_code == 403
     assert moderator.post(f"{BOARDS}{rule.pk}/delete/", {"post": "yes"}).status_code == 403
@@ -220,3 +222,25 @@ def test_an_edit_after_the_end_of_a_period_closes_it_first(organiser: Client, ap
         organiser.post(change(rule), {**TYPED, "window": "daily", "order": "low", "value": "best"}).status_code == 302
     )
     assert [standing.points for standing in FinalStanding.objects.all()] == [5]
+
+
+def test_a_frozen_board_is_revealed_from_its_page(organiser: Client, alice: User) -> None:
+    award(alice, 5)
+    rule = make("final")
+    assert "Reveal" not in organiser.get(change(rule)).content.decode()
+    frozen = datetime.now(UTC)
+    organiser.post(
+        change(rule),
+        {**TYPED, "window": "all", "freeze_at_0": f"{frozen:%Y-%m-%d}", "freeze_at_1": f"{frozen:%H:%M:%S}"},
+    )
+    assert "being counted" not in organiser.get(BOARDS).content.decode()
+    assert ">frozen<" in organiser.get(BOARDS).content.decode()
+    assert "Reveal" in organiser.get(change(rule)).content.decode()
+    organiser.post(change(rule), {"_reveal": "1", "pace": "soon", "changes": "1"})
+    assert not BoardReveal.objects.exists()
+    organiser.post(change(rule), {"_reveal": "1", "pace": "0.1", "changes": "1"})
+    assert not BoardReveal.objects.exists()
+    organiser.post(change(rule), {"_reveal": "1", "pace": "0.5", "changes": "3"})
+    begun = BoardReveal.objects.get()
+    assert (begun.board_id, begun.pace, begun.changes) == (rule.pk, 0.5, 3)
+    assert LogEntry.objects.order_by("-pk")[0].change_message == "Reveal begun: 3 every 0.5 s."
