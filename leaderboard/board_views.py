@@ -99,7 +99,7 @@ class BoardDocumentSerializer(serializers.Serializer[Any]):
     value = serializers.ChoiceField(choices=Rule.Value.values)
     order = serializers.ChoiceField(choices=Rule.Order.values)
     ties = serializers.ChoiceField(choices=Rule.Ties.values)
-    state = serializers.ChoiceField(choices=["open", "counting", "upcoming", "closed", "paused", "empty"])
+    state = serializers.ChoiceField(choices=["open", "counting", "frozen", "upcoming", "closed", "paused", "empty"])
     period = PeriodSerializer(allow_null=True, help_text="The current one.")
     next_reset = serializers.DateTimeField(allow_null=True, help_text="When the next period begins, if one does.")
     parts = serializers.ListField(

@@ -170,8 +170,6 @@ class Board(models.Model):
 
     def wrong(self, before: "Board | None") -> Iterator[tuple[str, str]]:
         """Fields and sentences. `before`: the rule as it is stored."""
-        if before is None or before.zone != self.zone:
-            yield "zone", board_checks.zone(self.zone)
         for field in ("starts_on", "opens_at", "closes_at", "freeze_at"):
             yield field, board_checks.moment(getattr(self, field))
         if before is not None and before.rule() != self.rule() and before.waits():

@@ -150,6 +150,20 @@ def test_the_embedded_page_shows_it_to_those_who_may_see_it(
     assert ">alice<" in signed_in(admin()).get("/embed/hidden").content.decode()
 
 
+def test_the_site_s_page_offers_and_shows_what_its_visitor_may_see(client: Client, paths: list[str], bob: User) -> None:
+    assert client.get("/?board=hidden").status_code == client.get("/embed?board=hidden").status_code == 404
+    page = client.get("/?board=signed-in").content.decode()
+    assert ">alice<" not in page
+    assert "Hidden" not in client.get("/").content.decode()
+    client.force_login(bob)
+    assert ">alice<" in client.get("/?board=signed-in").content.decode()
+    assert client.get("/?board=hidden").status_code == 404
+    assert "Hidden" not in client.get("/").content.decode()
+    staff = signed_in(admin())
+    assert ">alice<" in staff.get("/?board=hidden").content.decode()
+    assert "Hidden" in staff.get("/").content.decode()
+
+
 def test_the_template_tag_leaves_out_what_its_visitor_may_not_see(paths: list[str], bob: User) -> None:
     def rendered(board: str, user: User | None) -> str:
         request = RequestFactory().get("/")
