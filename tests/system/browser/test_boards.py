@@ -214,7 +214,10 @@ def test_the_countdown_goes_by_the_servers_clock(page: Page, live: ScriptedLive,
 
 def test_a_notice_is_said_once_and_for_a_while(page: Page, live: ScriptedLive) -> None:
     this: dict[str, Any] = {"period": "2026-W47", "ends_at": iso(page.evaluate("Date.now()") + 60_000)}
-    following: dict[str, Any] = {"period": "2026-W48", "ends_at": iso(page.evaluate("Date.now()") + 3 * 86_400_000 + 60_000)}
+    following: dict[str, Any] = {
+        "period": "2026-W48",
+        "ends_at": iso(page.evaluate("Date.now()") + 3 * 86_400_000 + 60_000),
+    }
     live.show(row(1, "before", 20), seq=500, **this)
     expect(names(page)).to_have_text(["before"])
     live.say("notice", code="tomorrow", period="2026-W47", next="2026-W49", detail="Of a kind that is not known.")
