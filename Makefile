@@ -10,13 +10,13 @@ JOBS ?= 4
 SPREAD := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 # Without the many cases of a kind of which one runs: those are marked `long`.
 QUICK := -m "not long"
-# SQL's functions, Lua's scripts and the broker: what may differ between servers. Pages do not.
-PAGES := scoreboard/test_admin_adjust.py scoreboard/test_admin_records.py scoreboard/test_bonus_approval.py \
-	leaderboard/test_pages.py leaderboard/test_admin.py leaderboard/test_reconcile_memory.py
-SERVICES := tests/scoreboard tests/leaderboard $(PAGES:%=--ignore=tests/%) tests/actions/test_redemption.py tests/actions/test_redeeming_once.py \
-	tests/actions/test_allowances.py tests/actions/test_batch.py tests/actions/test_queue_promise.py \
-	tests/actions/test_queue_worker.py tests/actions/test_queue_broker.py tests/integrity/test_patrol.py tests/system/test_path.py \
-	tests/events/test_broker.py tests/events/test_deliveries.py
+# SQL's functions, Lua's scripts, locks and the broker: what may differ between servers. Calls and pages do not; `make
+# test-long` runs them there, too.
+SERVICES := $(patsubst %,tests/scoreboard/test_%.py,ledger changes first_score lock_order) \
+	$(patsubst %,tests/leaderboard/test_%.py,ranking boards ties lost rebuild sweep reconcile reconcile_alone reconcile_live \
+		restored_backup consistency) \
+	$(patsubst %,tests/actions/test_%.py,redemption redeeming_once allowances award_groups queue_promise queue_worker queue_broker) \
+	tests/integrity/test_patrol.py tests/system/test_path.py tests/events/test_broker.py tests/events/test_deliveries.py
 # What starts servers of its own in any case, or none.
 OWN_SERVERS := devsite config types sdk mutations system/browser system/deploy system/fuzz system/crashes api/test_denial.py \
 	api/test_caches.py api/test_cross_site.py accounts/test_page_attacks.py actions/test_without_redis.py \

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+from accounts import purging
 from accounts.models import SignUpAddress
 from api.client_address import client_address
 
@@ -44,9 +45,4 @@ def remember(user_id: uuid.UUID, digest: str | None) -> None:
 def purge(chunk: int = 5000) -> int:
     """Forgets addresses older than WATCH_ADDRESS_RETENTION_DAYS, in short transactions; returns how many."""
     before = timezone.now() - timedelta(days=settings.WATCH["address_retention_days"])
-    purged, last = 0, chunk
-    while last == chunk:
-        old = SignUpAddress.objects.filter(created_at__lt=before).values("pk")[:chunk]
-        last, _ = SignUpAddress.objects.filter(pk__in=old).delete()
-        purged += last
-    return purged
+    return purging.purge(SignUpAddress.objects.filter(created_at__lt=before), chunk)

@@ -21,6 +21,7 @@ TEXT = re.compile(r"sb_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 ROTATION_OVERLAP = timedelta(hours=24)
 COLUMNS = [field.attname for field in ApiKey._meta.concrete_fields]
 FIND = f"""SELECT {", ".join(f'"{column}"' for column in COLUMNS)} FROM api_keys WHERE prefix = %s"""  # noqa: S608
+NAMED = frozenset({ApiKey.Scope.BONUS, ApiKey.Scope.BOARDS})  # what such a key does has a name in the history and logs
 LAST_USED_STEP = timedelta(minutes=1)  # a busy key's row is written once a minute, not once a request
 
 
@@ -37,7 +38,7 @@ def issue(
     """Makes a key; returns it and its text, which exists nowhere else afterwards.
 
     `limit`: None for LIMIT_KEY. `action_types`: what it may grant; empty: all that a back end may. `actor`: under which
-    it gives bonuses; None for one of its own. Raises ValidationError.
+    it gives bonuses and changes boards; None for one of its own. Raises ValidationError.
     """
     prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     key = ApiKey(
@@ -52,14 +53,14 @@ def issue(
     )
     key.full_clean(exclude=["created_by", "actor"])
     with transaction.atomic():
-        if ApiKey.Scope.BONUS in key.scopes:
+        if NAMED.intersection(key.scopes):
             key.actor = actor or make_actor(key)
         key.save(force_insert=True)
     return key, f"sb_{prefix}_{secret}"
 
 
 def make_actor(key: ApiKey) -> User:
-    """Who the history and the list of bonuses say gave the points: a row that signs in nowhere and can have none."""
+    """Whom the history, the list of bonuses and the admin log name: a row that signs in nowhere and can have none."""
     user = User(
         provider=BACK_END,
         external_id=str(key.pk),

@@ -17,6 +17,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+from accounts import purging
 from accounts.addresses import digest
 from accounts.metrics import AUDIT_LEFT_OUT
 from accounts.models import AuditLog
@@ -119,8 +120,8 @@ class Writer:
             left_out, self.left_out = self.left_out, 0
         if left_out:
             now = timezone.now()
-            nobody = Refusal(LEFT_OUT, LEFT_OUT, "Refusals that had no room in this minute.", Caller(), None, "", "")
-            lines[(self.minute, LEFT_OUT, LEFT_OUT, Caller(), None)] = Line(nobody, now, now, left_out)
+            untold = Refusal(LEFT_OUT, LEFT_OUT, "Refusals that had no room in this minute.", Caller(), None, "", "")
+            lines[(self.minute, LEFT_OUT, LEFT_OUT, Caller(), None)] = Line(untold, now, now, left_out)
             AUDIT_LEFT_OUT.inc(left_out)
         if not lines:
             return
@@ -190,9 +191,4 @@ def stop() -> None:
 def purge(chunk: int = 5000) -> int:
     """Deletes lines older than AUDIT_DAYS, in short transactions; returns how many."""
     before = timezone.now() - timedelta(days=settings.AUDIT_DAYS)
-    purged, last = 0, chunk
-    while last == chunk:
-        old = AuditLog.objects.filter(last_at__lt=before).values("pk")[:chunk]
-        last, _ = AuditLog.objects.filter(pk__in=old).delete()
-        purged += last
-    return purged
+    return purging.purge(AuditLog.objects.filter(last_at__lt=before), chunk)

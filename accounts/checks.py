@@ -23,7 +23,7 @@ def sign_up(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
 
 @register(SITE)
 def viewer_keys(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
-    """An issuer that cannot be read signs nobody in, and a secret of ours in a site's hands signs in anybody."""
+    """With an issuer that cannot be read no viewer signs in; with a secret of ours a site signs in as any user."""
     try:
         issuers_listed = issuers.parse(settings.VIEWER_KEYS)
     except ValueError as error:

@@ -46,10 +46,11 @@ def anonymise(user_id: uuid.UUID) -> bool:
             raise StillSuperuser(f"{user} is a superuser: take that away in admin first.")
         if user.erased_at is not None:
             return False
-        nobody, now = uuid.uuid4().hex, timezone.now()
+        replacement, now = uuid.uuid4().hex, timezone.now()
         if user.external_id is not None and not user.is_active:
             BannedPlayer.objects.get_or_create(digest=players.digest(user.provider, user.external_id))
-        user.username, user.email = f"erased-{nobody}", f"{nobody}@erased.invalid" if user.provider == LOCAL else ""
+        user.username = f"erased-{replacement}"
+        user.email = f"{replacement}@erased.invalid" if user.provider == LOCAL else ""
         user.external_id, user.attributes = None, {}
         user.display_name = user.avatar_url = user.region = ""
         user.set_unusable_password()

@@ -9,7 +9,7 @@ from django.contrib.auth.backends import BaseBackend
 
 from accounts.models import User
 
-MODERATOR = frozenset({"scoreboard.give_bonus", "scoreboard.view_any_history"})
+MODERATOR = frozenset({"scoreboard.give_bonus", "scoreboard.view_any_history", "scoreboard.view_board"})
 ADMIN = MODERATOR | {
     "scoreboard.adjust_score",
     "accounts.hide_user",
@@ -18,6 +18,10 @@ ADMIN = MODERATOR | {
     "scoreboard.view_userscore",
     "scoreboard.view_scorehistory",
     "scoreboard.view_bonus",
+    "scoreboard.add_board",
+    "scoreboard.change_board",
+    "scoreboard.delete_board",
+    "scoreboard.view_boardperiod",
     "actions.view_actiontype",
     "actions.add_actiontype",
     "actions.change_actiontype",

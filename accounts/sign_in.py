@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 from django.contrib.auth import authenticate
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework_simplejwt.exceptions import TokenError
@@ -136,8 +137,7 @@ def of_request(request: Any) -> uuid.UUID | None:
     return request.auth.sign_in if isinstance(request.auth, Proof) else None
 
 
-def purge(chunk: int) -> int:
-    """Deletes up to `chunk` sign-ins that ended or expired a day ago; returns how many."""
+def over() -> QuerySet[SignIn]:
+    """Sign-ins that ended or expired a day ago."""
     before = timezone.now() - KEPT
-    old = (SignIn.objects.filter(expires_at__lt=before) | SignIn.objects.filter(ended_at__lt=before)).values("pk")
-    return SignIn.objects.filter(pk__in=old[:chunk]).delete()[0]
+    return SignIn.objects.filter(expires_at__lt=before) | SignIn.objects.filter(ended_at__lt=before)

@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from accounts import addresses, audit, mail, privacy, sign_in
 from accounts.models import Session
+from accounts.purging import purge
 
 log = structlog.get_logger(__name__)
 
@@ -13,19 +14,9 @@ log = structlog.get_logger(__name__)
 @shared_task(name="accounts.tasks.purge_sign_ins")
 def purge_sign_ins(chunk: int = 5000) -> int:
     """Deletes sign-ins that have ended and sessions that have expired, in short transactions; returns how many."""
-    purged = 0
-    for purge in (sign_in.purge, purge_sessions):
-        last = chunk
-        while last == chunk:
-            last = purge(chunk)
-            purged += last
+    purged = purge(sign_in.over(), chunk) + purge(Session.objects.filter(expire_date__lt=timezone.now()), chunk)
     log.info("sign_ins_purged", count=purged)
     return purged
-
-
-def purge_sessions(chunk: int) -> int:
-    expired = Session.objects.filter(expire_date__lt=timezone.now()).values("pk")
-    return Session.objects.filter(pk__in=expired[:chunk]).delete()[0]
 
 
 @shared_task(name="accounts.tasks.purge_sign_up_addresses")

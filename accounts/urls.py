@@ -20,5 +20,6 @@ urlpatterns = [
     path("viewer-tokens", viewer_views.ViewerTokensView.as_view(), name="viewer-tokens"),
     path("me", account_views.MeView.as_view(), name="me"),
     path("me/export", account_views.ExportView.as_view(), name="me-export"),
+    path("exports/admin-log.<extension:extension>", exports.AdminLogExportView.as_view(), name="export-admin-log"),
     path("exports/audit.<extension:extension>", exports.AuditExportView.as_view(), name="export-audit"),
 ]

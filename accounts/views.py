@@ -33,7 +33,7 @@ NOTHING = inline_serializer("Nothing", {})
 
 
 class LocalView(ApiView):
-    """Of accounts here. What is switched off is so whoever asks; the address was charged."""
+    """Of accounts here. What is switched off is so for every client; the address was charged."""
 
     def perform_authentication(self, request: Request) -> None:
         local_accounts.demand()

@@ -74,6 +74,11 @@ class Batcher(Generic[T]):
             raise OperationalError("the batcher gave no answer in time") from error
         tracing.link(mine.group)
 
+    def backlog(self) -> int:
+        """Items that wait for the group under way to be done."""
+        with self.arrived:
+            return sum(len(one.items) for one in self.waiting)
+
     def close(self) -> None:
         """Does what is waiting, then ends the thread and its database connection."""
         with self.arrived:

@@ -22,6 +22,9 @@ COMMIT_GROUP = Histogram(
 )
 AWARDS = Counter("scoreboard_awards_total", "Awards recorded, by the name of the API key that told.", ["key"])
 QUEUE_SENDS = Counter("scoreboard_queue_sends_total", "Queued redemptions handed to the broker.", ["outcome"])
+QUEUE_BUSY = Counter(
+    "scoreboard_queue_busy_total", "Requests queued by themselves because QUEUE_WHEN_BUSY was reached."
+)
 QUEUE_DEAD = Counter("scoreboard_queue_dead_total", "Queued redemptions given up after the last retry.")
 
 for outcome in ("sent", "failed"):

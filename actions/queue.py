@@ -1,4 +1,4 @@
-"""Queued redemption (`Prefer: respond-async`): accepted now, judged by a worker as of now, paid exactly once.
+"""Queued redemption (`Prefer: respond-async`, QUEUE_WHEN_BUSY): accepted now, judged as of now, paid exactly once.
 
 The row in `queued_work` is the promise. The broker carries its id: RabbitMQ by CELERY_BROKER_URL, else Redis. A message
 that is lost is sent again by `resend`; one that arrives twice finds the row finished, or waits for its lock.

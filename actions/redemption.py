@@ -61,6 +61,12 @@ def start_batcher() -> None:
     _batcher = Batcher(commit)
 
 
+def is_busy() -> bool:
+    """Whether so much waits for the commit in this process that more is to be queued: QUEUE_WHEN_BUSY."""
+    bound = settings.QUEUE_WHEN_BUSY
+    return bound > 0 and _batcher is not None and _batcher.backlog() >= bound
+
+
 def commit(admitted: Sequence[Submission]) -> None:
     """Spends these tokens, of however many players, in one statement, and tells the read side in one call."""
     spend(admitted)

@@ -28,7 +28,7 @@ from accounts.back_ends import demand, demand_type
 from accounts.models import ApiKey, User
 from actions import batch, queue, redemption, tokens
 from actions.admission import admit
-from actions.metrics import REDEEM_SECONDS
+from actions.metrics import QUEUE_BUSY, REDEEM_SECONDS
 from actions.models import ActionType
 from actions.problems import AlreadyRedeemedSerializer
 from actions.serializers import (
@@ -126,7 +126,10 @@ class UpdateView(PlayerView):
         operation_id="redeem_action_token",
         auth=PLAYER_AUTH,
         summary="Redeem a token: the score goes up, once",
-        description="With `Prefer: respond-async` the answer is 202 with a status URL, and a worker redeems.",
+        description=(
+            "With `Prefer: respond-async`, or on a busy site with `QUEUE_WHEN_BUSY`, the answer is 202 with a status "
+            "URL, and a worker redeems."
+        ),
         tags=["actions"],
         parameters=[PREFER],
         request=SubmissionSerializer,
@@ -141,11 +144,11 @@ class UpdateView(PlayerView):
         body = SubmissionSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         submission = Submission(**body.validated_data, name=str(body.validated_data["action_id"]))
-        if wants_async(request):
+        if to_be_queued(request):
             admit(self.caller(request).id, [submission])
             if submission.refusal:
                 raise submission.refusal
-            return accepted(self.caller(request).id, [submission])
+            return accepted(request, self.caller(request).id, [submission])
         redemption.redeem(self.caller(request).id, submission)
         REDEEM_SECONDS.observe(time.perf_counter() - started)
         return ok(submission.answer)
@@ -160,7 +163,8 @@ class BatchView(PlayerView):
         summary="Redeem up to 100 tokens, each judged alone",
         description=(
             "Each result has the `status` the action would have had alone, with `new_score`, `rank` and `score_delta` "
-            "or the members of its problem. With `Prefer: respond-async` the answer is 202 with a status URL."
+            "or the members of its problem. With `Prefer: respond-async`, or on a busy site with `QUEUE_WHEN_BUSY`, "
+            "the answer is 202 with a status URL."
         ),
         tags=["actions"],
         parameters=[PREFER],
@@ -174,10 +178,10 @@ class BatchView(PlayerView):
     def post(self, request: Request) -> Response:
         submissions = batch.parse(request.data)
         user_id = self.caller(request).id
-        if not wants_async(request):
+        if not to_be_queued(request):
             redemption.redeem_all(user_id, submissions)
         elif admit(user_id, submissions):  # otherwise nothing is left to wait for
-            return accepted(user_id, submissions)
+            return accepted(request, user_id, submissions)
         for one in submissions:
             # A caller who was disabled hears so as from every other call.
             if isinstance(one.refusal, Problem) and one.refusal.kind == "not-authenticated":
@@ -208,11 +212,21 @@ def wants_async(request: Request) -> bool:
     return any(preference.partition(";")[0].strip().lower() == "respond-async" for preference in preferences)
 
 
-def accepted(user_id: uuid.UUID, submissions: Sequence[Submission]) -> Response:
+def to_be_queued(request: Request) -> bool:
+    """Because the client prefers it, or because enough clients wait for this process's commit already."""
+    return wants_async(request) or redemption.is_busy()
+
+
+def accepted(request: Request, user_id: uuid.UUID, submissions: Sequence[Submission]) -> Response:
     """202 with the status URL."""
     if not User.objects.filter(pk=user_id, is_active=True).exists():
         raise Problem("not-authenticated", "The user is disabled or gone.")
     work = queue.accept(user_id, submissions)
     url = reverse("queued-work", args=[work.pk])
     data = {"work_id": work.pk, "state": work.state, "status_url": url}
-    return ok(data, status=202, headers={"Location": url, "Preference-Applied": "respond-async"})
+    headers = {"Location": url}
+    if wants_async(request):
+        headers["Preference-Applied"] = "respond-async"
+    else:
+        QUEUE_BUSY.inc()
+    return ok(data, status=202, headers=headers)

@@ -52,8 +52,8 @@ def configure(options: dict[str, Any]) -> None:
                 # Django repeats at warning level what the request line already says.
                 "django.request": {"level": "ERROR"},
                 "django.server": {"level": "WARNING"},
-                # A Host header that is not ours: the request line has its 400; a traceback for each would be a gift to
-                # whoever wants to fill the disk.
+                # A Host header that is not ours: the request line has its 400; with a traceback for each a
+                # client could fill the disk.
                 "django.security.DisallowedHost": {"level": "CRITICAL"},
                 # The same for a form of a thousand fields or files.
                 "django.security.TooManyFieldsSent": {"level": "CRITICAL"},

@@ -81,7 +81,7 @@ def current_caller() -> Caller:
 def user_of(request: HttpRequest) -> object:
     """The user, as far as it is known by now: a refusal must not cost a look at the database.
 
-    REST framework puts whom it has authenticated into the request, and nobody where it refused a session's user.
+    REST framework puts the user it has authenticated into the request, and AnonymousUser where it refused a session's.
     """
     user = vars(request).get("user")
     unknown = isinstance(user, LazyObject) or not getattr(user, "is_authenticated", False)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Link, Span, Tracer
 
 TRACEPARENT = "traceparent"
-LINKS = 32  # of one span: more would be cut off by the SDK's own limit, and nobody looks at more
+LINKS = 32  # of one span: more would be cut off by the SDK's own limit
 
 _tracer: "Tracer | None" = None
 _end: Any = None

@@ -34,6 +34,11 @@ class RequestTask(Task):  # type: ignore[type-arg]  # not subscriptable at run t
             return super().__call__(*arguments, **options)
 
 
+def planned(task: str, schedule: timedelta | crontab, expires: int) -> dict[str, Any]:
+    """`expires`, in seconds: a worker that was away runs it once on its return, not once for every beat it missed."""
+    return {"task": task, "schedule": schedule, "options": {"expires": expires}}
+
+
 app = Celery("scoreboard", task_cls=RequestTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
@@ -41,67 +46,18 @@ app.conf.task_queues = dead_letters.QUEUES
 app.conf.task_routes = {"actions.tasks.redeem_queued": {"queue": dead_letters.REDEMPTIONS}}
 app.conf.beat_scheduler = "config.beat:Scheduler"
 app.conf.beat_schedule = {
-    # `expires`: a worker that was away runs each once on its return, not once for every beat it missed.
-    "keep-boards": {
-        "task": "scoreboard.tasks.keep_boards",
-        "schedule": timedelta(seconds=10),
-        "options": {"expires": 10},
-    },
-    "purge-standings": {
-        "task": "scoreboard.tasks.purge_standings",
-        "schedule": crontab(hour=4, minute=47),
-        "options": {"expires": 3600},
-    },
-    "sweep": {
-        "task": "leaderboard.tasks.sweep",
-        "schedule": timedelta(seconds=10),
-        "options": {"expires": 10},
-    },
-    "reconcile": {
-        "task": "leaderboard.tasks.reconcile",
-        "schedule": crontab(hour=3, minute=17),
-        "options": {"expires": 3600},
-    },
-    "resend-queued": {
-        "task": "actions.tasks.resend_queued",
-        "schedule": timedelta(seconds=30),
-        "options": {"expires": 30},
-    },
-    "purge-tokens": {
-        "task": "actions.tasks.purge_tokens",
-        "schedule": timedelta(minutes=10),
-        "options": {"expires": 600},
-    },
-    "purge-sign-ins": {
-        "task": "accounts.tasks.purge_sign_ins",
-        "schedule": crontab(minute=23),
-        "options": {"expires": 1800},
-    },
-    "finish-erasures": {
-        "task": "accounts.tasks.finish_erasures",
-        "schedule": crontab(minute=53),
-        "options": {"expires": 1800},
-    },
-    "watch": {
-        "task": "integrity.tasks.scan",
-        "schedule": timedelta(minutes=1),
-        "options": {"expires": 60},
-    },
-    "purge-audit-log": {
-        "task": "accounts.tasks.purge_audit_log",
-        "schedule": crontab(minute=37),
-        "options": {"expires": 1800},
-    },
-    "purge-deliveries": {
-        "task": "events.tasks.purge_deliveries",
-        "schedule": crontab(minute=7),
-        "options": {"expires": 1800},
-    },
-    "purge-addresses": {
-        "task": "accounts.tasks.purge_sign_up_addresses",
-        "schedule": crontab(hour=4, minute=41),
-        "options": {"expires": 3600},
-    },
+    "keep-boards": planned("scoreboard.tasks.keep_boards", timedelta(seconds=10), 10),
+    "purge-standings": planned("scoreboard.tasks.purge_standings", crontab(hour=4, minute=47), 3600),
+    "sweep": planned("leaderboard.tasks.sweep", timedelta(seconds=10), 10),
+    "reconcile": planned("leaderboard.tasks.reconcile", crontab(hour=3, minute=17), 3600),
+    "resend-queued": planned("actions.tasks.resend_queued", timedelta(seconds=30), 30),
+    "purge-tokens": planned("actions.tasks.purge_tokens", timedelta(minutes=10), 600),
+    "purge-sign-ins": planned("accounts.tasks.purge_sign_ins", crontab(minute=23), 1800),
+    "finish-erasures": planned("accounts.tasks.finish_erasures", crontab(minute=53), 1800),
+    "watch": planned("integrity.tasks.scan", timedelta(minutes=1), 60),
+    "purge-audit-log": planned("accounts.tasks.purge_audit_log", crontab(minute=37), 1800),
+    "purge-deliveries": planned("events.tasks.purge_deliveries", crontab(minute=7), 1800),
+    "purge-addresses": planned("accounts.tasks.purge_sign_up_addresses", crontab(hour=4, minute=41), 3600),
 }
 
 
@@ -121,11 +77,16 @@ def show_itself(**_: object) -> None:
 
 @worker_ready.connect
 def relay_events(**_: object) -> None:
-    """Beside the tasks, in threads of its own: a webhook that hangs must not keep the sweep waiting."""
+    """Beside the tasks, in threads of its own: a webhook that hangs must not keep the sweep waiting.
+
+    A SIGTERM may come in the middle of the import, to this thread: what ends the relay is not connected before there is
+    one.
+    """
     import_module("events.relay").start()
+    import_module("scoreboard.freezing").start()
+    worker_shutting_down.connect(end_relay)
 
 
-@worker_shutting_down.connect
 def end_relay(**_: object) -> None:
     import_module("events.relay").stop()
 

@@ -42,6 +42,7 @@ def ranges(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
         "ACTION_TIMESTAMP_WINDOW": (1, 86_400),
         "TRUSTED_PROXIES": (0, 10),
         "AUDIT_DAYS": (1, 3650),
+        "QUEUE_WHEN_BUSY": (0, 10_000),
         "HASHES_AT_ONCE": (1, 64),
         "HASHES_WAITING": (0, 1000),
         "APPROVE_TYPE_POINTS": (0, MAX_POINTS),

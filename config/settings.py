@@ -218,6 +218,8 @@ QUEUE_PREFIX = env.str("QUEUE_PREFIX") if "QUEUE_PREFIX" in os.environ else REDI
 CELERY_TASK_DEFAULT_QUEUE = f"{QUEUE_PREFIX}celery"
 # Seconds before each retry of a queued redemption that failed; after the last one it is dead.
 QUEUE_RETRY_SECONDS = env.list("QUEUE_RETRY_SECONDS", cast=float, default=[1, 4, 9])
+# Redemptions that may wait for the commit in one process; while so many do, the next are queued. 0: none ever is.
+QUEUE_WHEN_BUSY = env.int("QUEUE_WHEN_BUSY", 0)
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_TASK_IGNORE_RESULT = True
@@ -511,7 +513,7 @@ LOGGING_CONFIG = "api.logs.configure"
 OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", "")
 LOGGING: dict[str, Any] = {"level": LOG_LEVEL, "format": LOG_FORMAT, "traces": bool(OTEL_EXPORTER_OTLP_ENDPOINT)}
 
-# Who may read /metrics: addresses and networks, and beside them whoever has the token.
+# Who may read /metrics: addresses and networks, and beside them any client with the token.
 METRICS_ALLOW = env.list("METRICS_ALLOW", default=["127.0.0.0/8", "::1"])
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 # The port on which a worker shows its /metrics and answers /healthz, at BIND; 0: none.

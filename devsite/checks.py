@@ -37,7 +37,7 @@ def made_by_this_version(
 
 @installation.register(POSTGRESQL)
 def demo_accounts(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
-    """Whoever has read the README signs in as an admin."""
+    """With these passwords a reader of the README signs in as an admin."""
     if not (names := [user.username for user in documented.open_accounts()]):
         return []
     said = f"The demo's documented passwords open {', '.join(names)}."

@@ -1,5 +1,5 @@
 """Webhooks: made and rotated here, their secrets shown once; what was delivered to each, to replay or skip. Made by
-superusers only: whoever makes one has every score sent to an address of their choice."""
+superusers only: the one who makes it has every score sent to an address of their choice."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,9 +7,9 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 
 from accounts.admin.records import ReadOnlyAdmin, actor
+from accounts.admin.shown_once import shown_once
 from events import webhooks
 from events.models import Delivery, Endpoint
 
@@ -56,7 +56,7 @@ class EndpointAdmin(ModelAdmin):
         return None
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, set[str], Any]:
-        """Its log goes with it, though nobody may delete lines of the log."""
+        """Its log goes with it, though no line of the log can be deleted by itself."""
         listed, counts, _, protected = super().get_deleted_objects(objs, request)
         return listed, counts, set(), protected
 
@@ -107,10 +107,7 @@ class EndpointAdmin(ModelAdmin):
         messages.success(request, "Under way; the list of deliveries says what becomes of it.")
 
     def issued(self, request: HttpRequest, endpoint: Endpoint, secret: str) -> HttpResponse:
-        """The one page that ever shows a secret. No redirect: the text must not wait in a cookie or a session."""
-        context = {**self.admin_site.each_context(request), "opts": self.opts, "title": "The new secret"}
-        context |= {"endpoint": endpoint, "secret": secret}
-        return TemplateResponse(request, "admin/events/endpoint/issued.html", context)
+        return shown_once(self, request, "The secret", endpoint.name, secret)
 
 
 @admin.register(Delivery)

@@ -1,7 +1,7 @@
 """RabbitMQ: a durable topic exchange, one queue on it, and where messages go that a consumer has failed three times.
 
-Declared by whoever publishes first. The site consumes none of it. Messages are published in pages and confirmed by the
-broker one by one; the mark moves when all of a page are.
+The process that publishes first declares them. The site consumes none of it. Messages are published in pages and
+confirmed by the broker one by one; the mark moves when all of a page are.
 """
 
 import time

@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 from django.db import transaction
+from django.urls import reverse
 from django.utils import timezone
 from standardwebhooks.webhooks import Webhook
 
@@ -114,7 +115,9 @@ def replay(delivery: Delivery) -> Delivery:
 
 def try_out(endpoint: Endpoint) -> Delivery:
     """Has a notice sent to it alone, whatever types it takes."""
-    said = {"kind": "try-out", "text": "This webhook is being tried out. Nothing has happened."}
+    sentence = "This webhook is being tried out. Nothing has happened."
+    path = reverse("admin:events_endpoint_changelist")
+    said = {"cause": "try-out", "count": 0, "sentence": sentence, "path": path}
     return Delivery.objects.create(endpoint=endpoint, message_id=uuid.uuid4(), type=Endpoint.Type.NOTICE, data=said)
 
 

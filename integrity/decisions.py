@@ -45,7 +45,7 @@ def decide(flag_id: int, measure: str, actor: User, note: str, *, shown: int | N
     with transaction.atomic():
         flag = Flag.objects.select_for_update().get(pk=flag_id)
         if flag.user_id == actor.pk:
-            raise NotPossible(f"{flag} is about yourself; somebody else decides it.")
+            raise NotPossible(f"{flag} is about yourself; another admin decides it.")
         if flag.state == Flag.State.DISMISSED:
             raise NotPossible(f"{flag} was dismissed; new evidence opens a new flag.")
         if measure == "dismiss" and flag.state != Flag.State.OPEN:

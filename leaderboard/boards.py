@@ -18,9 +18,12 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from api.problems import Problem
+from scoreboard.models import Board as Rule
 from scoreboard.standing import Standing
 
 log = structlog.get_logger(__name__)
+
+Visibility = Rule.Visibility
 
 VISIBLE_TOP = 100  # ranks a page can show; a change inside raises seq and is announced, one below is not
 STALE_SECONDS = 1.0
@@ -30,14 +33,14 @@ ALL = "all"  # the period of a board that has one for all time
 VERSION = "SELECT coalesce((SELECT version FROM boards_version), 0), clock_timestamp()"
 FIELDS = """
 SELECT p.id, b.slug || CASE WHEN p.part = '' THEN '' ELSE '.' || p.part END, b.title, p.key, p.part,
-       p.starts_at, p.ends_at, b."order" = 'low', b.ties = 'latest', p.filled_at IS NOT NULL, p.closed_at, b.zone,
-       b.description
+       p.starts_at, p.ends_at, b."order" = 'low', b.ties = 'latest', p.filled_at IS NOT NULL, p.closed_at,
+       CASE WHEN p.counts_until IS NOT NULL THEN b.freeze_at END, p.truth, b.visibility, b.zone, b.description
   FROM board_periods p JOIN boards b ON b.id = p.board_id AND NOT b.paused
 """
 OPEN = f"{FIELDS} WHERE p.closed_at IS NULL ORDER BY b.slug, p.part, p.starts_at"
-CLOSED = f"{FIELDS} WHERE b.slug = %s AND p.part = %s AND p.closed_at IS NOT NULL"
+CLOSED = f"{FIELDS} WHERE b.slug = %s AND p.part = %s AND p.closed_at IS NOT NULL AND NOT p.truth"
 OVER = f"""
-{FIELDS.replace("SELECT", "SELECT DISTINCT ON (b.id, p.part)", 1)} WHERE p.closed_at IS NOT NULL
+{FIELDS.replace("SELECT", "SELECT DISTINCT ON (b.id, p.part)", 1)} WHERE p.closed_at IS NOT NULL AND NOT p.truth
    AND NOT EXISTS (SELECT FROM board_periods o WHERE o.board_id = b.id AND o.closed_at IS NULL)
  ORDER BY b.id, p.part, p.ends_at DESC
 """  # noqa: S608
@@ -61,8 +64,16 @@ class Board:
     latest_first: bool = False
     ready: bool = True  # not: it is being filled from the history
     closed_at: datetime | None = None
+    frozen_at: datetime | None = None  # the public is shown it as of then
+    truth: bool = False  # of a period that freezes, what the public is not shown
+    visibility: str = Visibility.PUBLIC
     zone: str = "UTC"  # in which its days begin
     description: str = ""
+
+    @property
+    def public(self) -> bool:
+        """Whether anybody may see it."""
+        return settings.LEADERBOARD_PUBLIC and self.visibility == Visibility.PUBLIC
 
     def shows(self, standing: Standing) -> bool:
         """Whether this player has a rank here: visible, and with something to show."""
@@ -103,7 +114,7 @@ GLOBAL = Board("global", "All players")
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All open boards at one version of SQL's. `skew`: how far PostgreSQL's clock is ahead of this process's.
+    """All rules and open boards at one version of SQL's. `skew`: how far PostgreSQL's clock is ahead of ours.
 
     `over`: by slug, the last period of each board whose rule has no open one.
     """
@@ -111,7 +122,11 @@ class Listing:
     version: int = -1
     skew: timedelta = timedelta()
     boards: dict[int, Board] = field(default_factory=lambda: {0: GLOBAL})
-    slugs: dict[str, list[Board]] = field(default_factory=lambda: {GLOBAL.slug: [GLOBAL]})
+    slugs: dict[str, list[Board]] = field(default_factory=lambda: {GLOBAL.slug: [GLOBAL]})  # what the public sees
+    truths: dict[tuple[str, str], Board] = field(default_factory=dict)  # by slug and period, of those that freeze
+    freezes: datetime | None = None  # the first of those that are not frozen yet
+    rules: dict[str, Rule] = field(default_factory=dict)  # paused ones, too, in the order of their slugs
+    parts: dict[str, list[str]] = field(default_factory=dict)  # by slug of the rule, those that are open
     over: dict[str, Board] = field(default_factory=dict)
 
     def known(self, board: Board) -> bool:
@@ -124,7 +139,7 @@ class Listing:
 
 
 _listing = Listing()
-_looked_at = 0.0  # time.monotonic()
+_looked_at = _failed_at = 0.0  # time.monotonic()
 _looking = threading.Lock()
 
 
@@ -149,15 +164,18 @@ def refresh(*, at_once: bool = False) -> None:
 
     One thread looks, the others go on with what there is, unless what they need is new to them: `at_once`.
     """
-    global _looked_at
+    global _looked_at, _failed_at
     if not _looking.acquire(blocking=at_once):
         return
     try:
         look()
         _looked_at = time.monotonic()
     except (OperationalError, InterfaceError) as error:
-        _looked_at = time.monotonic()
-        log.warning("boards_not_read", error=str(error).strip())
+        # Not at once again, and said once: that PostgreSQL is away others say, too.
+        known = _looked_at > _failed_at
+        _looked_at = _failed_at = time.monotonic()
+        if known:
+            log.warning("boards_not_read", error=str(error).strip())
     finally:
         _looking.release()
 
@@ -168,23 +186,44 @@ def look() -> None:
         cursor.execute(VERSION)
         version, clock = cursor.fetchone()
         skew = clock - datetime.now(UTC)
-        if version == _listing.version:
+        if version == _listing.version and not (_listing.freezes and _listing.freezes <= clock):
             _listing = replace(_listing, skew=skew)
             return
         cursor.execute(OPEN)
-        found = [GLOBAL, *map(board_of, cursor.fetchall())]
+        known = [GLOBAL, *map(board_of, cursor.fetchall())]
         cursor.execute(OVER)
         over = {board.slug: board for board in map(board_of, cursor.fetchall())}
+    ahead = {board.frozen_at for board in known if board.frozen_at and board.frozen_at > clock}
+    found = [replace(board, frozen_at=None) if board.frozen_at in ahead else board for board in known]
     slugs: dict[str, list[Board]] = {}
+    parts: dict[str, list[str]] = {}
     for board in found:
+        if board.truth:
+            continue
+        if board.part and board.slug not in slugs:
+            parts.setdefault(rule_slug(board.slug), []).append(board.part)
         slugs.setdefault(board.slug, []).append(board)
-    _listing = Listing(version, skew, {board.id: board for board in found}, slugs, over)
+    truths = {(board.slug, board.period): board for board in found if board.truth}
+    rules = {rule.slug: rule for rule in Rule.objects.order_by("slug")}
+    boards = {board.id: board for board in found}
+    _listing = Listing(version, skew, boards, slugs, truths, min(ahead, default=None), rules, parts, over)
+
+
+def rule_slug(slug: str) -> str:
+    """Of the rule of this board: "region" of "region.eu"."""
+    return slug.partition(".")[0]
+
+
+def visibility(slug: str) -> str:
+    """Who sees the board with this slug, counted or paused; of one that is not there anybody would."""
+    rule = listing().rules.get(rule_slug(slug))
+    return rule.visibility if rule else Visibility.PUBLIC
 
 
 def board_of(row: tuple[Any, ...]) -> Board:
     """From a row of FIELDS."""
-    period_id, slug, title, *rest = row
-    return Board(slug, title, period_id, *rest)
+    period_id, slug, title, *others = row
+    return Board(slug, title, period_id, *others)
 
 
 def everyone() -> list[Board]:
@@ -236,10 +275,36 @@ def get(slug: str, period: str | None = None) -> Board:
     """
     board = find(slug, period) or closed(slug, period)
     if board is None:
-        raise Problem("not-found", "There is no such board.")
+        if _listing.version < 0 and in_event_loop():  # this process has only just begun
+            raise Problem("unavailable", "Which boards there are is not known yet.", headers={"Retry-After": "2"})
+        raise no_such_board()
     if not board.ready:
-        raise Problem("unavailable", "This board is being counted.", headers={"Retry-After": "2"})
+        raise counting()
     return board
+
+
+def truth(slug: str, period: str | None = None) -> Board:
+    """As `get`, but of a frozen board with all that it holds back. For those who may see that."""
+    public = get(slug, period)
+    board = listing().truths.get((public.slug, public.period), public)
+    if not board.ready:
+        raise counting()
+    return board
+
+
+def counting() -> Problem:
+    return Problem("unavailable", "This board is being counted.", headers={"Retry-After": "2"})
+
+
+def no_such_board() -> Problem:
+    return Problem("not-found", "There is no such board.")
+
+
+def shown(slug: str, period: str | None = None) -> Board:
+    """As `get`, for those to whom hidden boards are not there."""
+    if visibility(slug) == Visibility.HIDDEN:
+        raise no_such_board()
+    return get(slug, period)
 
 
 def closed(slug: str, period: str | None = None) -> Board | None:

@@ -61,32 +61,36 @@ def value(part: str) -> str:
     return part.upper() if len(part) <= ABBREVIATION else part.replace("-", " ").capitalize()
 
 
-def menu(shown: Board) -> list[Choice]:
+def menu(shown: Board, *, hidden: bool = False) -> list[Choice]:
     """Every board, the open ones first; one that has parts once, with the first of them."""
     chosen = root(shown)
     first: dict[str, Choice] = {}
-    for board in everyone():
+    for board in everyone(hidden=hidden):
         over = board.closed_at is not None
         first.setdefault(root(board), Choice(board.slug, board.title, root(board) == chosen, over))
     return list(first.values())
 
 
-def parts(shown: Board) -> list[Choice]:
+def parts(shown: Board, *, hidden: bool = False) -> list[Choice]:
     """The boards of the same rule, if each value of an attribute has its own."""
     if not shown.part:
         return []
     return [
         Choice(board.slug, value(board.part), board.slug == shown.slug, board.closed_at is not None)
-        for board in everyone()
+        for board in everyone(hidden=hidden)
         if root(board) == root(shown)
     ]
 
 
-def everyone() -> list[Board]:
-    """Of every board the current period, or the last; the open ones first."""
+def everyone(*, hidden: bool = False) -> list[Board]:
+    """Of every board the current period, or the last; the open ones first. `hidden`: those that are, too."""
     known = boards.listing()
     found = [boards.find(slug) for slug in known.slugs]
-    return [board for board in (*found, *known.over.values()) if board]
+    return [
+        board
+        for board in (*found, *known.over.values())
+        if board and (hidden or board.visibility != boards.Visibility.HIDDEN)
+    ]
 
 
 def root(board: Board) -> str:

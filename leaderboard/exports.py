@@ -7,8 +7,8 @@ from rest_framework.request import Request
 from accounts.exports import ANSWERS, AUTH, EXTENSION, ExportView
 from api import exports
 from api.openapi import problems
-from leaderboard import boards
-from leaderboard.serializers import BoardQuery
+from leaderboard.permissions import board_for
+from leaderboard.serializers import TRUTH, ViewQuery
 from leaderboard.truth import ORDER
 
 COLUMNS = ["rank", "user_id", "provider", "external_id", "username", "score", "reached_at"]
@@ -27,7 +27,7 @@ SELECT f.rank, f.user_id, u.provider, u.external_id, player_name(u), f.points, f
 
 class BoardExportView(ExportView):
     right = "scoreboard.view_userscore"
-    query = BoardQuery
+    query = ViewQuery
 
     @extend_schema(
         operation_id="export_board",
@@ -38,7 +38,7 @@ class BoardExportView(ExportView):
         responses={**ANSWERS, **problems(400)},
     )
     def get(self, request: Request, extension: str) -> StreamingHttpResponse:
-        board = boards.get(self.asked["board"], self.asked["period"])
+        board = board_for(request, self.asked["board"], self.asked["period"], truth=self.asked["view"] == TRUTH)
         if board.closed_at:
             rows: tuple[str, list[int]] = FINAL, [board.id]
         else:

@@ -15,7 +15,8 @@ from django.views.decorators.http import require_safe
 
 from accounts.pages import signed_in
 from leaderboard import boards, choices, snapshots
-from leaderboard.boards import Board
+from leaderboard.boards import Board, Visibility
+from leaderboard.permissions import sees_hidden
 from leaderboard.ranking import Page
 
 log = structlog.get_logger(__name__)
@@ -38,8 +39,8 @@ def element(
     when the rows are not this visitor's to see, while the board is being filled, and while neither Redis nor PostgreSQL
     can be read.
     """
-    public = settings.LEADERBOARD_PUBLIC or (request is not None and signed_in(request) is not None)
-    page = first_page(board) if public and board.ready else None
+    allowed = board.public or (request is not None and signed_in(request) is not None)
+    page = first_page(board) if allowed and board.ready else None
     return {
         "board": board,
         "heading": choices.heading(board),
@@ -48,9 +49,14 @@ def element(
         "theme": theme,
         "page": page,
         "rows": page.rows[:limit] if page else [],
-        "allowed": public,
+        "allowed": allowed,
         "site_path": settings.SITE_PATH,
     }
+
+
+def there(request: HttpRequest | None, board: Board) -> bool:
+    """Whether this visitor is to know that there is such a board."""
+    return board.visibility != Visibility.HIDDEN or (request is not None and sees_hidden(signed_in(request)))
 
 
 def first_page(board: Board) -> Page | None:
@@ -66,11 +72,12 @@ def first_page(board: Board) -> Page | None:
 def board_page(request: HttpRequest) -> HttpResponse:
     """Query: `board`, default global, and `period`, default the current one. 404 for one that does not exist."""
     period = request.GET.get("period")
-    board = asked_for(request.GET.get("board", boards.GLOBAL.slug), period)
+    board = asked_for(request, request.GET.get("board", boards.GLOBAL.slug), period)
+    hidden = sees_hidden(signed_in(request))
     context = {
         "account": signed_in(request),
-        "menu": choices.menu(board),
-        "parts": choices.parts(board),
+        "menu": choices.menu(board, hidden=hidden),
+        "parts": choices.parts(board, hidden=hidden),
         "periods": choices.periods(board),
         "dates": choices.dates(board),
         "ends": board.ends_at and choices.moment(board.ends_at, board.zone),
@@ -79,9 +86,9 @@ def board_page(request: HttpRequest) -> HttpResponse:
     return render(request, "leaderboard/board.html", context)
 
 
-def asked_for(slug: str, period: str | None) -> Board:
+def asked_for(request: HttpRequest, slug: str, period: str | None) -> Board:
     found = choices.find(slug, period)
-    if found is None:
+    if found is None or not there(request, found):
         raise Http404("There is no such board.")
     return found
 
@@ -100,7 +107,7 @@ def embed(request: HttpRequest, board: str) -> HttpResponseBase:
     theme = request.GET.get("theme", "auto")
     context = element(
         request,
-        asked_for(board, period),
+        asked_for(request, board, period),
         period,
         limit_of(request.GET.get("limit", "")),
         theme if theme in THEMES else "auto",
@@ -128,7 +135,7 @@ def limit_of(text: str) -> int:
 @require_safe
 def embedding(request: HttpRequest) -> HttpResponse:
     """How to put a board on another page, with this site's address filled in. Query: `board`, default global."""
-    board = asked_for(request.GET.get("board", boards.GLOBAL.slug), None)
+    board = asked_for(request, request.GET.get("board", boards.GLOBAL.slug), None)
     origin = f"{request.scheme}://{request.get_host()}"
     context = {
         "account": signed_in(request),
@@ -137,7 +144,7 @@ def embedding(request: HttpRequest) -> HttpResponse:
         "socket_origin": "ws" + origin.removeprefix("http"),
         "board": board,
         "heading": choices.heading(board),
-        "boards": choices.everyone(),
+        "boards": choices.everyone(hidden=sees_hidden(signed_in(request))),
         "limit": DEFAULT_LIMIT,
     }
     return render(request, "leaderboard/embedding.html", context)

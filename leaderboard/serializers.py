@@ -16,17 +16,30 @@ class BoardQuery(Query):
     period = StrictText(default=None, max_length=16)
 
 
+PUBLIC, TRUTH = "public", "truth"
+
+
+class ViewQuery(BoardQuery):
+    """Of what staff may see with all that a frozen board holds back."""
+
+    view = serializers.ChoiceField(
+        choices=[PUBLIC, TRUTH],
+        default=PUBLIC,
+        help_text="truth: of a frozen board, with what it holds back; for staff, and keys with the scope `read`.",
+    )
+
+
 class LiveQuery(BoardQuery):
     """Of the live board, over WebSocket and Server-Sent Events."""
 
     limit = QueryInteger(default=10, min_value=1, max_value=boards.VISIBLE_TOP)
 
 
-class TopQuery(LiveQuery):
+class TopQuery(LiveQuery, ViewQuery):
     offset = QueryInteger(default=0, min_value=0, max_value=MAX_OFFSET)
 
 
-class AroundQuery(BoardQuery):
+class AroundQuery(ViewQuery):
     radius = QueryInteger(default=5, min_value=0, max_value=50)
 
 
@@ -37,6 +50,9 @@ class WhichBoardSerializer(serializers.Serializer[Any]):
     starts_at = serializers.DateTimeField(allow_null=True, help_text="Null: from the beginning.")
     ends_at = serializers.DateTimeField(allow_null=True, help_text="Null: it does not end.")
     closed_at = serializers.DateTimeField(allow_null=True, help_text="When its final ranks were kept; null while open.")
+    frozen_at = serializers.DateTimeField(
+        allow_null=True, help_text="It is shown as of then until it is revealed; null while it is not frozen."
+    )
 
 
 class RowSerializer(serializers.Serializer[Any]):

@@ -35,7 +35,8 @@ class Snapshot:
 
     @property
     def etag(self) -> str:
-        return f'"{self.page.epoch}:{self.page.seq}"'
+        """Says, too, whether the board is frozen: that changes without a change of its rows."""
+        return f'"{self.page.epoch}:{self.page.seq}{":frozen" if self.board.frozen_at else ""}"'
 
     def body(self, limit: int, offset: int) -> bytes:
         """The encoded answer for a slice inside the visible top."""
@@ -143,6 +144,7 @@ def board_data(board: Board) -> dict[str, Any]:
         "starts_at": board.starts_at and board.starts_at.isoformat(),
         "ends_at": board.ends_at and board.ends_at.isoformat(),
         "closed_at": board.closed_at and board.closed_at.isoformat(),
+        "frozen_at": board.frozen_at and board.frozen_at.isoformat(),
     }
 
 

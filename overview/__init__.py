@@ -1,1 +1,1 @@
-"""What people who run the site see and are told: the first page of admin, the moderators' page, notices by mail."""
+"""What people who run the site see and are told: the first page of admin, the moderators' page, notices."""

@@ -24,7 +24,7 @@ class Notice(models.Model):
     upto = models.DateTimeField()
     made_at = models.DateTimeField(db_default=Now(), editable=False)
     tries = models.PositiveSmallIntegerField(default=0, help_text="To mail it.")
-    mailed_at = models.DateTimeField(null=True, help_text="Empty: to nobody, or the mail server did not take it.")
+    mailed_at = models.DateTimeField(null=True, help_text="Empty: no addressees, or the mail server did not take it.")
 
     class Meta:
         db_table = "notices"

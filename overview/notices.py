@@ -2,7 +2,8 @@
 
 `worker` looks once a minute (overview/watch.py): each cause says what of it is newer than its last notice. Of one cause
 there is at most one notice within an hour; what comes later is in the next. The notice is a row; mail is sent from the
-row, apart from everything, and tried again for an hour. Whatever fails here fails nothing else.
+row, apart from everything, and tried again for an hour; webhooks that take notices are told by the relay. Whatever
+fails here fails nothing else.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,6 +20,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from actions.models import QueuedWork
+from events import notices as filed
+from events.models import Endpoint
 from integrity.findings import Severity
 from integrity.models import Flag
 from leaderboard import boards, drift, ranking
@@ -147,11 +150,11 @@ def alone() -> bool:
 
 
 def make(cause: Cause, found: Found) -> Notice:
-    """In the transaction of the look: what else is to hear of it (a webhook's delivery) is written here, too."""
+    """In the transaction of the look, and so are the deliveries to webhooks that take notices."""
     log.warning("notice", cause=cause.value, count=found.count, sentence=found.sentence)
-    return Notice.objects.create(
-        cause=cause, count=found.count, sentence=found.sentence, path=found.path, upto=found.upto
-    )
+    told = {"cause": cause.value, "count": found.count, "sentence": found.sentence, "path": found.path}
+    filed.file(Endpoint.Type.NOTICE, told)
+    return Notice.objects.create(**told, upto=found.upto)
 
 
 def send() -> int:

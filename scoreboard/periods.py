@@ -6,7 +6,7 @@ import uuid
 import structlog
 from django.db import connection, transaction
 
-from scoreboard.models import BoardPeriod
+from scoreboard.models import Board, BoardPeriod
 
 log = structlog.get_logger(__name__)
 
@@ -16,14 +16,16 @@ PATIENCE_SECONDS = (
 )
 POLL_SECONDS = 0.05
 
-NEXT = "SELECT board_open_parts(b) FROM boards b WHERE NOT b.paused ORDER BY b.id"
+NEXT = "SELECT board_open_parts(b, NULL) FROM boards b WHERE b.id = %s AND NOT b.paused"
+CLOSE = "SELECT period_close(p.id, b) FROM board_periods p JOIN boards b ON b.id = p.board_id WHERE p.id = %s"
 FILL = "SELECT standings_fill(%s, %s, %s)"
 FILLED = """
 UPDATE board_periods SET filled_at = clock_timestamp() WHERE id = %s AND filled_at IS NULL AND closed_at IS NULL
 """
 ENDED = """
 SELECT id FROM board_periods
- WHERE closed_at IS NULL AND filled_at IS NOT NULL AND ends_at <= clock_timestamp() ORDER BY ends_at, id
+ WHERE closed_at IS NULL AND filled_at IS NOT NULL AND ends_at <= clock_timestamp()
+   AND NOT truth AND counts_until IS NULL ORDER BY ends_at, id
 """
 STRAY = """
 DELETE FROM standings s
@@ -31,19 +33,23 @@ DELETE FROM standings s
    AND s.period_id IN (SELECT DISTINCT period_id FROM standings)
 """
 FIRST_OPEN = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
-NEXT_FREE = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+# A number of our own is higher than any that was given out. A snapshot's xmax is not: while nothing later has ended,
+# the newest open transaction counts there as one to come.
+NEXT_FREE = "SELECT pg_current_xact_id()::text::bigint"
 
 
 def keep() -> None:
     """Everything that is due. Safe to repeat, and to run twice at once."""
-    run(NEXT)
+    # Each in a transaction of its own: a period that begins in a minute is committed before it does.
+    for board in Board.objects.filter(paused=False).order_by("pk").values_list("pk", flat=True):
+        run(NEXT, board)
     fill_all()
     close_ended()
 
 
 def fill_all() -> None:
     """Fills what was made over entries that are in the history already."""
-    for period in BoardPeriod.objects.filter(filled_at=None, closed_at=None).order_by("pk"):
+    for period in BoardPeriod.objects.filter(filled_at=None, closed_at=None, board__paused=False).order_by("pk"):
         fill(period)
 
 
@@ -63,7 +69,7 @@ def fill(period: BoardPeriod) -> None:
 
 
 def close_ended() -> int:
-    """Closes the periods that are over, and returns how many.
+    """Closes the periods that are over, and returns how many. A frozen one is closed once it is revealed.
 
     An entry belongs to a period by PostgreSQL's clock, read before its transaction commits. So every transaction that
     was open when the period was over must have ended.
@@ -77,8 +83,8 @@ def close_ended() -> int:
     for period in ended:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = 0")
-            cursor.execute("SELECT period_close(%s)", [period])
-            [ranked] = cursor.fetchone()
+            cursor.execute(CLOSE, [period])
+            [ranked] = cursor.fetchone() or [None]
         if ranked is not None:
             closed += 1
             log.info("period_closed", period=period, ranked=ranked)

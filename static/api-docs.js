@@ -1,4 +1,4 @@
-// Starts Swagger UI on the schema its page names. "Try it out" acts as whoever is signed in on this site.
+// Starts Swagger UI on the schema its page names. "Try it out" acts as the user who is signed in on this site.
 const csrfToken = () =>
   new RegExp(`(?:^|;\\s*)${document.documentElement.dataset.csrfCookie}=([^;]+)`).exec(document.cookie)?.[1] ?? '';
 const place = document.getElementById('swagger-ui');
@@ -11,7 +11,7 @@ SwaggerUIBundle({
   url: place.dataset.schema,
   deepLinking: true,
   persistAuthorization: false,
-  validatorUrl: null, // would send the schema to somebody else's server
+  validatorUrl: null, // would send the schema to another company's server
   requestInterceptor(request) {
     if (new URL(request.url, location.href).origin === location.origin)
       request.headers['X-CSRFToken'] = csrfToken();

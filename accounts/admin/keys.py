@@ -6,10 +6,10 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 
 from accounts import api_keys
 from accounts.admin.records import actor
+from accounts.admin.shown_once import shown_once
 from accounts.models import SITE, ApiKey
 
 if TYPE_CHECKING:
@@ -103,6 +103,4 @@ class ApiKeyAdmin(ModelAdmin):
         messages.success(request, f"{len(keys)} keys are revoked.")
 
     def issued(self, request: HttpRequest, key: ApiKey, text: str) -> HttpResponse:
-        """The one page that ever shows a key. No redirect: the text must not wait in a cookie or a session."""
-        context = {**self.admin_site.each_context(request), "opts": self.opts, "title": "The new key", "key": key}
-        return TemplateResponse(request, "admin/accounts/apikey/issued.html", {**context, "text": text})
+        return shown_once(self, request, "The key", key.name, text)

@@ -1,10 +1,9 @@
-"""What is only looked at in admin: the base for every such table, and who did what here."""
+"""What is only looked at in admin: the base for every such table."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin
-from django.contrib.admin.models import LogEntry
 from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
@@ -55,17 +54,3 @@ def user_link(user: User) -> str:
 def actor(request: HttpRequest) -> User:
     """Who acts; the admin site has made sure that it is a user."""
     return cast(User, request.user)
-
-
-@admin.register(LogEntry)
-class LogEntryAdmin(ReadOnlyAdmin):
-    list_display = ["action_time", "user", "object_repr", "action", "what", "content_type"]
-    list_filter = ["action_flag", "action_time"]
-    list_select_related = ["user", "content_type"]
-    search_fields = ["user__username__iexact", "object_repr", "change_message"]
-
-    def action(self, entry: LogEntry) -> str:
-        return entry.get_action_flag_display()
-
-    def what(self, entry: LogEntry) -> str:
-        return entry.get_change_message()

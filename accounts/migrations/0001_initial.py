@@ -119,7 +119,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "erased_at",
-                    models.DateTimeField(editable=False, help_text="Since then nobody is behind this row.", null=True),
+                    models.DateTimeField(editable=False, help_text="Since then the row is no person's.", null=True),
                 ),
                 (
                     "session_key",
@@ -242,6 +242,7 @@ class Migration(migrations.Migration):
                                     "Get tokens by which the players of its provider see and act for themselves",
                                 ),
                                 ("bonus", "Give bonus points to any player"),
+                                ("boards", "Make, change and delete boards"),
                                 ("read", "Read players, any player's history, boards that are not public, and exports"),
                             ],
                             max_length=20,
@@ -285,7 +286,7 @@ class Migration(migrations.Migration):
                     "actor",
                     models.ForeignKey(
                         editable=False,
-                        help_text="Under which the history has the bonuses it gives; the same of its successors.",
+                        help_text="Who the history says gave its bonuses and changed its boards; the same of its successors.",
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
@@ -311,7 +312,7 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(
                             ("actor__isnull", False),
-                            models.Q(("scopes__contains", ["bonus"]), _negated=True),
+                            models.Q(("scopes__overlap", ["bonus", "boards"]), _negated=True),
                             _connector="OR",
                         ),
                         name="api_keys_who_gives_has_a_name",
@@ -534,7 +535,7 @@ class Migration(migrations.Migration):
                     ("erased_at", None), models.Q(("is_active", False), ("is_hidden", True)), _connector="OR"
                 ),
                 name="users_erased_for_good",
-                violation_error_message="This player was erased; there is nobody to bring back.",
+                violation_error_message="This player was erased and cannot be brought back.",
             ),
         ),
     ]

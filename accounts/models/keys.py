@@ -57,6 +57,7 @@ class ApiKey(models.Model):
         PLAYERS = "players", "Create, change, list and erase the players of its provider"
         VIEWERS = "viewers", "Get tokens by which the players of its provider see and act for themselves"
         BONUS = "bonus", "Give bonus points to any player"
+        BOARDS = "boards", "Make, change and delete boards"
         READ = "read", "Read players, any player's history, boards that are not public, and exports"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -88,7 +89,7 @@ class ApiKey(models.Model):
         null=True,
         editable=False,
         related_name="+",
-        help_text="Under which the history has the bonuses it gives; the same of its successors.",
+        help_text="Who the history says gave its bonuses and changed its boards; the same of its successors.",
     )
     created_by = models.ForeignKey(User, models.PROTECT, null=True, editable=False, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -102,7 +103,8 @@ class ApiKey(models.Model):
         ordering = ["-created_at"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(actor__isnull=False) | ~Q(scopes__contains=["bonus"]), name="api_keys_who_gives_has_a_name"
+                condition=Q(actor__isnull=False) | ~Q(scopes__overlap=["bonus", "boards"]),
+                name="api_keys_who_gives_has_a_name",
             ),
         ]
 

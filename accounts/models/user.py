@@ -1,4 +1,4 @@
-"""Who somebody is. The trigger that keeps an erased user erased is in sql/, installed by the migrations."""
+"""Users: players and admins. The trigger that keeps an erased user erased is in sql/, installed by the migrations."""
 
 import uuid
 from collections.abc import Iterable
@@ -109,7 +109,7 @@ class User(AbstractUser):
         db_default=False,
         help_text="The player, or the player's own site, wishes to be on no board; points and history are kept.",
     )
-    erased_at = models.DateTimeField(null=True, editable=False, help_text="Since then nobody is behind this row.")
+    erased_at = models.DateTimeField(null=True, editable=False, help_text="Since then the row is no person's.")
     session_key = models.UUIDField(default=uuid.uuid4, editable=False, help_text="A new one ends all sessions.")
     first_name = None  # type: ignore[assignment]
     last_name = None  # type: ignore[assignment]
@@ -165,7 +165,7 @@ class User(AbstractUser):
             models.CheckConstraint(
                 condition=Q(erased_at=None) | Q(is_active=False, is_hidden=True),
                 name="users_erased_for_good",
-                violation_error_message="This player was erased; there is nobody to bring back.",
+                violation_error_message="This player was erased and cannot be brought back.",
             ),
         ]
         permissions = [("hide_user", "Can hide players from the boards")]

@@ -4,7 +4,7 @@ BEGIN
     IF (NEW.erased_at, NEW.external_id, NEW.username, NEW.display_name, NEW.email, NEW.avatar_url, NEW.region, NEW.attributes)
        IS DISTINCT FROM
        (OLD.erased_at, OLD.external_id, OLD.username, OLD.display_name, OLD.email, OLD.avatar_url, OLD.region, OLD.attributes) THEN
-        RAISE EXCEPTION 'this player was erased; there is nobody to bring back'
+        RAISE EXCEPTION 'this player was erased and cannot be brought back'
             USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN NEW;

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 from channels.consumer import AsyncConsumer, get_handler_name
 from channels.exceptions import StopConsumer
-from django.conf import settings
 
 from api.client_address import UNKNOWN
 from api.problems import Problem, note
@@ -89,12 +88,17 @@ class BoardConsumer(AsyncConsumer):  # type: ignore[misc]
             self.feed.own_lines.know(self.viewer, who.user_id)
 
     @property
+    def public(self) -> bool:
+        """Whether anybody may see the board, as it is now."""
+        return self.feed.board.public
+
+    @property
     def caller(self) -> Caller:
         user_id = self.credentials.user_id
         return Caller(uuid.UUID(user_id) if user_id else None, None, self.client)
 
     def forgotten(self, why: str, reason: str) -> None:
-        if not settings.LEADERBOARD_PUBLIC:
+        if not self.public:
             self.refuse(refusals.not_authenticated(why, reason))
         elif self.viewer is not None and self.viewer.user_id is not None:
             self.feed.own_lines.forget(self.viewer)
@@ -103,14 +107,14 @@ class BoardConsumer(AsyncConsumer):  # type: ignore[misc]
 
     def rejected(self, why: str) -> None:
         """A bad token costs no viewer a public board, but on a private one it is the end."""
-        if not settings.LEADERBOARD_PUBLIC and self.credentials.identity is None:
+        if not self.public and self.credentials.identity is None:
             self.refuse(refusals.not_authenticated(why, "token"))
         else:
             note(ignored_token(why), self.caller)
             self.say(messages.error("not-authenticated", why))
 
     def undecided(self) -> None:
-        if not settings.LEADERBOARD_PUBLIC and self.viewer is None:
+        if not self.public and self.viewer is None:
             self.refuse(refusals.identity_unknown())
 
     # --- what it is told ---

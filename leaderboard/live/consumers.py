@@ -7,7 +7,6 @@ from collections import deque
 from typing import Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.conf import settings
 from structlog.contextvars import bind_contextvars
 
 from api.problems import Problem, note
@@ -77,7 +76,7 @@ class LiveConsumer(BoardConsumer, AsyncWebsocketConsumer):  # type: ignore[misc]
             self.credentials.present_session(request.session)
         if self.viewer is not None or self.refused:
             return
-        if settings.LEADERBOARD_PUBLIC:
+        if self.public:
             self.show()  # the board itself does not wait for a session to be looked up
         else:
             self._deadline = asyncio.get_running_loop().call_later(AUTHENTICATE_SECONDS, self.too_late)
@@ -96,7 +95,7 @@ class LiveConsumer(BoardConsumer, AsyncWebsocketConsumer):  # type: ignore[misc]
         try:
             return identities.bearer(request.headers.get("authorization"))
         except NotAuthenticated as error:
-            if not settings.LEADERBOARD_PUBLIC:
+            if not self.public:
                 raise refusals.not_authenticated(str(error), "token") from error
             note(ignored_token(str(error)), self.caller)
             return None

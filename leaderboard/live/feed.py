@@ -112,14 +112,35 @@ class Feed:
     # --- the board ---
 
     def move(self, board: Board) -> None:
-        """The period is over: viewers are told, and shown the next from here on."""
-        detail = f"This period has ended; {board.period} has begun."
-        packet = messages.notice("closed", self.board, detail, next=board.period)
-        for viewer in tuple(self.viewers):
-            viewer.reply(packet)
-        self.board = board
+        """The period is over, or its rule is another: viewers are told, and shown what there is now from here on."""
+        before, self.board = self.board, board
+        if board.period != before.period:
+            detail = f"This period has ended; {board.period} has begun."
+            self._tell(messages.notice("closed", before, detail, next=board.period))
+        self._tell_of_freeze(before)
         self.own_lines.move(board)
         self.touch()
+
+    def learn(self, board: Board) -> None:
+        """The same period, of which something else is said now. That it is frozen, or no longer, viewers are told."""
+        before, self.board = self.board, board
+        self.own_lines.move(board)
+        self._tell_of_freeze(before)
+        if self.snapshot is not None:
+            self.snapshot = EncodedPage(board, self.snapshot.page, self.snapshot)
+            for viewer in self.viewers:
+                viewer.latest = self.snapshot  # a blocked one must not be told the former later
+
+    def _tell_of_freeze(self, before: Board) -> None:
+        if before.period == self.board.period and before.frozen_at and not self.board.frozen_at:
+            self._tell(messages.notice("revealed", self.board, "The board is shown as it is."))
+        elif self.board.frozen_at and before.frozen_at != self.board.frozen_at:
+            at = self.board.frozen_at.isoformat()
+            self._tell(messages.notice("frozen", self.board, "What happens now is shown later.", frozen_at=at))
+
+    def _tell(self, packet: Packet) -> None:
+        for viewer in tuple(self.viewers):
+            viewer.reply(packet)
 
     def announced(self, epoch: str, seq: int, at: float = 0.0, trace: str = "") -> None:
         """Something says that the board is now at this (epoch, seq). `at`: Unix seconds, right after the commit."""

@@ -5,13 +5,13 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 
 from leaderboard import boards
 from leaderboard.boards import Board
@@ -19,6 +19,7 @@ from leaderboard.live import headcount, messages, metrics, refusals
 from leaderboard.live.capacity import Capacity
 from leaderboard.live.feed import Feed, slices
 from leaderboard.live.groups import Groups
+from leaderboard.live.refusals import Refused
 from leaderboard.live.viewer import Viewer
 from leaderboard.ranking.asynchronous import AsyncRanking
 
@@ -96,21 +97,39 @@ class Hub:
                 board = boards.find(slug, period)
                 if board is None and not boards.listing().known(feed.board):
                     self._gone(feed)
+                elif board is not None and board.id == feed.board.id:
+                    if board != feed.board:
+                        feed.learn(board)
+                    self._show_out(feed)
                 elif board is not None and board.ready and board.id != feed.board.id:
                     self.groups.unfollow(boards.group(feed.board))
                     self.groups.follow(boards.group(board))
                     feed.move(board)
+                    self._show_out(feed)
                 if not feed.viewers and feed.board is not boards.GLOBAL and feed.idle():
                     self.drop(watched)
             await asyncio.sleep(1)
 
+    def _show_out(self, feed: Feed) -> None:
+        """Of a board that became hidden everybody; of one that became one for the signed-in, who is not."""
+        match feed.board.visibility:
+            case boards.Visibility.HIDDEN:
+                self._gone(feed)
+            case boards.Visibility.SIGNED_IN:
+                strangers = [viewer for viewer in feed.viewers if viewer.user_id is None]
+                self._end(feed, strangers, refusals.not_authenticated("Sign in to see this board.", "no-credentials"))
+
     def _gone(self, feed: Feed) -> None:
-        """The board was deleted, is paused, or its period was closed."""
-        packet = messages.error("not-found", "This board is not shown any more.")
-        for viewer in tuple(feed.viewers):
+        """The board was deleted, is paused or hidden, or its period was closed."""
+        gone = Refused(refusals.BAD_REQUEST, "not-found", "This board is not shown any more.")
+        self._end(feed, tuple(feed.viewers), gone)
+
+    def _end(self, feed: Feed, viewers: Iterable[Viewer], why: Refused) -> None:
+        packet = messages.error(why.code, why.detail)
+        for viewer in viewers:
             viewer.reply(packet)
             feed.leave(viewer)
-            viewer.transport.close(refusals.BAD_REQUEST, "not-found")
+            viewer.transport.close(why.close_code, why.code)
 
     # --- life ---
 
@@ -144,10 +163,11 @@ class Hub:
             _, left = await asyncio.wait(left, timeout=STOP_SECONDS / 4)
         if left:
             log.warning("live_hub_hangs", tasks=sorted(task.get_name() for task in left))
-        self._sql.shutdown(wait=False)
         with contextlib.suppress(TimeoutError, OSError):
             async with asyncio.timeout(STOP_SECONDS):
                 await self.ranking.close()
+                await asyncio.get_running_loop().run_in_executor(self._sql, leave)
+        self._sql.shutdown(wait=False)
 
     def viewers(self) -> list[Viewer]:
         return [viewer for feed in self.feeds.values() for viewer in feed.viewers]
@@ -198,6 +218,11 @@ class Hub:
                 feed.leave(viewer)
                 viewer.transport.close(refusals.TOO_SLOW, "too slow")
                 asyncio.get_running_loop().call_later(GRACE_SECONDS, viewer.transport.abort)
+
+
+def leave() -> None:
+    """Its thread's connection ends."""
+    connection.close()
 
 
 def look() -> None:

@@ -151,14 +151,17 @@ def update(board: Board, page: Page, limit: int) -> Packet:
 
 
 def which(board: Board) -> dict[str, Any]:
-    """The board, and of one that has periods which, and when it ends."""
-    if board.period == ALL and board.ends_at is None:
-        return {"board": board.slug}
-    return {"board": board.slug, "period": board.period, "ends_at": board.ends_at and board.ends_at.isoformat()}
+    """The board; of one that has periods which, and when it ends; of a frozen one as of when it is shown."""
+    said: dict[str, Any] = {"board": board.slug}
+    if board.period != ALL or board.ends_at is not None:
+        said |= {"period": board.period, "ends_at": board.ends_at and board.ends_at.isoformat()}
+    if board.frozen_at is not None:
+        said["frozen_at"] = board.frozen_at.isoformat()
+    return said
 
 
 def notice(code: str, board: Board, detail: str, **more: Any) -> Packet:
-    """Something that happened to the board: `closed`, with the key of the `next` period."""
+    """Something that happened to the board: `closed`, with the key of the `next` period, `frozen` or `revealed`."""
     return Packet(
         {"type": "notice", "code": code, "board": board.slug, "period": board.period, **more, "detail": detail}
     )

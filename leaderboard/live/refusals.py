@@ -1,5 +1,7 @@
 """Ending a WebSocket with a reason: the close codes, and what is said before each."""
 
+from http import HTTPStatus
+
 import structlog
 from websockets.frames import Frame, Opcode
 
@@ -52,7 +54,8 @@ def bad_request(problem: Problem) -> Refused:
     """For a query that cannot be served."""
     errors = problem.extra.get("errors", {})
     detail = "; ".join(f"{name}: {' '.join(said)}" for name, said in errors.items()) or problem.sentence
-    return Refused(BAD_REQUEST, problem.kind, detail)
+    later = problem.status_code == HTTPStatus.SERVICE_UNAVAILABLE  # a board that is being counted
+    return Refused(FULL if later else BAD_REQUEST, problem.kind, detail)
 
 
 def full(problem: Problem) -> Refused:

@@ -42,7 +42,7 @@ class LiveRequest:
             raise invalid_request(ValidationError({"query": ["Not readable."]})) from error
         except ValidationError as error:
             raise invalid_request(error) from error
-        return boards.get(asked["board"], asked["period"]), asked["period"], asked["limit"]
+        return boards.shown(asked["board"], asked["period"]), asked["period"], asked["limit"]
 
     @cached_property
     def own_origin(self) -> bool:

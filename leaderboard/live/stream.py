@@ -8,7 +8,6 @@ from typing import NoReturn
 import structlog
 from channels.exceptions import StopConsumer
 from channels.generic.http import AsyncHttpConsumer
-from django.conf import settings
 from structlog.contextvars import bind_contextvars
 
 from api.problems import CONTENT_TYPE, Problem, document, note
@@ -70,17 +69,17 @@ class StreamConsumer(BoardConsumer, AsyncHttpConsumer):  # type: ignore[misc]
         session = request.session if request.origin is None or request.own_origin else None
         try:
             token = identities.bearer(request.headers.get("authorization"))
-            if token and settings.LEADERBOARD_PUBLIC:
+            if token and self.public:
                 self.credentials.present_token(token)
             elif token:
                 await self.credentials.prove_token(token)
-            elif session and settings.LEADERBOARD_PUBLIC:
+            elif session and self.public:
                 self.credentials.present_session(session)
             elif session:
                 with suppress(NotAuthenticated):
                     await self.credentials.prove_session(session)
         except NotAuthenticated as error:
-            if not settings.LEADERBOARD_PUBLIC:
+            if not self.public:
                 raise challenge(str(error), "token") from error
             note(ignored_token(str(error)), self.caller)
             metrics.REFUSALS.labels("ignored-token").inc()
@@ -88,7 +87,7 @@ class StreamConsumer(BoardConsumer, AsyncHttpConsumer):  # type: ignore[misc]
         except Unknown as error:
             said = "Who you are cannot be checked right now; try again."
             raise Problem("unavailable", said, headers={"Retry-After": RETRY_SECONDS}) from error
-        if not settings.LEADERBOARD_PUBLIC and self.credentials.identity is None:
+        if not self.public and self.credentials.identity is None:
             raise challenge("Sign in to see this board.", "session" if session else "no-credentials")
 
     async def explain(self, problem: Problem) -> NoReturn:

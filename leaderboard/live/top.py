@@ -14,6 +14,7 @@ from urllib.parse import parse_qs
 from django.conf import settings
 from rest_framework.exceptions import ValidationError
 
+from api import tracing
 from api.query import parse
 from api.request_ids import accept_or_make
 from leaderboard import boards, snapshots
@@ -21,19 +22,21 @@ from leaderboard.live.address_limit import AddressLimit
 from leaderboard.live.capacity import address_of
 from leaderboard.live.hub import hub
 from leaderboard.live.transport import Message, Receive, Scope, Send
-from leaderboard.serializers import TopQuery
+from leaderboard.serializers import TRUTH, TopQuery
 from leaderboard.snapshots import Snapshot
-from leaderboard.views import matches
+from leaderboard.views import caching, matches
 
 PATH = b"/api/v1/scoreboard/top"
+TRACEPARENT = tracing.TRACEPARENT.encode()
 KINDS = 256  # of requests whose headers are kept; one for each origin whose pages ask, mostly
 READY = 1024  # answers that are kept ready
 LONGEST = 300  # characters of a header that tells kinds apart
 # What Django's headers depend on; whatever else a request says does not change the answer of a public board.
 TELLING = (b"host", b"origin", b"x-forwarded-proto")
 DJANGOS = (b"content-length", b"transfer-encoding", b"cookie")  # a body, a session: Django's to look at
-MINE = (b"if-none-match", b"x-request-id", b"x-forwarded-for")
+MINE = (b"if-none-match", b"x-request-id", b"x-forwarded-for", TRACEPARENT)
 LOOKED_AT = frozenset((*TELLING, *DJANGOS, *MINE))
+PUBLIC = caching(public=True)["Cache-Control"].encode()
 VARYING = (b"etag", b"content-length")  # and X-Request-ID, which is different in each answer
 
 Kind = tuple[object, ...]
@@ -85,7 +88,7 @@ class Top:
         headers = looked_at(scope)
         kind = kind_of(scope, headers)
         board = boards.find(asked[0]) if asked and kind else None
-        snapshot = snapshots.fresh(board) if board else None
+        snapshot = snapshots.fresh(board) if board and board.public else None
         if asked is None or kind is None or snapshot is None or headers is None:
             return None
         etag = snapshot.etag
@@ -102,8 +105,11 @@ class Top:
             answer = self._ready[(asked, *kind, status)] = Answer.of(snapshot, asked, status, django, etag)
         if not self.limit.take(address_of(scope, headers.get(b"x-forwarded-for", b""))):
             return None
-        request_id = headers.get(b"x-request-id")
-        return answer, accept_or_make(request_id.decode("latin-1") if request_id else None)
+        said = headers.get(b"x-request-id")
+        request_id = accept_or_make(said.decode("latin-1") if said else None)
+        if tracing.is_on():
+            trace(scope["method"], headers, status, request_id)
+        return answer, request_id
 
     @property
     def limit(self) -> AddressLimit:
@@ -116,13 +122,30 @@ class Top:
             if message["type"] == "http.response.start" and message["status"] in (200, 304):
                 headers = list(message["headers"])
                 names = {name for name, _ in headers}
-                if b"etag" in names and b"set-cookie" not in names:  # there is no ETag while SQL stands in
+                shared = (b"cache-control", PUBLIC) in headers  # of a board that is not public they would be others
+                if shared and b"etag" in names and b"set-cookie" not in names:  # there is no ETag while SQL stands in
                     self._headers[(*kind, message["status"])] = headers
                     if len(self._headers) > KINDS:
                         del self._headers[next(iter(self._headers))]
             await send(message)
 
         return learn
+
+
+def trace(method: str, headers: dict[bytes, bytes], status: int, request_id: str) -> None:
+    """A span like that of a request to Django, in the caller's trace. It ends at once: nothing was waited for."""
+    route, parent = PATH.decode(), headers.get(TRACEPARENT, b"").decode("latin-1")
+    with tracing.span(
+        f"{method} {route}",
+        parent=parent,
+        kind="SERVER",
+        http__request__method=method,
+        http__response__status_code=status,
+        http__route=route,
+        request_id=request_id,
+        source="memory",
+    ):
+        pass
 
 
 def looked_at(scope: Scope) -> dict[bytes, bytes] | None:
@@ -157,6 +180,6 @@ def slice_of(query: bytes) -> Slice | None:
         asked = parse(TopQuery, given)
     except (ValueError, ValidationError):
         return None
-    if asked["period"] is not None or asked["limit"] + asked["offset"] > boards.VISIBLE_TOP:
+    if asked["period"] is not None or asked["view"] == TRUTH or asked["limit"] + asked["offset"] > boards.VISIBLE_TOP:
         return None
     return asked["board"], asked["limit"], asked["offset"]

@@ -19,7 +19,7 @@ def live_leaderboard(
     theme: str = "auto",
     period: str | None = None,
 ) -> dict[str, Any]:
-    """The element, its script, and the first rows for visitors without script.
+    """The element, its script, and the first rows for visitors without script; nothing of a board that is hidden.
 
     Raises TemplateSyntaxError for a board, period, limit or theme that does not exist: the template is wrong, not the
     visitor.
@@ -33,4 +33,5 @@ def live_leaderboard(
         raise TemplateSyntaxError(f"live_leaderboard: limit is {limit!r}; expected 1 to {boards.VISIBLE_TOP}")
     if theme not in pages.THEMES:
         raise TemplateSyntaxError(f"live_leaderboard: theme is {theme!r}; expected one of {pages.THEMES}")
-    return pages.element(context.get("request"), found, period, limit, theme)
+    request = context.get("request")
+    return pages.element(request, found, period, limit, theme) if pages.there(request, found) else {}

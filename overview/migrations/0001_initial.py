@@ -32,7 +32,9 @@ class Migration(migrations.Migration):
                 ("tries", models.PositiveSmallIntegerField(default=0, help_text="To mail it.")),
                 (
                     "mailed_at",
-                    models.DateTimeField(help_text="Empty: to nobody, or the mail server did not take it.", null=True),
+                    models.DateTimeField(
+                        help_text="Empty: no addressees, or the mail server did not take it.", null=True
+                    ),
                 ),
             ],
             options={

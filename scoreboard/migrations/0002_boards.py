@@ -54,6 +54,19 @@ class Migration(migrations.Migration):
                 ("title", models.CharField(max_length=100)),
                 ("description", models.TextField(blank=True, default="", max_length=500)),
                 (
+                    "visibility",
+                    models.CharField(
+                        choices=[
+                            ("public", "Everybody"),
+                            ("signed-in", "Who is signed in"),
+                            ("hidden", "Staff, and keys with the scope `read`"),
+                        ],
+                        default="public",
+                        help_text="Who sees it; to others it is not there.",
+                        max_length=9,
+                    ),
+                ),
+                (
                     "window",
                     models.CharField(
                         choices=[
@@ -165,6 +178,18 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "freeze_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="From then on the public sees the board as of then, until it is revealed.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "revealed",
+                    models.DateTimeField(editable=False, help_text="The freeze that was revealed.", null=True),
+                ),
+                (
                     "paused",
                     models.BooleanField(
                         default=False,
@@ -194,6 +219,14 @@ class Migration(migrations.Migration):
                     models.DateTimeField(help_text="Empty while it is being filled from the history.", null=True),
                 ),
                 ("closed_at", models.DateTimeField(help_text="When its final ranks were kept.", null=True)),
+                (
+                    "truth",
+                    models.BooleanField(default=False, help_text="What the public is not shown until it is revealed."),
+                ),
+                (
+                    "counts_until",
+                    models.DateTimeField(help_text="The last moment that counts; empty: no such limit.", null=True),
+                ),
             ],
             options={
                 "db_table": "board_periods",
@@ -314,6 +347,23 @@ class Migration(migrations.Migration):
             model_name="board",
             constraint=models.CheckConstraint(
                 condition=models.Q(
+                    ("freeze_at__isnull", True),
+                    models.Q(
+                        models.Q(("opens_at__isnull", True), ("freeze_at__gte", models.F("opens_at")), _connector="OR"),
+                        models.Q(
+                            ("closes_at__isnull", True), ("freeze_at__lt", models.F("closes_at")), _connector="OR"
+                        ),
+                    ),
+                    _connector="OR",
+                ),
+                name="boards_freeze",
+                violation_error_message="It freezes while it is open.",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="board",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
                     models.Q(("attribute", ""), ("attribute_value", "")),
                     models.Q(
                         models.Q(("attribute", ""), _negated=True), models.Q(("attribute_value", ""), _negated=True)
@@ -334,6 +384,34 @@ class Migration(migrations.Migration):
                 related_name="periods",
                 to="scoreboard.board",
             ),
+        ),
+        migrations.CreateModel(
+            name="BoardReveal",
+            fields=[
+                (
+                    "board",
+                    models.OneToOneField(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        primary_key=True,
+                        related_name="reveal",
+                        serialize=False,
+                        to="scoreboard.board",
+                    ),
+                ),
+                ("pace", models.FloatField(help_text="Seconds.")),
+                ("changes", models.PositiveIntegerField()),
+                (
+                    "until",
+                    models.DateTimeField(
+                        help_text="When it was begun: what came later is shown at its end, all together."
+                    ),
+                ),
+                ("next_at", models.DateTimeField()),
+            ],
+            options={
+                "db_table": "board_reveals",
+            },
         ),
         migrations.AddConstraint(
             model_name="boardscope",
@@ -371,7 +449,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="boardperiod",
-            constraint=models.UniqueConstraint(fields=("board", "part", "key"), name="board_periods_key"),
+            constraint=models.UniqueConstraint(fields=("board", "part", "key", "truth"), name="board_periods_key"),
         ),
         migrations.AddIndex(
             model_name="finalstanding",

@@ -1,22 +1,30 @@
 """Boards: rules over the ledger, their periods, and how players stand in each; the ledger writes that (sql/)."""
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from zoneinfo import available_timezones
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
-from django.db import models
+from django.db import connection, models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from accounts.models import User
+from scoreboard import board_checks
 
 GLOBAL = "global"
-EACH = "*"
+EACH = board_checks.EACH
+SOURCES = ("action", "award", "bonus", "adjustment")  # a correction belongs where its entry does
 
 
 def validate_zone(name: str) -> None:
-    if name not in available_timezones():
+    """PostgreSQL decides when days begin, and its list of zones may be an older one, or lack `localtime`."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = %s)", [name])
+        [known] = cursor.fetchone()
+    if not known or name not in available_timezones():
         raise ValidationError(f"{name!r} is no time zone; expected one like Europe/Paris.")
 
 
@@ -49,6 +57,11 @@ class Board(models.Model):
         EARLIEST = "earliest", "Who was there first"
         LATEST = "latest", "Who was there last"
 
+    class Visibility(models.TextChoices):
+        PUBLIC = "public", "Everybody"
+        SIGNED_IN = "signed-in", "Who is signed in"
+        HIDDEN = "hidden", "Staff, and keys with the scope `read`"
+
     slug = models.CharField(
         max_length=32,
         unique=True,
@@ -56,6 +69,9 @@ class Board(models.Model):
     )
     title = models.CharField(max_length=100)
     description = models.TextField(blank=True, default="", max_length=500)
+    visibility = models.CharField(
+        max_length=9, choices=Visibility, default=Visibility.PUBLIC, help_text="Who sees it; to others it is not there."
+    )
     window = models.CharField(max_length=8, choices=Window, default=Window.ALL)
     zone = models.CharField(
         max_length=64, default="UTC", validators=[validate_zone], help_text="In which its days begin: Europe/Paris."
@@ -84,6 +100,10 @@ class Board(models.Model):
     value = models.CharField(max_length=6, choices=Value, default=Value.SUM)
     order = models.CharField(max_length=4, choices=Order, default=Order.HIGH)
     ties = models.CharField(max_length=8, choices=Ties, default=Ties.EARLIEST)
+    freeze_at = models.DateTimeField(
+        null=True, blank=True, help_text="From then on the public sees the board as of then, until it is revealed."
+    )
+    revealed = models.DateTimeField(null=True, editable=False, help_text="The freeze that was revealed.")
     paused = models.BooleanField(
         default=False, help_text="Not shown and not kept; afterwards it is filled from the history: nothing is missing."
     )
@@ -114,6 +134,13 @@ class Board(models.Model):
                 violation_error_message="It closes after it opens.",
             ),
             models.CheckConstraint(
+                condition=Q(freeze_at__isnull=True)
+                | (Q(opens_at__isnull=True) | Q(freeze_at__gte=F("opens_at")))
+                & (Q(closes_at__isnull=True) | Q(freeze_at__lt=F("closes_at"))),
+                name="boards_freeze",
+                violation_error_message="It freezes while it is open.",
+            ),
+            models.CheckConstraint(
                 condition=Q(attribute="", attribute_value="") | ~Q(attribute="") & ~Q(attribute_value=""),
                 name="boards_attribute",
                 violation_error_message=f"Say of which value of the attribute; {EACH} for one board for each.",
@@ -122,6 +149,33 @@ class Board(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    def clean(self) -> None:
+        """What takes more than one field, or a look at what the site has."""
+        before = type(self).objects.filter(pk=self.pk).first() if self.pk else None
+        wrong = dict(self.wrong(before))
+        if wrong := {field: sentence for field, sentence in wrong.items() if sentence}:
+            raise ValidationError(wrong)
+
+    def wrong(self, before: "Board | None") -> Iterator[tuple[str, str]]:
+        """Fields and sentences. `before`: the rule as it is stored."""
+        if before is None or before.zone != self.zone:
+            yield "zone", board_checks.zone(self.zone)
+        for field in ("starts_on", "opens_at", "closes_at"):
+            yield field, board_checks.moment(getattr(self, field))
+        closes_at, known = self.closes_at, before.closes_at if before else None
+        if closes_at is not None and closes_at != known and closes_at <= datetime.now(UTC):
+            yield "closes_at", "Say a moment to come: what is over is not counted anew."
+        for field in ("every_days", "starts_on"):
+            if self.window != self.Window.DAYS and getattr(self, field) is not None:
+                yield field, "Only for a window of some days."
+        yield "action_types", board_checks.types(self.action_types, before.action_types if before else ())
+        if unknown := [name for name in self.sources if name not in SOURCES]:
+            yield "sources", f"{unknown[0][:16]!r} is none of {', '.join(SOURCES)}."
+        if self.attribute and self.attribute_value:
+            hidden = self.visibility == self.Visibility.HIDDEN
+            about = board_checks.attribute(self.attribute, self.attribute_value, hidden)
+            yield from zip(("attribute", "attribute_value"), about, strict=True)
 
 
 class BoardScope(models.Model):
@@ -148,6 +202,9 @@ class BoardPeriod(models.Model):
     """One period of one board, and of one `part` of it where each value of an attribute has a board of its own.
 
     An entry belongs to the period with starts_at <= created_at < ends_at. Made ahead of its time (`board_open`).
+
+    A period in which its board freezes is two: the public one, in which no entry counts that is later than
+    `counts_until`, and the `truth`. What is written of them is written in the same way; who is shown which differs.
     """
 
     # Without a constraint: whoever writes a standing need not wait for who deletes the board.
@@ -158,16 +215,35 @@ class BoardPeriod(models.Model):
     ends_at = models.DateTimeField(null=True)
     filled_at = models.DateTimeField(null=True, help_text="Empty while it is being filled from the history.")
     closed_at = models.DateTimeField(null=True, help_text="When its final ranks were kept.")
+    truth = models.BooleanField(default=False, help_text="What the public is not shown until it is revealed.")
+    counts_until = models.DateTimeField(null=True, help_text="The last moment that counts; empty: no such limit.")
 
     class Meta:
         db_table = "board_periods"
-        constraints = [models.UniqueConstraint(fields=["board", "part", "key"], name="board_periods_key")]
+        constraints = [models.UniqueConstraint(fields=["board", "part", "key", "truth"], name="board_periods_key")]
         indexes = [
             models.Index(fields=["board", "part"], name="board_periods_open", condition=Q(closed_at__isnull=True)),
         ]
 
     def __str__(self) -> str:
         return f"{self.board_id} {self.part} {self.key}"
+
+
+class BoardReveal(models.Model):
+    """A freeze that is being revealed: `changes` entries of each frozen period every `pace` seconds."""
+
+    # Without a constraint, as that of a period.
+    board = models.OneToOneField(Board, models.DO_NOTHING, db_constraint=False, primary_key=True, related_name="reveal")
+    pace = models.FloatField(help_text="Seconds.")
+    changes = models.PositiveIntegerField()
+    until = models.DateTimeField(help_text="When it was begun: what came later is shown at its end, all together.")
+    next_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "board_reveals"
+
+    def __str__(self) -> str:
+        return f"{self.board_id}: {self.changes} every {self.pace} s"
 
 
 class BoardStanding(models.Model):

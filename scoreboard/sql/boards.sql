@@ -1,5 +1,14 @@
 -- Boards: which entries belong to them, in which windows of time, and who is on which part of them.
 
+-- When a day begins in a zone: at midnight, at the first of two where clocks are set back over it, and where they are set forward
+-- over it at the first moment after it.
+CREATE FUNCTION day_begins(p_day date, p_zone text) RETURNS timestamptz LANGUAGE sql STABLE AS $$
+    SELECT min(m.at)
+      FROM unnest(ARRAY[interval '0', '30 minutes', '1 hour', '2 hours']) AS earlier
+     CROSS JOIN LATERAL (SELECT (p_day::timestamp AT TIME ZONE p_zone) - earlier AS at) m
+     WHERE m.at AT TIME ZONE p_zone >= p_day
+$$;
+
 -- Of a board the period that holds this moment; none while it is not open. Days begin at midnight in the board's zone, so that
 -- one has 23 or 25 hours where clocks change.
 CREATE FUNCTION board_window(b boards, p_at timestamptz, OUT key text, OUT starts_at timestamptz, OUT ends_at timestamptz)
@@ -11,6 +20,10 @@ DECLARE
 BEGIN
     IF p_at < b.opens_at OR p_at >= b.closes_at THEN
         RETURN;
+    END IF;
+    -- Clocks that are set back over midnight show the day before once more. It is over.
+    IF p_at >= day_begins(v_day + 1, b.zone) THEN
+        v_day := v_day + 1;
     END IF;
     CASE b."window"
         WHEN 'daily' THEN
@@ -39,8 +52,8 @@ BEGIN
             ends_at := b.closes_at;
             RETURN;
     END CASE;
-    starts_at := greatest(v_from::timestamp AT TIME ZONE b.zone, b.opens_at);
-    ends_at := least(v_to::timestamp AT TIME ZONE b.zone, b.closes_at);
+    starts_at := greatest(day_begins(v_from, b.zone), b.opens_at);
+    ends_at := least(day_begins(v_to, b.zone), b.closes_at);
 END
 $$;
 
@@ -60,7 +73,8 @@ $$;
 -- Whether an entry counts for a board. What staff give or take without a deed (a bonus, an adjustment, a correction of nothing in
 -- particular) belongs to no period, and is no entry that could be the best or the latest: it counts where all points of all
 -- time are summed.
-CREATE FUNCTION board_counts(b boards, p_source text, p_action_type text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+CREATE FUNCTION board_counts(b boards, p_source text, p_action_type text) RETURNS boolean LANGUAGE sql IMMUTABLE
+    PARALLEL SAFE AS $$
     SELECT (b.action_types = '{}' OR p_action_type = ANY (b.action_types))
        AND (b.sources = '{}' OR p_source = ANY (b.sources))
        AND (p_source IN ('action', 'award') OR (b."window" = 'all' AND b.value = 'sum'))
@@ -82,78 +96,136 @@ CREATE TRIGGER board_periods_version AFTER INSERT OR UPDATE OR DELETE ON board_p
 CREATE TRIGGER boards_version AFTER INSERT OR UPDATE OR DELETE ON boards
     FOR EACH STATEMENT EXECUTE FUNCTION boards_changed();
 
--- Periods of one part of a board: the current one, and those that begin within eight days, at least one. One that begins in a
--- minute or later needs no filling: whoever scores in it sees it. Repeating it adds what is missing.
-CREATE FUNCTION board_open(b boards, p_part text) RETURNS void LANGUAGE plpgsql AS $$
+-- Whether a board freezes in a period, and is not revealed yet.
+CREATE FUNCTION board_freezes(b boards, p_starts_at timestamptz, p_ends_at timestamptz) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT b.freeze_at IS NOT NULL AND b.freeze_at IS DISTINCT FROM b.revealed
+       AND b.freeze_at >= coalesce(p_starts_at, '-infinity') AND b.freeze_at < coalesce(p_ends_at, 'infinity')
+$$;
+
+-- Periods of one part of a board: from `p_from` on, or from where those that it has end, so that none is missing however long
+-- no process made any, up to those that begin within eight days; one ahead at least. One that begins in a minute or later needs
+-- no filling: whoever scores in it sees it. Repeating it adds what is missing. Where a period of an earlier rule was closed under
+-- the key, it is told apart by a number: 2026-11-26.2.
+CREATE FUNCTION board_open(b boards, p_part text, p_from timestamptz) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     v_now CONSTANT timestamptz := clock_timestamp();
-    v_at timestamptz := greatest(v_now, b.opens_at);
+    v_at timestamptz := coalesce(p_from, (SELECT least(max(p.ends_at), v_now) FROM board_periods p
+                                           WHERE p.board_id = b.id AND p.part = p_part AND p.ends_at IS NOT NULL));
     v_window record;
+    v_frozen boolean;
     v_ahead int := -1;
+    v_before bigint;
 BEGIN
-    IF b.paused THEN
-        RETURN;
-    END IF;
+    v_at := greatest(coalesce(v_at, v_now), b.opens_at);
     WHILE v_at IS NOT NULL AND (v_ahead < 1 OR v_at < v_now + interval '8 days') LOOP
         v_window := board_window(b, v_at);
         EXIT WHEN v_window.key IS NULL;
-        INSERT INTO board_periods (board_id, part, key, starts_at, ends_at, filled_at)
+        SELECT count(*) INTO v_before FROM board_periods p
+         WHERE p.board_id = b.id AND p.part = p_part AND split_part(p.key, '.', 1) = v_window.key AND NOT p.truth
+           AND p.closed_at IS NOT NULL AND p.ends_at <= v_at;
+        IF v_before > 0 THEN
+            v_window.key := v_window.key || '.' || v_before + 1;
+        END IF;
+        v_frozen := board_freezes(b, v_window.starts_at, v_window.ends_at);
+        INSERT INTO board_periods (board_id, part, key, starts_at, ends_at, filled_at, truth, counts_until)
         SELECT b.id, p_part, v_window.key, v_window.starts_at, v_window.ends_at,
-               CASE WHEN v_window.starts_at > v_now + interval '1 minute' THEN v_now END
+               CASE WHEN v_window.starts_at > v_now + interval '1 minute' AND NOT b.paused THEN v_now END,
+               t, CASE WHEN v_frozen AND NOT t THEN b.freeze_at END
+          FROM unnest(CASE WHEN v_frozen THEN ARRAY[false, true] ELSE ARRAY[false] END) t
          WHERE NOT EXISTS (SELECT FROM board_periods p WHERE p.board_id = b.id AND p.part = p_part AND p.key = v_window.key)
             ON CONFLICT DO NOTHING;
+        v_ahead := v_ahead + (v_window.ends_at > v_now)::int;
         v_at := v_window.ends_at;
-        v_ahead := v_ahead + 1;
     END LOOP;
 END
 $$;
 
 -- The same for every part that some player's value makes.
-CREATE FUNCTION board_open_parts(b boards) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION board_open_parts(b boards, p_from timestamptz) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF b.attribute_value <> '*' THEN
-        PERFORM board_open(b, '');
+        PERFORM board_open(b, '', p_from);
         RETURN;
     END IF;
-    PERFORM board_open(b, p.part)
+    PERFORM board_open(b, p.part, p_from)
        FROM (SELECT DISTINCT g.part FROM attribute_history h
               CROSS JOIN LATERAL (SELECT lower(h.value) AS part) g
-              WHERE h.name = b.attribute AND g.part ~ '^[a-z0-9-]{1,32}$') p;
+              WHERE h.name = b.attribute AND g.part ~ '^[a-z0-9-]{1,32}$'
+              ORDER BY g.part) p;
 END
 $$;
 
+-- Closes what is over before its rule becomes another, as `periods.close_ended` would have. Fails like a lock that is not to be had
+-- while a transaction may still hold an entry, or while a period is not filled yet: so that the change can be tried again.
+CREATE FUNCTION board_close_ended(b boards) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v_ended bigint[] := ARRAY(SELECT p.id FROM board_periods p
+                               WHERE p.board_id = b.id AND p.closed_at IS NULL AND p.ends_at <= clock_timestamp() ORDER BY p.ends_at, p.id);
+    v_open CONSTANT xid[] := ARRAY(SELECT l.transactionid FROM pg_locks l
+                                    WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock'
+                                      AND l.pid IS DISTINCT FROM pg_backend_pid());
+    v_until CONSTANT timestamptz := clock_timestamp() + current_setting('lock_timeout')::interval;
+    v_late boolean := false;
+BEGIN
+    IF v_ended = '{}' THEN
+        RETURN;
+    END IF;
+    WHILE EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock'
+                                           AND l.transactionid = ANY (v_open)) LOOP
+        v_late := clock_timestamp() > v_until;
+        EXIT WHEN v_late;
+        PERFORM pg_sleep(0.05);
+    END LOOP;
+    IF v_late OR EXISTS (SELECT FROM board_periods p WHERE p.id = ANY (v_ended) AND p.filled_at IS NULL) THEN
+        RAISE EXCEPTION 'a period of board % is over and not closed yet: try again', b.slug USING ERRCODE = 'lock_not_available';
+    END IF;
+    PERFORM period_close(p, b) FROM unnest(v_ended) p;
+END
+$$;
+
+-- What decides how a board comes out.
+CREATE FUNCTION board_rule(b boards) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+    SELECT to_jsonb(b) - ARRAY['slug', 'title', 'description', 'paused', 'created_at', 'revealed']
+$$;
+
 -- A rule that is made or changed is applied anew: its open periods go, with all that was counted in them, and others, under new
--- ids, are filled from the history. So points already given count by the new rule. What is closed stays as it came out, as
--- long as there is the board.
+-- ids, are filled from the history. So points already given count by the new rule. What is closed, or over, stays as it came
+-- out, as long as there is the board. A pause changes no rule: its periods stay, under new ids, to be filled when it is over.
 CREATE FUNCTION board_applied() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    v_pause CONSTANT boolean := TG_OP = 'UPDATE' AND board_rule(OLD) = board_rule(NEW);
 BEGIN
     IF TG_OP <> 'INSERT' THEN
         DELETE FROM board_scopes WHERE board_id = OLD.id;
-        DELETE FROM board_periods WHERE board_id = OLD.id AND closed_at IS NULL;
+        DELETE FROM board_reveals WHERE board_id = OLD.id;
     END IF;
     IF TG_OP = 'DELETE' THEN
         DELETE FROM final_standings f USING board_periods p WHERE p.id = f.period_id AND p.board_id = OLD.id;
         DELETE FROM board_periods WHERE board_id = OLD.id;
         RETURN NULL;
     END IF;
+    IF v_pause THEN
+        UPDATE board_periods SET id = DEFAULT, filled_at = NULL WHERE board_id = OLD.id AND closed_at IS NULL;
+    ELSIF TG_OP = 'UPDATE' THEN
+        IF NOT OLD.paused THEN
+            PERFORM board_close_ended(OLD);
+        END IF;
+        DELETE FROM board_periods WHERE board_id = OLD.id AND closed_at IS NULL;
+    END IF;
     IF NOT NEW.paused THEN
         INSERT INTO board_scopes (board_id, who, action_type)
         SELECT NEW.id, CASE WHEN NEW.attribute = '' THEN '' ELSE NEW.attribute || '=' || NEW.attribute_value END, t
           FROM unnest(CASE WHEN NEW.action_types = '{}' THEN ARRAY[''] ELSE NEW.action_types END) t
             ON CONFLICT DO NOTHING;
-        PERFORM board_open_parts(NEW);
     END IF;
+    PERFORM board_open_parts(NEW, CASE WHEN v_pause THEN NULL ELSE clock_timestamp() END);
     RETURN NULL;
 END
 $$;
 
 CREATE TRIGGER boards_applied AFTER INSERT OR DELETE ON boards FOR EACH ROW EXECUTE FUNCTION board_applied();
 CREATE TRIGGER boards_reapplied AFTER UPDATE ON boards FOR EACH ROW
-    WHEN ((OLD."window", OLD.zone, OLD.every_days, OLD.starts_on, OLD.opens_at, OLD.closes_at, OLD.action_types, OLD.sources,
-           OLD.attribute, OLD.attribute_value, OLD.value, OLD."order", OLD.ties, OLD.paused)
-          IS DISTINCT FROM
-          (NEW."window", NEW.zone, NEW.every_days, NEW.starts_on, NEW.opens_at, NEW.closes_at, NEW.action_types, NEW.sources,
-           NEW.attribute, NEW.attribute_value, NEW.value, NEW."order", NEW.ties, NEW.paused))
+    WHEN ((board_rule(OLD), OLD.paused) IS DISTINCT FROM (board_rule(NEW), NEW.paused))
     EXECUTE FUNCTION board_applied();
 
 -- Region and attributes as they were. The clock is read when the caller holds the players' totals: an entry is before the change
@@ -178,15 +250,16 @@ BEGIN
             RETURNING name, lower(value) AS part
         )
         SELECT DISTINCT w.name, w.part, b AS board
-          FROM written w JOIN boards b ON b.attribute = w.name AND b.attribute_value = '*' AND NOT b.paused
+          FROM written w JOIN boards b ON b.attribute = w.name AND b.attribute_value = '*'
          WHERE w.part ~ '^[a-z0-9-]{1,32}$'
            AND NOT EXISTS (SELECT FROM board_periods p WHERE p.board_id = b.id AND p.part = w.part AND p.closed_at IS NULL)
-         ORDER BY w.part
+         ORDER BY w.part, b
     LOOP
-        PERFORM board_open(v_new.board, v_new.part);
+        PERFORM board_open(v_new.board, v_new.part, NULL);
         -- No player had this value before: there is nothing to fill it with.
         UPDATE board_periods p SET filled_at = v_now
          WHERE p.board_id = (v_new.board).id AND p.part = v_new.part AND p.filled_at IS NULL
+           AND NOT (v_new.board).paused
            AND NOT EXISTS (SELECT FROM attribute_history h
                             WHERE h.name = v_new.name AND lower(h.value) = v_new.part AND h.since < v_now);
     END LOOP;

@@ -2,7 +2,7 @@
 -- that they change in the order of its versions, and no two writers of one player ever meet in them.
 
 -- Points are kept so that the higher always ranks first.
-CREATE FUNCTION board_sign(b boards) RETURNS int LANGUAGE sql IMMUTABLE AS $$
+CREATE FUNCTION board_sign(b boards) RETURNS int LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE b."order" WHEN 'low' THEN -1 ELSE 1 END
 $$;
 
@@ -25,6 +25,7 @@ BEGIN
          CROSS JOIN LATERAL (SELECT p.id FROM board_periods p
                               WHERE p.board_id = b.id AND p.part = g.part AND p.closed_at IS NULL
                                 AND coalesce(p.starts_at, '-infinity') <= p_at AND coalesce(p.ends_at, 'infinity') > p_at
+                                AND coalesce(p.counts_until, 'infinity') >= p_at
                              OFFSET 0) p
     )
     INSERT INTO standings AS s (period_id, user_id, points, reached_at, shown)
@@ -62,6 +63,7 @@ BEGIN
                   GROUP BY r.user_id, r.reverses) r ON r.user_id = h.user_id AND r.reverses = h.id
      WHERE h.user_id = ANY (p_user) AND h.reverses IS NULL
        AND h.created_at >= coalesce(p_period.starts_at, '-infinity') AND h.created_at < coalesce(p_period.ends_at, 'infinity')
+       AND h.created_at <= coalesce(p_period.counts_until, 'infinity')
        AND board_counts(p_board, h.source, h.action_type)
        AND (p_board.attribute = ''
             OR (SELECT CASE WHEN p_board.attribute_value = '*' THEN lower(a.value) = p_period.part
@@ -108,13 +110,14 @@ END
 $$;
 
 -- Makes the standings of these players in a period what the history says. Returns those that were not. The caller holds the
--- players' totals: nothing is entered meanwhile.
+-- players' totals: nothing is entered meanwhile. The period is neither closed nor dropped before the caller commits, so that it
+-- leaves no standing behind, and never meets who closes it in another order of players.
 CREATE FUNCTION standings_recount(p_period bigint, p_user uuid[]) RETURNS SETOF standings LANGUAGE plpgsql AS $$
 DECLARE
     v_period board_periods;
     v_board boards;
 BEGIN
-    SELECT * INTO v_period FROM board_periods p WHERE p.id = p_period AND p.closed_at IS NULL;
+    SELECT * INTO v_period FROM board_periods p WHERE p.id = p_period AND p.closed_at IS NULL FOR SHARE;
     SELECT * INTO v_board FROM boards b WHERE b.id = v_period.board_id;
     IF v_board.id IS NULL THEN
         RETURN;
@@ -152,24 +155,22 @@ BEGIN
 END
 $$;
 
--- Keeps how a period came out, for ever, and lets go of its standings. The caller has waited for every transaction that may hold
--- an entry of it. Returns how many players were ranked; NULL if it was closed before.
-CREATE FUNCTION period_close(p_period bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+-- Keeps how a period came out by this rule, for ever, and lets go of its standings. The caller has waited for every transaction
+-- that may hold an entry of it. Returns how many players were ranked; NULL if it was closed before.
+CREATE FUNCTION period_close(p_period bigint, p_board boards) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
-    v_board boards;
     v_ranked bigint;
 BEGIN
     UPDATE board_periods p SET closed_at = clock_timestamp() WHERE p.id = p_period AND p.closed_at IS NULL AND p.filled_at IS NOT NULL;
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
-    SELECT b.* INTO v_board FROM boards b JOIN board_periods p ON p.board_id = b.id WHERE p.id = p_period;
     INSERT INTO final_standings (period_id, rank, user_id, points, reached_at)
     SELECT p_period,
            row_number() OVER (ORDER BY s.points DESC,
-                                       CASE WHEN v_board.ties = 'earliest' THEN s.reached_at END,
-                                       CASE WHEN v_board.ties = 'latest' THEN s.reached_at END DESC, s.user_id DESC),
-           s.user_id, s.points * board_sign(v_board), s.reached_at
+                                       CASE WHEN p_board.ties = 'earliest' THEN s.reached_at END,
+                                       CASE WHEN p_board.ties = 'latest' THEN s.reached_at END DESC, s.user_id DESC),
+           s.user_id, s.points * board_sign(p_board), s.reached_at
       FROM standings s JOIN users u ON u.id = s.user_id
      WHERE s.period_id = p_period AND s.shown AND player_visible(u);
     GET DIAGNOSTICS v_ranked = ROW_COUNT;

@@ -36,9 +36,10 @@ export { BufferFull, MemoryBuffer } from './buffer.js';
  */
 /**
  * `key`: an API key, on a server only. `token`: a player's. `timeout`: milliseconds for one attempt. `onRefused` hears
- * of awards from the buffer; one whose report throws is sent, and reported, again.
+ * of awards from the buffer; one whose report throws is sent, and reported, again. `traceparent`: the caller's place in
+ * a trace (W3C), if there is one; what is sent in the background has none.
  * @typedef {{key?: string, token?: string | (() => string | Promise<string>), timeout?: number, attempts?: number,
- *   buffer?: MemoryBuffer, onRefused?: (award: Award, error: Refused) => void}} Options
+ *   traceparent?: () => string | undefined, buffer?: MemoryBuffer, onRefused?: (award: Award, error: Refused) => void}} Options
  */
 
 const AGAIN = [0, 408, 425, 429]; // and 5xx: not now, but maybe later
@@ -74,14 +75,14 @@ export class Client {
   /** @type {string} */ #base;
   #stopped = new AbortController();
   /** @type {Promise<void> | null} */ #delivery = null;
-  /** @type {Required<Omit<Options, 'buffer' | 'key' | 'token'>> & Options} */ #options;
+  /** @type {Required<Omit<Options, 'buffer' | 'key' | 'token' | 'traceparent'>> & Options} */ #options;
   /** Why awards wait. @type {ScoreboardError | undefined} */ trouble;
 
   /** @param {string} url @param {Options} [options] */
-  constructor(url, { key, token, timeout = 10_000, attempts = 5, buffer, onRefused = console.error } = {}) {
-    if (key !== undefined) serverOnly('An API key');
+  constructor(url, { timeout = 10_000, attempts = 5, buffer, onRefused = console.error, ...more } = {}) {
+    if (more.key !== undefined) serverOnly('An API key');
     this.#base = `${url.replace(/\/+$/, '')}/api/v1/`;
-    this.#options = { ...(key ? { key } : {}), ...(token ? { token } : {}), timeout, attempts, onRefused };
+    this.#options = { ...more, timeout, attempts, onRefused };
     this.buffer = buffer ?? new MemoryBuffer();
     this.#wake();
   }
@@ -117,12 +118,35 @@ export class Client {
     const timestamp = Date.parse(minted.issued_at) / 1000; // by the server's clock, for this machine's may be wrong
     try {
       const body = { action_id, action_type, action_token, timestamp };
-      return /** @type {Redeemed} */ ((await this.#call('POST', 'score/update', body)).data);
+      const { new_score, score_delta, rank } = await this.#redeem(body);
+      return /** @type {Redeemed} */ ({ action_id, new_score, score_delta, rank });
     } catch (error) {
       if (!(error instanceof Refused) || error.kind !== 'already-redeemed') throw error;
       const { new_score, score_delta } = error.document.original; // the answer to the first attempt was lost
       return /** @type {Redeemed} */ ({ action_id, new_score, score_delta, rank: null });
     }
+  }
+
+  /**
+   * A busy site answers 202: then asks for what became of it. Throws Unavailable while it still waits.
+   *
+   * @param {object} body @returns {Promise<any>}
+   */
+  async #redeem(body) {
+    let redeemed = (await this.#call('POST', 'score/update', body)).data;
+    for (let misses = 1; redeemed.work_id; misses += 1) {
+      const [path, none] = [`score/requests/${redeemed.work_id}`, noAnswer('', undefined)];
+      if (misses > this.#options.attempts) {
+        throw new Unavailable(`GET ${path} it is queued, and counts when the site comes to it`, none);
+      }
+      await sleep(pause(misses, none));
+      redeemed = (await this.#call('GET', path)).data.results?.[0] ?? redeemed;
+      const { status = 0 } = redeemed;
+      // Too early, say.
+      if (again(status)) redeemed = (await this.#call('POST', 'score/update', body)).data;
+      else if (status >= 300) throw new Refused(`GET ${path}`, { ...none, status, document: redeemed });
+    }
+    return redeemed;
   }
 
   /**
@@ -252,8 +276,9 @@ export class Client {
    * @returns {Promise<any>}
    */
   async #call(method, path, body, byKey = false) {
+    const [sent, parent] = [body === undefined ? null : JSON.stringify(body), this.#options.traceparent?.()];
     for (let misses = 1; ; misses += 1) {
-      const answer = await this.#answer(method, path, body === undefined ? null : JSON.stringify(body), byKey);
+      const answer = await this.#answer(method, path, sent, byKey, parent);
       const error = failure(`${method} ${path}`, answer);
       if (!error) return answer.document;
       const wait = pause(misses, answer);
@@ -264,14 +289,14 @@ export class Client {
 
   /**
    * @param {string} method @param {string} path @param {string | null} body @param {boolean} byKey
-   * @returns {Promise<Answer>}
+   * @param {string} [parent] @returns {Promise<Answer>}
    */
-  async #answer(method, path, body, byKey) {
+  async #answer(method, path, body, byKey, parent) {
     const ending = anyOf(this.#stopped.signal);
     const timer = setTimeout(ending.end, this.#options.timeout, new Error('timed out'));
     const requestId = newId();
     try {
-      const response = await this.#fetch(method, path, body, byKey, { signal: ending.signal, requestId });
+      const response = await this.#fetch(method, path, body, byKey, { signal: ending.signal, requestId, parent });
       return await answerOf(response, requestId);
     } catch (error) {
       return noAnswer(requestId, error);
@@ -283,15 +308,16 @@ export class Client {
 
   /**
    * @param {string} method @param {string} path @param {string | null} body @param {boolean} byKey
-   * @param {{signal: AbortSignal, requestId?: string}} more
+   * @param {{signal: AbortSignal, requestId?: string, parent?: string | undefined}} more
    */
-  async #fetch(method, path, body, byKey, { signal, requestId }) {
+  async #fetch(method, path, body, byKey, { signal, requestId, parent }) {
     const { key, token } = this.#options;
     const credentials = byKey ? key : typeof token === 'function' ? await token() : token;
     const headers = new Headers(body === null ? {} : { 'Content-Type': 'application/json' });
     if (credentials) headers.set('Authorization', `Bearer ${credentials}`);
     // A browser asks a foreign site before each GET that has such a header.
     if (requestId && body !== null) headers.set('X-Request-ID', requestId);
+    if (parent) headers.set('traceparent', parent);
     return fetch(this.#base + path, { method, headers, body, signal, cache: 'no-store', redirect: 'manual' });
   }
 }

@@ -113,7 +113,7 @@ export class LiveLeaderboard extends HTMLElement {
   label: string;
   /** A JWT: shows the viewer's own line. Never put into an attribute, a URL or storage. Null once it has ended. */
   token: string | null;
-  /** Brings a token, and the next before it ends; null when nobody is signed in. In place of `auth-url`. */
+  /** Brings a token, and the next before it ends; null when the reader is not signed in. In place of `auth-url`. */
   getToken: (() => Promise<string | null>) | null;
   /** Words in place of the English ones. */
   labels: Labels;

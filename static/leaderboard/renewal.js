@@ -25,7 +25,7 @@ function expiry(token) {
   }
 }
 
-/** @param {Asked} asked @returns {Promise<string|null>} null when the site says that nobody is signed in */
+/** @param {Asked} asked @returns {Promise<string|null>} null when the site says that the reader is not signed in */
 async function ask(asked) {
   if (typeof asked === 'function') return (await asked()) || null;
   const answer = await fetch(asked, {
@@ -75,7 +75,7 @@ class Source {
     sources.delete(this.asked);
   }
 
-  /** Asks when it is time to; a page that nobody looks at waits until somebody does. */
+  /** Asks when it is time to; a hidden page waits until it is shown. */
   look() {
     if (!this.asking && document.visibilityState === 'visible' && Date.now() >= this.#due) this.#ask();
   }

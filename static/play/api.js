@@ -10,6 +10,7 @@
  */
 
 const TIMEOUT_MS = 10_000;
+const QUEUED_MS = 1_000; // between two questions
 
 /** The server answered, and the answer is no: `problem` is its RFC 9457 document. */
 export class Refused extends Error {
@@ -65,8 +66,20 @@ function parsed(/** @type {string} */ text) {
 export const mint = (type) => call('action/token', { action_type: type });
 
 /** @param {Minted} token @param {number} timestamp Unix seconds @returns {Promise<Redeemed>} */
-export const redeem = ({ action_id, action_type, action_token }, timestamp) =>
-  call('score/update', { action_id, action_type, action_token, timestamp });
+export async function redeem({ action_id, action_type, action_token }, timestamp) {
+  const said = await call('score/update', { action_id, action_type, action_token, timestamp });
+  return said.work_id ? queued(said.work_id) : said;
+}
+
+/** A busy site has answered 202: what became of it. @param {string} work @returns {Promise<Redeemed>} */
+async function queued(work) {
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, QUEUED_MS));
+    const [result] = (await call(`score/requests/${work}`)).results ?? [];
+    if (result?.status >= 300) throw new Refused(result.status, result, null);
+    if (result) return result;
+  }
+}
 
 /** @returns {Promise<{score: number, rank: number|null, players: number}>} */
 export const me = () => call('score/me');

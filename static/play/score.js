@@ -11,7 +11,7 @@ export class Score {
   #confirmed;
   /** @type {Map<object, number>} */ #pending = new Map();
   #overheard = false;
-  /** How many answers have come: whoever asks for the total notes it, and hands it back with the total. */
+  /** How many answers have come: a caller that asks for the total notes it, and hands it back with the total. */
   answers = 0;
 
   /** @param {number} total @param {(score: Score) => void} changed @param {() => void} ask fetches the truth */
@@ -42,7 +42,7 @@ export class Score {
     this.#done(attempt);
   }
 
-  /** It did not count, or nobody knows yet: the points go back. */
+  /** It did not count, or that is not known yet: the points go back. */
   rollBack(/** @type {object} */ attempt) {
     this.#done(attempt);
   }

@@ -1,4 +1,4 @@
-"""People in admin: shown, hidden, renamed at once; nobody deleted; nobody raised by whoever may not."""
+"""People in admin: shown, hidden, renamed at once; never deleted; no role given without the right to."""
 
 import re
 from typing import Any

@@ -93,7 +93,7 @@ def admin_of_none(alice: User) -> Any:
 
 
 KEY = {"Idempotency-Key": "key-1"}
-# What is done → (status, kind, reason, who, about whom); "a" is alice, "b" is bob, "-" nobody who is known.
+# What is done → (status, kind, reason, who, about whom); "a" is alice, "b" is bob, "-" no known user.
 CASES: dict[str, tuple[Callable[[Api, User, User], Any], int, str, str, str]] = {
     "no credentials": (lambda api, a, b: api.get("/api/v1/score/me"), 401, "not-authenticated", "no-credentials", "--"),
     "a bad JWT": (

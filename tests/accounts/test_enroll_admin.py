@@ -53,7 +53,7 @@ def test_a_second_time_it_refuses_unless_the_first_is_to_end(root: User) -> None
         enroll("root")
     assert client.get("/admin/").status_code == 200
     fresh = enroll("root", "--replace").splitlines()[3:]
-    assert client.get("/admin/").status_code == 302, "whoever came in with the former one is outside again"
+    assert client.get("/admin/").status_code == 302, "a session begun with the former one has ended"
     assert enter(codes[1]).status_code == 200
     forgive(root)
     assert enter(fresh[0]).status_code == 302

@@ -128,7 +128,7 @@ def test_a_key_that_was_withdrawn_is_forgotten_beside_the_calls(server: KeyServe
     server.keys = [jwk("ES256", "ES256")]
     much_later(keys)
     released = held(server)
-    assert outcome(keys, "RS256", wait=False) == "good"  # which nobody waits for
+    assert outcome(keys, "RS256", wait=False) == "good"  # no caller waits for it
     released.set()
     eventually(lambda: outcome(keys, "RS256") == "unknown", "the key is forgotten")
 

@@ -99,7 +99,7 @@ def test_the_session_that_changes_the_password_goes_on_and_no_other(api: Api, zo
     body = json.dumps({"old": PASSWORD, "new": NEW})
     assert mine.post(PASSWORD_CALL, body, content_type="application/json").status_code == 204
     assert mine.get("/api/v1/score/me").status_code == 200
-    assert mine.session.session_key != key, "no session that somebody fixed before goes on"
+    assert mine.session.session_key != key, "a session that an attacker fixed before does not go on"
     assert other.get("/api/v1/score/me").status_code == 401
     assert not goes_on(api, token)
 
@@ -312,7 +312,7 @@ def test_a_sign_up_asks_to_confirm_the_address_when_there_is_a_mail_server(
 def test_a_mail_to_an_address_that_nobody_has_confirmed_says_nothing_of_a_strangers(
     api: Api, worker: list[Any], settings: Settings
 ) -> None:
-    """Who signs up with somebody else's address chooses the name."""
+    """A sign-up with another person's address chooses the name."""
     settings.EMAIL_URL = "smtp://mail"
     body = {"username": "http://evil.example", "email": "Zoe@example.org", "password": PASSWORD}
     assert api.post("/api/v1/auth/register", body).status_code == 201

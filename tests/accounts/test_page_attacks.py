@@ -29,8 +29,14 @@ def browser() -> Client:
     return Client(enforce_csrf_checks=True, raise_request_exception=False)
 
 
-@pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
-@pytest.mark.parametrize("path", PAGES + CALLS)
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [
+        pytest.param(path, key, id=f"{path}-{name}", marks=[pytest.mark.long] if path != "/" and name != "NUL" else [])
+        for path in PAGES + CALLS
+        for name, key in KEYS.items()
+    ],
+)
 def test_a_session_that_cannot_be_one_is_none(board: Board, path: str, key: str) -> None:
     """Any site below a common domain can plant the cookie."""
     answer = browser().get(path, headers={"Cookie": f"sessionid={key}"})
@@ -50,8 +56,14 @@ def sent(path: str, content_type: str, body: bytes) -> Any:
     return browser().generic("POST", path, body, content_type=content_type, headers=headers)
 
 
-@pytest.mark.parametrize("charset", ["utf-7", "latin-1", "utf-16"])
-@pytest.mark.parametrize("path", FORMS)
+@pytest.mark.parametrize(
+    ("path", "charset"),
+    [
+        pytest.param(path, charset, marks=[pytest.mark.long] if path != FORMS[0] and charset != "utf-7" else [])
+        for path in FORMS
+        for charset in ("utf-7", "latin-1", "utf-16")
+    ],
+)
 def test_a_form_in_another_charset_is_refused(board: Board, path: str, charset: str) -> None:
     answer = sent(path, f"application/x-www-form-urlencoded; charset={charset}", b"a=b")
     assert answer.status_code in (400, 404, 405)

@@ -192,7 +192,7 @@ def test_a_banned_player_does_not_come_back_by_an_erasure(api: Api, key: dict[st
     body = {"action_type": "WIN_MATCH", "player": "42"}
     assert_problem(api.post(MINT, body, headers=site_key("mint")), "player-disabled")
     assert not User.objects.filter(external_id="42").exists()
-    assert award(api, site_key(provider="shop"), "1").status_code == 201, "another provider's 42 is somebody else"
+    assert award(api, site_key(provider="shop"), "1").status_code == 201, "another provider's 42 is another player"
 
 
 def test_admin_finds_and_shows_a_player_by_the_sites_own_id(key: dict[str, str]) -> None:

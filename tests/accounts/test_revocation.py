@@ -80,7 +80,7 @@ each_end = pytest.mark.parametrize("end", ENDS.values(), ids=ENDS.keys())
 
 
 class Held:
-    """What somebody who stole it all holds in hand."""
+    """What a thief of all credentials has."""
 
     def __init__(self, user: User) -> None:
         pair = sign_in.start(user)
@@ -137,7 +137,7 @@ def test_somebody_else_is_not_concerned(alice: User, bob: User, end: Callable[[U
 
 
 def test_what_was_minted_before_a_new_password_is_paid_to_its_owner(alice: User) -> None:
-    """As documented: redeem believes the access token, and the points are the owner's whoever hands them in."""
+    """As documented: redeem believes the access token, and the points are the owner's, whichever client redeems."""
     held = Held(alice)
     change_password(alice)
     paid = held.api.post(UPDATE, update_body(held.minted), headers=held.bearer)

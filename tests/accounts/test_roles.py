@@ -1,4 +1,4 @@
-"""Roles: what each may do, and that nobody is staff by accident."""
+"""Roles: what each may do, and that no user is staff by accident."""
 
 import pytest
 from django.db import IntegrityError, transaction

@@ -212,7 +212,7 @@ def test_a_refresh_token_is_spent_by_its_rotation(api: Api, alice: User) -> None
 
 @pytest.mark.parametrize("first", ["owner", "thief"])
 def test_a_spent_refresh_token_presented_again_ends_the_whole_sign_in(api: Api, alice: User, first: str) -> None:
-    """Nothing tells who of the two is the thief, so neither goes on: whoever came second, or both tokens later."""
+    """Nothing tells who of the two is the thief, so neither goes on: not the second client, nor both tokens later."""
     stolen, elsewhere = sign_in.start(alice)["refresh"], sign_in.start(alice)
     pair = api.post(REFRESH, {"refresh": stolen}).json()["data"]
     if first == "thief":  # who has used it for days

@@ -155,7 +155,7 @@ def test_whose_42_is_meant_is_told_by_the_token(api: Api) -> None:
         mine = api.get(ME, headers=page(token)).json()["data"]["user_id"]
         assert api.get("/api/v1/score/ext:42", headers=page(token)).json()["data"]["user_id"] == mine
     assert_problem(api.get("/api/v1/score/ext:42"), "not-found")  # of the provider `site`
-    # A bad token costs nobody the view, but it cannot tell whose 42 is meant.
+    # A bad token costs no client the view, but it cannot tell whose 42 is meant.
     bad = page(shops(key="k" * 40))
     assert api.get("/api/v1/score/ext:shop:42", headers=bad).status_code == 200
     assert_problem(api.get("/api/v1/score/ext:42", headers=bad), "not-authenticated")

@@ -1,4 +1,4 @@
-"""Group commit beside somebody who holds a player's row: those who need that row wait, their neighbours do not."""
+"""Group commit beside a transaction that holds a player's row: requests for that row wait, their neighbours do not."""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Somebody is disabled while a batch of theirs is being redeemed: each token is paid and spent, or neither."""
+"""A player is disabled while a batch of theirs is being redeemed: each token is paid and spent, or neither."""
 
 import pytest
 from django.db import connection, transaction

@@ -71,7 +71,7 @@ def test_control_without_a_step_for_accepting_it_a_new_key_is_refused_by_process
 
 
 class Site:
-    """The `web` processes that take requests; one that is replaced ends when nobody talks to it any more."""
+    """The `web` processes that take requests; one that is replaced ends when it has no connection any more."""
 
     def __init__(self, *servers: Web) -> None:
         self.servers = list(servers)

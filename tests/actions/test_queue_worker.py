@@ -71,6 +71,7 @@ def test_what_a_worker_refuses_is_on_record(api: Api, alice: User, start: Start)
     assert (line.kind, line.user_id) == ("already-redeemed", alice.pk)
 
 
+@pytest.mark.long
 def test_a_message_sent_five_times_pays_once(api: Api, alice: User, start: Start) -> None:
     work, last = queued(api, alice, fresh(alice)), queued(api, alice, fresh(alice))
     for each in (work, work, work, work, last):
@@ -137,6 +138,7 @@ def test_poison_is_tried_four_times_then_lies_dead_until_it_is_replayed(api: Api
     assert total(alice) == 50
 
 
+@pytest.mark.long
 def test_one_failure_is_no_death(api: Api, alice: User, start: Start) -> None:
     work, neighbour = queued(api, alice, fresh(alice)), queued(api, alice, fresh(alice))
     good = QueuedWork.objects.get(pk=work.pk).submissions

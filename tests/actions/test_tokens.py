@@ -1,4 +1,4 @@
-"""Action tokens: nobody but this server makes them, and every other spelling of one is none."""
+"""Action tokens: only this server makes them, and every other spelling of one is none."""
 
 import base64
 import uuid

@@ -43,7 +43,9 @@ def redeem(user: User, action_type: str = "WIN_MATCH") -> Submission:
     return redemption.redeem(user.pk, submission(tokens.mint(user.pk, action_type)))
 
 
-@pytest.mark.parametrize("way", ["stopped", "killed", "flushed too"])
+@pytest.mark.parametrize(
+    "way", ["stopped", *(pytest.param(way, marks=pytest.mark.long) for way in ("killed", "flushed too"))]
+)
 def test_what_is_scored_while_redis_is_away_is_on_the_board_afterwards(
     board: Board, own_redis: OwnRedis, way: str
 ) -> None:
@@ -152,7 +154,9 @@ def test_the_control_without_the_breaker_each_call_waits_for_it(
         own_redis.send(signal.SIGCONT)
 
 
-@pytest.mark.parametrize("refusal", [{"maxmemory": "1"}, {"min-replicas-to-write": "1"}])
+@pytest.mark.parametrize(
+    "refusal", [{"maxmemory": "1"}, pytest.param({"min-replicas-to-write": "1"}, marks=pytest.mark.long)]
+)
 def test_a_redis_that_takes_no_writes_costs_ranks_and_no_score(
     board: Board, own_redis: OwnRedis, refusal: dict[str, str]
 ) -> None:
@@ -211,7 +215,7 @@ def test_over_http_a_flushed_board_comes_back_by_itself(board: Board, own_redis:
             client.act(user)
         epoch = ranking.epoch(board)
         cast(Any, redis_client.connection()).flushall()
-        client.act(crowd[2])  # nobody reads; writing alone must do
+        client.act(crowd[2])  # no process reads; writing alone must do
         eventually(lambda: ranking.epoch(board) not in (None, epoch), "the board is rebuilt")
         assert_agreement(board)
         assert client.act(crowd[1])["rank"] == 2

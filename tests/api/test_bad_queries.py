@@ -131,7 +131,7 @@ def test_the_ends_of_the_ranges(api: Api, scorer: User, query: str, field: str) 
     assert get(api, "around", scorer, "radius=51").status_code == 400
 
 
-UNKNOWN = ["period=daily", "=", "&&=&", "?", "%", "=5", ";", "%00=%00", "Limit=5", "__proto__=1", "x" * 4000]
+UNKNOWN = ["window=daily", "=", "&&=&", "?", "%", "=5", ";", "%00=%00", "Limit=5", "__proto__=1", "x" * 4000]
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -163,8 +163,8 @@ def test_every_call_refuses_unknown_parameters_and_is_described_with_the_known_o
     for path, view in calls:
         for method in {"get", "post", "put", "patch", "delete"} & vars(view).keys():
             caller: dict[str, Any] = {"headers": key} if issubclass(view, BackEndView | ExportView) else {"user": root}
-            answer = api.send(method.upper(), f"{path}?period=daily", b"{}", **caller)
-            assert assert_problem(answer, "invalid-request")["errors"] == {"period": ["Unknown parameter."]}, path
+            answer = api.send(method.upper(), f"{path}?window=daily", b"{}", **caller)
+            assert assert_problem(answer, "invalid-request")["errors"] == {"window": ["Unknown parameter."]}, path
             described: Any = next(
                 (calls[method] for name, calls in documented.items() if same(name, path) and method in calls), {}
             )
@@ -182,18 +182,24 @@ def test_more_parameters_than_django_counts_are_a_400(api: Api, scorer: User, ca
     assert_problem(get(api, call, scorer, query), "invalid-request")
 
 
-@pytest.mark.parametrize("rest", ["", "/around", "/history"])
+NO_PLAYERS = [
+    *("0", "-1", "nobody", "me2", "%00", "%20", "%ff", "%ed%a0%80", "..", "....//", "%2e%2e%2f", "*", "x" * 3000),
+    str(uuid.UUID(int=0)).replace("-", ""),
+    f"{{{uuid.UUID(int=0)}}}",
+    f"urn:uuid:{uuid.UUID(int=0)}",
+    f"{uuid.UUID(int=0)}%0A",
+    quote(str(uuid.UUID(int=0)).replace("0", "\u0660")),
+    str(uuid.UUID(int=0)),
+    str(uuid.UUID(int=2**128 - 1)),
+]
+
+
 @pytest.mark.parametrize(
-    "player",
+    ("player", "rest"),
     [
-        *("0", "-1", "nobody", "me2", "%00", "%20", "%ff", "%ed%a0%80", "..", "....//", "%2e%2e%2f", "*", "x" * 3000),
-        str(uuid.UUID(int=0)).replace("-", ""),
-        f"{{{uuid.UUID(int=0)}}}",
-        f"urn:uuid:{uuid.UUID(int=0)}",
-        f"{uuid.UUID(int=0)}%0A",
-        quote(str(uuid.UUID(int=0)).replace("0", "\u0660")),
-        str(uuid.UUID(int=0)),
-        str(uuid.UUID(int=2**128 - 1)),
+        pytest.param(player, rest, marks=[pytest.mark.long] if rest and player != "%00" else [])
+        for player in NO_PLAYERS
+        for rest in ("", "/around", "/history")
     ],
 )
 def test_a_path_that_names_no_player_is_not_found(api: Api, scorer: User, player: str, rest: str) -> None:
@@ -207,8 +213,14 @@ def test_a_path_that_is_none_is_a_problem_document(api: Api, path: str) -> None:
     assert_problem(api.get(path), "not-found")
 
 
-@pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"])
+@pytest.mark.parametrize(
+    ("call", "method"),
+    [
+        pytest.param(call, method, marks=[pytest.mark.long] if call != "top" and method != "POST" else [])
+        for call in CALLS
+        for method in ("POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND")
+    ],
+)
 def test_what_only_reads_takes_no_other_method(api: Api, scorer: User, call: str, method: str) -> None:
     answer = api.send(method, CALLS[call][0].format(scorer.pk), b'{"score":1000000}', scorer)
     assert_problem(answer, "method-not-allowed")

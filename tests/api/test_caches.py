@@ -21,7 +21,7 @@ NOBODY = "/api/v1/score/00000000-0000-4000-8000-000000000000"
 
 
 def shared(answer: Any) -> bool:
-    """Whether a cache in between may give this answer to somebody else."""
+    """Whether a cache in between may give this answer to another client."""
     directives = {part.strip().partition("=")[0] for part in answer.get("Cache-Control", "public").split(",")}
     return not directives & {"private", "no-store"}
 

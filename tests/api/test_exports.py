@@ -1,4 +1,4 @@
-"""Board, history and audit log as files: whole, harmless in a spreadsheet, for those who may, a few rows in memory."""
+"""Tables as files: whole, harmless in a spreadsheet, for those who may, a few rows in memory."""
 
 import csv
 import io
@@ -8,6 +8,7 @@ import uuid
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.db import connection
 from django.test import Client
 from pytest_django.fixtures import Settings
@@ -21,7 +22,8 @@ from tests.support.people import give, player, site_key
 
 pytestmark = pytest.mark.django_db
 
-PATHS = [f"/api/v1/exports/{name}" for name in ("board.csv", "board.json", "history.csv", "history.json", "audit.csv")]
+FILES = ("board.csv", "board.json", "history.csv", "history.json", "audit.csv", "admin-log.csv")
+PATHS = [f"/api/v1/exports/{name}" for name in FILES]
 HISTORY = "/admin/scoreboard/scorehistory/"
 
 
@@ -118,6 +120,20 @@ def test_the_lists_of_admin_are_exported_with_their_filters(ada: Client, alice: 
     log = "/admin/accounts/auditlog/export.csv"
     assert table(ada.get(log)) == []  # of today, as the list is
     assert [row["count"] for row in table(ada.get(log, {"day": "all", "kind": "forbidden"}))] == ["3"]
+
+
+def test_what_was_done_in_admin_is_exported_the_newest_first(ada: Client, alice: User, bob: User) -> None:
+    by = User.objects.get(username="ada")
+    LogEntry.objects.log_actions(by.pk, [alice], CHANGE, "=HYPERLINK()", single_object=True)
+    LogEntry.objects.log_actions(by.pk, [bob], ADDITION, [{"added": {}}], single_object=True)
+    rows = table(ada.get("/api/v1/exports/admin-log.csv"))
+    told = [(row["username"], row["action"], row["kind"], row["object_id"], row["message"]) for row in rows]
+    assert told == [
+        ("ada", "add", "user", str(bob.pk), '[{"added": {}}]'),
+        ("ada", "change", "user", str(alice.pk), "'=HYPERLINK()"),
+    ]
+    mine = table(ada.get("/admin/admin/logentry/export.csv", {"q": "HYPERLINK"}))
+    assert [row["object_id"] for row in mine] == [str(alice.pk)]
 
 
 def test_a_moderator_who_sees_the_history_is_not_offered_all_of_it(alice: User) -> None:

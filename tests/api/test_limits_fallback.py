@@ -21,7 +21,7 @@ CHARGE = throttles.Charge("ip", throttles.parse("5/hour") or pytest.fail("off"),
 
 @pytest.fixture
 def unused(own_redis: OwnRedis) -> Iterator[None]:
-    """Allowances that nobody has used yet."""
+    """Allowances without a use yet."""
     forget_limits()
     yield
     forget_limits()

@@ -65,7 +65,7 @@ def run(command: list[str], changes: dict[str, str]) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("how", STARTS)
+@pytest.mark.parametrize("how", ["web", *(pytest.param(how, marks=pytest.mark.long) for how in ("live", "command"))])
 def test_the_control_sound_settings_start(how: str) -> None:
     assert start(how, {})[0] == 0
 
@@ -114,13 +114,14 @@ def test_development_may_use_it() -> None:
     assert start("web", {"SECRET_KEY": site.DEVELOPMENT_SECRET, "DEBUG": "1"})[0] == 0
 
 
-@pytest.mark.parametrize("otp", ["0", "1"])
+@pytest.mark.parametrize("otp", [pytest.param("0", marks=pytest.mark.long), "1"])
 def test_the_settings_of_a_production_site_have_nothing_for_django_to_warn_of(otp: str) -> None:
     production = {"HTTPS": "1", "ALLOWED_HOSTS": "scores.example.org", "TRUSTED_PROXIES": "1", "ADMIN_OTP": otp}
     code, said = run(DEPLOY, production)
     assert code == 0, said
 
 
+@pytest.mark.long
 def test_the_control_without_https_it_warns() -> None:
     code, said = run(DEPLOY, {"HTTPS": "0"})
     assert code != 0

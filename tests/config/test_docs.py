@@ -121,7 +121,7 @@ def metrics() -> dict[str, tuple[str, ...]]:
 
 def looked_up() -> dict[str, tuple[str, ...]]:
     """Those that are looked up at each scrape. Their labels: tests/system/deploy/test_prometheus.py asks a site."""
-    return dict.fromkeys(FAMILY.findall(code()), ("part", "board"))
+    return dict.fromkeys(FAMILY.findall(code()), ("part", "board", "sink"))
 
 
 def test_every_metric_is_documented_and_every_documented_one_exists() -> None:

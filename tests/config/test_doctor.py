@@ -108,6 +108,8 @@ class MailServer(StreamRequestHandler):
 def test_of_a_sound_site_it_says_nothing(board: Board, tmp_path: Path) -> None:
     User.objects.create(username="root", email="root@example.org", is_staff=True, is_superuser=True)
     worker = Worker(tmp_path / "worker.log", REDIS_KEY_PREFIX=configured.REDIS_KEY_PREFIX)
+    listens = f"{configured.REDIS_KEY_PREFIX}*pidbox*"  # through the broker, to who asks it whether it is there
+    eventually(lambda: any(redis_client.connection().scan_iter(listens, count=1000)), "the worker listens")
     with serving(ThreadingTCPServer(("127.0.0.1", 0), MailServer)) as port:
 
         def told() -> tuple[int, str] | None:

@@ -125,7 +125,7 @@ print(json.dumps({"plain": [plain.status_code, plain.get("Location")], "status":
 
 
 def asked(https: bool) -> dict[str, Any]:
-    """What a process with these settings says to somebody who signs in."""
+    """What a process with these settings says to a user who signs in."""
     done = python(ASK, json.dumps(["alice", PASSWORD, https]), HTTPS=str(int(https)), DEBUG="0")
     assert done.returncode == 0, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
@@ -148,6 +148,7 @@ def test_with_https_cookies_travel_encrypted_only_and_browsers_are_told_to_stay(
     assert set(said["cookies"]) == {"sessionid", "csrftoken"}
 
 
+@pytest.mark.long
 def test_without_https_the_site_works_too(account: User) -> None:
     said = asked(https=False)
     assert said["status"] == 302
@@ -156,7 +157,10 @@ def test_without_https_the_site_works_too(account: User) -> None:
     assert said["cookies"]["sessionid"]["httponly"] is True
 
 
-@pytest.mark.parametrize(("https", "sources"), [("1", "'self' https: data:"), ("0", "'self' https: data: http:")])
+@pytest.mark.parametrize(
+    ("https", "sources"),
+    [pytest.param("1", "'self' https: data:", marks=pytest.mark.long), ("0", "'self' https: data: http:")],
+)
 def test_avatars_come_from_anywhere_but_unencrypted_only_to_a_site_that_is_so_itself(https: str, sources: str) -> None:
     code = "from django.conf import settings; print(*settings.CONTENT_SECURITY_POLICY['DIRECTIVES']['img-src'])"
     assert python(code, HTTPS=https).stdout.strip() == sources

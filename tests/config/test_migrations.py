@@ -28,7 +28,7 @@ NOT_ASKED = (
 
 
 def judged(folder: Path, name: str, sql: str, *, atomic: bool = True) -> str:
-    """What is said against it; "" when it may pass. A table that it makes itself is nobody's yet to wait for."""
+    """What is said against it; "" when it may pass. No transaction can hold a table that it makes itself."""
     (folder / f"{name}.sql").write_text(sql, encoding="utf-8")
     command = [str(Path(sys.executable).parent / "squawk"), f"--pg-version={OLDEST}.0", "--reporter=gcc"]
     command += [f"--exclude={','.join(NOT_ASKED)}", *(["--assume-in-transaction"] if atomic else [])]

@@ -261,7 +261,7 @@ def test_what_a_site_answers_while_it_starts_is_no_failure(server: LiveServer) -
 def test_nothing_accepted_fails_the_run(home: Path) -> None:
     printed = StringIO()
     with pytest.raises(CommandError, match="Nothing was accepted"):
-        # Port 9 (discard) answers nobody here.
+        # Port 9 (discard) has no server here.
         call_command("demo_players", url="http://127.0.0.1:9", players=1, seconds=0.1, stdout=printed)
     assert "network errors 1" in printed.getvalue()
 

@@ -174,7 +174,7 @@ def cloned(place: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """In a folder that nobody else may enter."""
+    """In a folder that no other user may enter."""
     closed = tmp_path_factory.mktemp("closed")
     closed.chmod(0o700)
     return cloned(closed / "clone")
@@ -224,7 +224,7 @@ def test_a_viewer_sees_real_players_climb_through_the_same_url(site: Site) -> No
     with websockets.sync.client.connect(uri, sock=site.connect(), open_timeout=60, ping_interval=None) as viewer:
         assert json.loads(viewer.recv(60))["type"] == "connection_success"
         seqs: list[int] = []
-        while len(seqs) < 3:  # each is a change that somebody's redemption made
+        while len(seqs) < 3:  # each is a change that a player's redemption made
             message = json.loads(viewer.recv(60))
             if message["type"] == "leaderboard_update":
                 seqs.append(message["seq"])
@@ -296,6 +296,7 @@ def test_a_process_that_ends_by_itself_ends_everything(start: Start, clone: Path
     assert "ended by itself, so everything was stopped." in site.said()
 
 
+@pytest.mark.long
 def test_a_supervisor_that_is_killed_leaves_nothing_behind(start: Start, clone: Path) -> None:
     site = start(clone)
     everybody = site.everybody()

@@ -153,7 +153,9 @@ def test_when_all_are_killed_at_once_the_next_start_finds_all(home: Path) -> Non
     assert (code, answer) == ("0", "42")
 
 
-@pytest.mark.parametrize(("program", "name"), [("postgres", "PostgreSQL"), ("valkey-server", "Redis")])
+@pytest.mark.parametrize(
+    ("program", "name"), [("postgres", "PostgreSQL"), pytest.param("valkey-server", "Redis", marks=pytest.mark.long)]
+)
 def test_when_a_server_ends_by_itself_the_command_is_ended_and_the_server_named(
     home: Path, program: str, name: str
 ) -> None:
@@ -168,7 +170,9 @@ def test_a_process_number_that_went_to_a_stranger_does_not_keep_postgresql_down(
     assert sql("SELECT 1", home) == "0 1"
 
 
-@pytest.mark.parametrize("name", ["a home with blanks, % and ü", "deep/" * 30 + "home"])
+@pytest.mark.parametrize(
+    "name", ["a home with blanks, % and ü", pytest.param("deep/" * 30 + "home", marks=pytest.mark.long)]
+)
 def test_any_path_will_do(tmp_path: Path, name: str) -> None:
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     assert run(sys.executable, "-c", LOOK, home=tmp_path / name) == "0 on\nTrue"

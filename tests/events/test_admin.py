@@ -81,7 +81,7 @@ def test_it_is_rotated_tried_out_disabled_and_enabled_and_each_is_on_record(
     endpoint.refresh_from_db()
     deliveries.deliver(endpoint)
     [event] = Webhook(secret).verify(receiver.got[0].body, receiver.got[0].headers)
-    assert (event["type"], event["data"]["kind"]) == ("scoreboard.notice", "try-out")
+    assert (event["type"], event["data"]["cause"]) == ("scoreboard.notice", "try-out")
     act(root, ENDPOINTS, "disable", endpoint)
     assert "disabled" in signed_in(root).get(ENDPOINTS).content.decode()
     give(alice, 1)

@@ -1,4 +1,4 @@
-"""AES-256-GCM: whoever has the key reads what was sent, and what was changed on the way is refused."""
+"""AES-256-GCM: a receiver with the key reads what was sent, and what was changed on the way is refused."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Fixtures of the watch: real tables, a board, and whoever reviews."""
+"""Fixtures of the watch: real tables, a board, and a reviewer."""
 
 import pytest
 

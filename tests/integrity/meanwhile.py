@@ -40,7 +40,7 @@ class Meanwhile:
                 cursor.execute(waiting)
                 if cursor.fetchone()[0]:
                     return
-        raise AssertionError("nobody waits")
+        raise AssertionError("no session waits")
 
 
 @contextmanager

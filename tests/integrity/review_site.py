@@ -1,4 +1,4 @@
-"""The review queue as somebody who is signed in to the admin site uses it."""
+"""The review queue as a signed-in reviewer uses it."""
 
 import re
 from collections.abc import Iterable

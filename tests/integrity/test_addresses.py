@@ -30,7 +30,7 @@ def digest(address: str, forwarded_for: str = "") -> str | None:
 
 @pytest.fixture(autouse=True)
 def _quick_passwords(settings: Any) -> None:
-    """Nobody signs in here; hashing slowly on purpose is for those who do."""
+    """No user signs in here; hashing slowly on purpose is for those who do."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 

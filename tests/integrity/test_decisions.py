@@ -121,7 +121,7 @@ def test_a_decision_that_fails_leaves_no_trace(alice: User, monkeypatch: pytest.
 
 
 def test_decisions_of_two_reviewers_at_the_same_moment_are_one_after_the_other(alice: User, reviewer: User) -> None:
-    """Whoever comes second meets the first one's state: dismissed and acted upon exclude each other."""
+    """The second decision meets the first one's state: dismissed and acted upon exclude each other."""
     other = player("otto", role=User.Role.ADMIN, is_staff=True)
     flag = flagged(alice, redeemed(alice, 2))
     outcomes = at_once(2, lambda n: decide(flag.pk, ["hide", "dismiss"][n], [reviewer, other][n], ""))

@@ -101,7 +101,7 @@ def test_the_page_before_a_revert_says_what_it_takes(alice: User, reviewer: User
 
 
 def test_a_revert_takes_no_more_than_the_page_said(alice: User, reviewer: User) -> None:
-    """The patrol goes on adding evidence to a flag that is open while somebody reads it."""
+    """The patrol goes on adding evidence to a flag that is open while a reviewer reads it."""
     flagged = flag(alice)
     body = {"measure": "revert", "flag": [flagged.pk]}
     client = signed_in(reviewer)

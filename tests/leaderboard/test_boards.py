@@ -10,7 +10,7 @@ from leaderboard import ranking, truth
 from leaderboard.boards import Board
 from tests.support.people import give
 
-OTHER = Board("other", "A board that nobody made", id=2**40)
+OTHER = Board("other", "A board without a row", id=2**40)
 
 
 def test_sql_has_nothing_of_a_board_that_was_never_made(board: Board, alice: User) -> None:

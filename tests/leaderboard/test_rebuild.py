@@ -1,4 +1,4 @@
-"""A lost board comes back from SQL, once, beside whoever is writing, and whoever dies at it."""
+"""A lost board comes back from SQL, once, beside writers, and though a rebuilding process dies."""
 
 import threading
 from typing import Any, cast

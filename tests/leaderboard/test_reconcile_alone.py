@@ -1,4 +1,4 @@
-"""Two reconciles at once: one runs, the other says so and does nothing; and nobody who dies leaves the lock behind."""
+"""Two reconciles at once: one runs, the other says so and does nothing; a process that dies leaves no lock behind."""
 
 import signal
 import subprocess
@@ -152,7 +152,7 @@ def test_a_reconcile_that_fails_frees_the_lock(board: Board) -> None:
 
 
 def test_one_that_loses_its_session_stops_and_raises(board: Board) -> None:
-    """Whoever no longer has the lock no longer has the connection either."""
+    """A process without the lock is without the connection, too."""
 
     def cut(compared: int) -> None:
         with connection.cursor() as cursor:

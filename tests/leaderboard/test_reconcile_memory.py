@@ -104,7 +104,7 @@ def growth(board: Board, steps: Sequence[tuple[Callable[[Board], None], Callable
 
 @pytest.mark.long
 def test_ten_times_as_many_wrong_players_take_no_more_memory(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
-    # As many suspects as may wait do so, however fast they are found: the pause is long, and nobody sits it out.
+    # As many suspects as may wait do so, however fast they are found: the pause is longer than the test.
     monkeypatch.setattr(reconcile, "SETTLE_SECONDS", 600.0)
     monkeypatch.setattr(reconcile, "ripe", lambda due, doubts: doubts)
     ratios = growth(board, WORK)

@@ -32,7 +32,7 @@ def in_small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def hesitate(own_redis: OwnRedis) -> Iterator[Hesitate]:
-    """Stops Redis once, until somebody has waited for it in vain."""
+    """Stops Redis once, until a call has waited for it in vain."""
     continuing: list[threading.Thread] = []
 
     def once(_: object) -> None:
@@ -42,7 +42,7 @@ def hesitate(own_redis: OwnRedis) -> Iterator[Hesitate]:
             continuing[0].start()
 
     def resume() -> None:
-        eventually(lambda: redis_client.breaker.is_open, "somebody gave up on Redis")
+        eventually(lambda: redis_client.breaker.is_open, "a call gave up on Redis")
         own_redis.send(signal.SIGCONT)
 
     yield once

@@ -76,7 +76,7 @@ def test_a_stale_copy_is_served_to_all_but_the_one_who_refreshes_it(board: Board
     one.start()
     assert redis_reads.entered.wait(30)
 
-    # The refresh hangs in Redis; nobody else does.
+    # The refresh hangs in Redis; no reader does.
     assert all(snapshots.get(board) is old for _ in range(100))
     redis_reads.gate.set()
     one.join(30)

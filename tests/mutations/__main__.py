@@ -144,7 +144,7 @@ def mutated(tree: Path, mutation: Mutation) -> Iterator[None]:
 
 
 def pytest(tree: Path, tests: Sequence[str], *options: str) -> Run:
-    """Runs these tests of the tree, on servers that nobody else has."""
+    """Runs these tests of the tree, on servers of its own."""
     report, log = tree / "report.xml", tree / "output.txt"
     report.unlink(missing_ok=True)
     python = (sys.executable, "-m")

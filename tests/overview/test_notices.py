@@ -12,13 +12,16 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import User
 from actions.models import QueuedWork
+from events import deliveries
 from integrity.findings import Detector, Severity
 from integrity.models import Flag
-from leaderboard import drift, ranking
+from leaderboard import boards, drift, ranking
 from leaderboard.boards import Board
 from leaderboard.drift import Report
 from overview import checks, notices, watch
 from overview.models import Notice
+from tests.events.conftest import Make
+from tests.events.receiver import Receiver
 from tests.integrity.cases import flagged
 from tests.support.admin_site import admin, signed_in
 
@@ -86,7 +89,7 @@ def test_of_one_cause_there_is_one_mail_in_an_hour_and_the_next_has_the_rest(ali
 def test_causes_do_not_wait_for_each_other(alice: User) -> None:
     flagged(alice, [])
     dead(alice)
-    drift.remember(Report("global", compared=9, found={"stale": 2, "extra": 1}))
+    drift.remember(boards.GLOBAL, Report("global", compared=9, found={"stale": 2, "extra": 1}))
     watch.once()
     assert {notice.cause: notice.count for notice in Notice.objects.all()} == {"flags": 1, "dead-work": 1, "drift": 3}
     assert len(mail.outbox) == 3
@@ -167,6 +170,24 @@ def test_without_addresses_notices_are_rows_and_no_mail(alice: User, settings: S
     assert mail.outbox == []
     listed = signed_in(admin()).get("/admin/overview/notice/")
     assert "1 new flags of high severity" in listed.content.decode()
+
+
+def test_a_webhook_that_takes_notices_hears_the_same(alice: User, receiver: Receiver, webhook: Make) -> None:
+    scores_alone, takes_them = webhook(), webhook(types=["scoreboard.notice"], batch=1)
+    flagged(alice, [])
+    for _ in range(2):
+        watch.once()
+    for endpoint in (scores_alone, takes_them):
+        deliveries.deliver(endpoint)
+    [event] = receiver.events
+    assert (event["type"], event["source"]) == ("scoreboard.notice", "https://scores.example.org")
+    assert event["data"] == {
+        "cause": "flags",
+        "count": 1,
+        "sentence": "1 new flags of high severity or more; 1 such flags are open.",
+        "path": "/admin/integrity/flag/",
+    }
+    assert len(mail.outbox) == 1
 
 
 def test_the_severity_is_a_setting(alice: User, settings: Settings) -> None:

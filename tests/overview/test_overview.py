@@ -14,7 +14,7 @@ from pytest_django.fixtures import Settings
 from accounts import api_keys
 from accounts.models import ApiKey, AuditLog, User
 from actions.models import QueuedWork
-from leaderboard import drift, ranking
+from leaderboard import boards, drift, ranking
 from leaderboard.boards import Board
 from leaderboard.drift import Report
 from leaderboard.live import headcount
@@ -111,7 +111,7 @@ def test_what_waits_and_what_is_broken_is_said_with_the_place_to_act(board: Boar
     for link in (tile(answer, "Open flags").link, tile(answer, "Dead work").link):
         assert f'href="{link}"' in answer.content.decode()
         assert site.get(link).context["cl"].result_count == 1
-    drift.remember(Report("global", compared=3, found={"stale": 2}))
+    drift.remember(boards.GLOBAL, Report("global", compared=3, found={"stale": 2}))
     answer = site.get(INDEX)
     assert (tile(answer, "Drift").figure, tile(answer, "Drift").state) == ("2", state.BAD)
 

@@ -1,4 +1,4 @@
-"""Totals, history and the admin log: to look at, and for nobody to add, change or delete."""
+"""Totals, history and the admin log: to look at; no user can add, change or delete them."""
 
 from typing import Any
 

@@ -155,7 +155,7 @@ def test_without_the_scope_revoked_or_made_up_it_is_refused_and_on_record(issued
 
 
 def test_its_name_in_the_history_is_no_player(api: Api, issued: Issued) -> None:
-    """Nobody signs in as it, names it as theirs, sees it on a board or gives it points."""
+    """It cannot sign in, be another player's id, be on a board or be given points."""
     key, _ = issued
     actor = key.actor
     assert actor

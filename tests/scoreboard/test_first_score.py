@@ -1,4 +1,4 @@
-"""Somebody scores for the first time at the moment in which they are hidden, renamed, disabled or erased.
+"""A player scores for the first time at the moment in which they are hidden, renamed, disabled or erased.
 
 The row of the total, made with the user, keeps the two apart.
 """

@@ -155,7 +155,7 @@ def test_who_acted_why_and_in_which_request_is_kept(alice: User, bob: User) -> N
     assert (row.source, row.actor_id, row.reason) == ("bonus", bob.pk, "Nice save. é😀")
 
 
-# --- What the tables refuse, whoever writes ---------------------------------------------------------
+# --- What the tables refuse to every session ---------------------------------------------------------
 
 
 @pytest.mark.parametrize(

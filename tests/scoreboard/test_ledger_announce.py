@@ -51,7 +51,7 @@ def test_no_signal_of_django_s_models_has_a_receiver_of_ours() -> None:
 
 @pytest.fixture
 def failing() -> None:
-    """A read side that breaks in a way nobody foresaw."""
+    """A read side that breaks in an unforeseen way."""
 
     def fail(standings: Sequence[Standing], notify: bool) -> dict[uuid.UUID, Placement]:
         raise ZeroDivisionError("a defect of the read side")

@@ -1,4 +1,4 @@
-"""Locks are taken in one order by everyone, so that whoever shares players or tokens waits and nobody deadlocks."""
+"""Every transaction takes locks in one order, so that those that share players or tokens wait and none deadlocks."""
 
 import random
 import threading
@@ -41,7 +41,7 @@ def assert_sums(users: list[User], total: int) -> None:
         assert (score.total, score.version, score.reached_at) == (total, len(rows), rows[-1].created_at)
         assert [row.version for row in rows] == list(range(1, len(rows) + 1))
         assert [row.old_total for row in rows] == [0, *(row.new_total for row in rows[:-1])]
-        # Whoever waited for somebody reached the total later.
+        # The transaction that waited reached its total later.
         assert [row.created_at for row in rows] == sorted(row.created_at for row in rows)
     assert list(reconcile.ledger_mismatches()) == []
 
@@ -109,7 +109,7 @@ def test_16_batches_of_the_same_tokens_in_any_order_are_paid_once(board: Board, 
 
 
 def test_16_groups_of_many_players_tokens_in_any_order_are_paid_once(board: Board) -> None:
-    """As batchers of several processes do it: one statement for whoever happened to be waiting."""
+    """As batchers of several processes do it: one statement for the requests that happened to wait."""
     crowd = players(10)
     claims = [tokens.verify(tokens.mint(user.pk, "DAILY_LOGIN").action_token) for user in crowd for _ in range(2)]
 

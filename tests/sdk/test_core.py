@@ -45,6 +45,17 @@ def test_the_same_request_is_sent_until_there_is_an_answer() -> None:
     assert end.value.value == {"new_score": 50}
 
 
+def test_a_call_goes_on_in_the_trace_of_its_caller_and_what_is_sent_later_in_none() -> None:
+    one = Core(URL, "sb_key", None, 5, Buffer(), lambda: "00-aa-bb-01")
+    one.buffer.add({"id": "a", "player": "42", "action_type": "WIN_MATCH"})
+    said = [next(steps) for steps in (one.top(), one.award(id="b", player="42", action_type="WIN_MATCH"))]
+    assert [send.headers["traceparent"] for send in said if isinstance(send, Send)] == ["00-aa-bb-01"] * 2
+    for steps in (one.deliver(lambda *_: None), one.watch(3, "global"), core().top()):
+        send = next(steps)
+        assert isinstance(send, Send)
+        assert "traceparent" not in send.headers
+
+
 def test_the_servers_own_word_on_when_to_come_back_counts() -> None:
     steps = core().top()
     next(steps)
@@ -101,6 +112,44 @@ def test_the_lost_answer_of_a_redemption_is_found_again() -> None:
     with pytest.raises(StopIteration) as end:
         steps.send(answer(409, {"type": "/problems/already-redeemed", "original": original}))
     assert end.value.value == {"action_id": "1", "new_score": 20, "score_delta": 10, "rank": None}
+
+
+def test_a_redemption_that_a_busy_site_queues_is_asked_for_until_it_is_done() -> None:
+    def queued() -> Any:
+        steps = core(attempts=3).act("COMPLETE_TASK")
+        next(steps)
+        minted = dict.fromkeys(("action_id", "action_type", "action_token"), "1")
+        steps.send(answer(201, {"success": True, "data": {**minted, "issued_at": "2026-01-01T00:00:00Z"}}))
+        assert isinstance(steps.send(answer(202, {"success": True, "data": {"work_id": "w"}})), Wait)
+        return steps
+
+    def said(*results: dict[str, Any]) -> Answer:
+        return answer(200, {"success": True, "data": {"results": list(results) or None}})
+
+    early = {"status": 425, "type": "/problems/too-early"}
+    steps, paid = queued(), {"action_id": "1", "new_score": 20, "score_delta": 10, "rank": 3}
+    assert steps.send(None).path == "/base/api/v1/score/requests/w"
+    assert isinstance(steps.send(said()), Wait)
+    steps.send(None)
+    assert steps.send(said(early)).path == "/base/api/v1/score/update"
+    assert isinstance(steps.send(answer(202, {"success": True, "data": {"work_id": "w"}})), Wait)
+    steps.send(None)
+    with pytest.raises(StopIteration) as end:
+        steps.send(said({"status": 200, **paid}))
+    assert end.value.value == paid
+
+    steps = queued()
+    steps.send(None)
+    with pytest.raises(Refused, match="Really"):
+        steps.send(said({"status": 410, "type": "/problems/token-expired", "detail": "Really."}))
+
+    steps = queued()
+    for _ in range(2):
+        steps.send(None)
+        assert isinstance(steps.send(said()), Wait)
+    steps.send(None)
+    with pytest.raises(Unavailable, match="queued"):
+        steps.send(said())
 
 
 class Delivery:

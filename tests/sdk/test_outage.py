@@ -106,7 +106,7 @@ class Day:
             case 6 | 7:
                 return Answer(503, {}, b'{"type": "/problems/unavailable"}')
             case 8 | 9:
-                return Answer(403, {}, b'{"type": "/problems/forbidden"}')  # somebody revoked the key for a while
+                return Answer(403, {}, b'{"type": "/problems/forbidden"}')  # the key is revoked for a while
             case 10 | 11:
                 return Answer(self.chance.choice([200, 404, 413, 502]), {}, NOT_THE_SCOREBOARD)
             case _:

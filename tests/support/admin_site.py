@@ -1,4 +1,4 @@
-"""The admin site as somebody who is signed in uses it."""
+"""The admin site as a signed-in user uses it."""
 
 import uuid
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ def superuser(username: str = "root") -> User:
 
 
 def admin(username: str = "ada") -> User:
-    """Somebody with the role and no more."""
+    """A user with the role and no more."""
     return player(username, role=User.Role.ADMIN)
 
 

@@ -2,21 +2,24 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.db import connection
 from django.utils import timezone
 
 from accounts.models import User
-from leaderboard import boards, truth
+from leaderboard import boards, finals, truth
 from leaderboard.boards import Board
 from scoreboard import ledger, periods
 from scoreboard.ledger import Entry
 from scoreboard.models import AttributeHistory, BoardPeriod, ScoreHistory
 from scoreboard.models import Board as Rule
+
+Values = dict[uuid.UUID, list[tuple[datetime, str]]]  # of one attribute, each since when
 
 
 def make(slug: str, **rule: Any) -> Rule:
@@ -43,15 +46,28 @@ def end_period(slug: str) -> tuple[str, str]:
     return ending.key, following.key
 
 
-def award(user: User, points: int) -> None:
-    """A deed, which counts on every board that holds this moment."""
-    [outcome] = ledger.record([Entry(user.pk, uuid.uuid4(), ScoreHistory.Source.AWARD, delta=points)])
-    assert outcome.outcome == "recorded"
-    ledger.announce([outcome.standing])
-
-
 def current(slug: str) -> Board:
     return boards.get(slug)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A period, as `board_window` tells it."""
+
+    key: str
+    starts_at: datetime | None
+    ends_at: datetime | None
+
+
+def window_at(rule: Rule, moments: Sequence[datetime]) -> list[Window | None]:
+    """Of this rule's row, the period that PostgreSQL says holds each of them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT w.* FROM boards b, unnest(%s::timestamptz[]) WITH ORDINALITY AS m(at, ord),"
+            " LATERAL board_window(b, m.at) w WHERE b.id = %s ORDER BY m.ord",
+            [list(moments), rule.pk],
+        )
+        return [Window(*row) if row[0] else None for row in cursor.fetchall()]
 
 
 @dataclass(frozen=True)
@@ -64,37 +80,48 @@ class Line:
 
 
 def recounted(period: BoardPeriod, at: datetime | None = None) -> list[Line]:
-    """Everyone with a rank in this period, in order, from the history alone; hidden players are left in.
+    """Every visible player with a rank in this period, in order, from the history alone.
 
     Written out once more on purpose: a judge that shares the code of the accused proves nothing.
     """
     rule, entries = period.board, list(ScoreHistory.objects.filter(**upto(at)).order_by("id"))
+    visible = set(User.objects.filter(is_active=True, is_hidden=False, opted_out=False).values_list("pk", flat=True))
+    said = AttributeHistory.objects.filter(name=rule.attribute).order_by("since") if rule.attribute else []
+    values: Values = defaultdict(list)
+    for each in said:
+        values[each.user_id].append((each.since, each.value))
     taken_back: dict[int, list[ScoreHistory]] = defaultdict(list)
     for entry in entries:
         if entry.reverses is not None:
             taken_back[entry.reverses].append(entry)
     counted: dict[uuid.UUID, list[ScoreHistory]] = defaultdict(list)
     for entry in entries:
-        if entry.reverses is None and belongs(rule, period, entry):
+        if entry.user_id in visible and entry.reverses is None and belongs(rule, period, entry, values):
             counted[entry.user_id].append(entry)
     lines = [line for user_id, mine in counted.items() if (line := line_of(rule, user_id, mine, taken_back))]
     late = -1 if rule.ties == "latest" else 1
     # user ids last, the greater first, as bytes: hence the two passes of a stable sort
     lines.sort(key=lambda line: line.user_id.bytes, reverse=True)
     lines.sort(
-        key=lambda line: (line.score if rule.order == "low" else -line.score, late * line.reached_at.timestamp())
+        key=lambda line: (line.score if rule.order == "low" else -line.score, late * microseconds(line.reached_at))
     )
     return lines
+
+
+def microseconds(at: datetime) -> int:
+    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def upto(at: datetime | None) -> dict[str, Any]:
     return {"created_at__lte": at} if at else {}
 
 
-def belongs(rule: Rule, period: BoardPeriod, entry: ScoreHistory) -> bool:
+def belongs(rule: Rule, period: BoardPeriod, entry: ScoreHistory, values: Values) -> bool:
     if period.starts_at and entry.created_at < period.starts_at:
         return False
     if period.ends_at and entry.created_at >= period.ends_at:
+        return False
+    if period.counts_until and entry.created_at > period.counts_until:
         return False
     if rule.action_types and entry.action_type not in rule.action_types:
         return False
@@ -102,15 +129,12 @@ def belongs(rule: Rule, period: BoardPeriod, entry: ScoreHistory) -> bool:
         return False
     if entry.source not in ("action", "award") and not (rule.window == "all" and rule.value == "sum"):
         return False
-    return not rule.attribute or has_value(rule, period, entry)
+    return not rule.attribute or has_value(rule, period, entry, values)
 
 
-def has_value(rule: Rule, period: BoardPeriod, entry: ScoreHistory) -> bool:
-    said = AttributeHistory.objects.filter(
-        user_id=entry.user_id, name=rule.attribute, since__lte=entry.created_at
-    ).order_by("since")
-    value = [each.value for each in said][-1:] or [""]
-    return value[0].lower() == period.part if rule.attribute_value == "*" else value[0] == rule.attribute_value
+def has_value(rule: Rule, period: BoardPeriod, entry: ScoreHistory, values: Values) -> bool:
+    then = [value for since, value in values[entry.user_id] if since <= entry.created_at][-1:] or [""]
+    return then[0].lower() == period.part if rule.attribute_value == "*" else then[0] == rule.attribute_value
 
 
 def line_of(
@@ -142,3 +166,51 @@ def line_of(
 def in_sql(board: Board) -> list[Line]:
     page = truth.top(board, 1000)
     return [Line(uuid.UUID(row.user_id), row.score, row.reached_at) for row in page.rows]
+
+
+def address(period: BoardPeriod) -> str:
+    """As which the API knows its board."""
+    return f"{period.board.slug}.{period.part}" if period.part else period.board.slug
+
+
+def in_finals(period: BoardPeriod) -> list[Line]:
+    """How a closed period came out, of those who are visible now."""
+    board = boards.closed(address(period), period.key)
+    assert board is not None
+    return [Line(uuid.UUID(row.user_id), row.score, row.reached_at) for row in finals.top(board, 1000).rows]
+
+
+def away(rule: Rule, since: datetime) -> None:
+    """As if no process had kept the board since then: of its periods there is the one that held that moment."""
+    [held] = window_at(rule, [since])
+    assert held is not None
+    parts = BoardPeriod.objects.filter(board=rule).values_list("part", flat=True).distinct()
+    for part in list(parts):
+        BoardPeriod.objects.filter(board=rule, part=part).delete()
+        BoardPeriod.objects.create(board=rule, part=part, key=held.key, starts_at=held.starts_at, ends_at=held.ends_at)
+    boards.forget()
+
+
+def now() -> datetime:
+    """PostgreSQL's clock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        at: datetime = cursor.fetchone()[0]
+        return at
+
+
+def cut(rule: Rule, at: datetime) -> tuple[BoardPeriod, BoardPeriod]:
+    """Cuts the board's current period in two, so that a test need not wait for midnight; the latter has its key."""
+    ending, following = BoardPeriod.objects.filter(board=rule, closed_at=None).order_by("starts_at")[:2]
+    following.key, following.starts_at, following.ends_at = ending.key, at, ending.ends_at
+    ending.key, ending.ends_at = "before", at
+    ending.save()
+    following.save()
+    boards.forget()
+    return ending, following
+
+
+def award(user: User, points: int, action_type: str = "LAP") -> None:
+    """Points for a deed, which boards of any window count; everybody is told."""
+    entry = Entry(user.pk, uuid.uuid4(), ScoreHistory.Source.AWARD, delta=points, action_type=action_type)
+    ledger.announce(outcome.standing for outcome in ledger.record([entry]))

@@ -3,6 +3,7 @@
 import logging
 import uuid
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -40,6 +41,24 @@ def quick_hashes() -> Iterator[None]:
     """The site's hashes of passwords, at a thousandth of their price: each would take a fifth of a second."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ScryptPasswordHasher, "work_factor", 16)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_look_for_static_files() -> Iterator[None]:
+    """WhiteNoise looks through all static files when it is made, and each client of a test makes its own."""
+    whitenoise: Any = import_module("whitenoise.middleware").WhiteNoiseMiddleware
+    look = whitenoise.add_files_from_finders
+    seen: dict[str, Any] = {}
+
+    def look_once(middleware: Any) -> None:
+        if not seen:
+            look(middleware)
+            seen.update(middleware.files)
+        middleware.files.update(seen)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(whitenoise, "add_files_from_finders", look_once)
         yield
 
 
@@ -96,7 +115,7 @@ def forget_keys(prefix: str) -> None:
 
 @pytest.fixture
 def board(transactional_db: None, redis_of_its_own: None) -> Board:
-    """The global board, built, with whoever is in SQL."""
+    """The global board, built, with the players in SQL."""
     board = boards.get("global")
     assert rebuild.rebuild(board)
     return board
@@ -110,7 +129,7 @@ def unlimited(settings: Settings) -> None:
 
 @pytest.fixture
 def fresh_limits(redis_of_its_own: None) -> Iterator[None]:
-    """Allowances that nobody has used yet, in Redis and in this process."""
+    """Allowances without a use yet, in Redis and in this process."""
     forget_limits()
     yield
     forget_limits()

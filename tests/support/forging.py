@@ -28,7 +28,7 @@ def unb64(text: str) -> bytes:
 
 
 def secret() -> bytes:
-    """The server's own HS256 key: for forgeries by somebody who has stolen it, or shares it."""
+    """The server's own HS256 key: for forgeries by one who has stolen it, or shares it."""
     material = token_keys.signing_key().signing
     assert isinstance(material, bytes)
     return material

@@ -1,4 +1,4 @@
-"""Somebody about whom the site holds whatever it can hold, and all that is stored, to look for traces of them."""
+"""A player about whom the site holds all it can hold, and all that is stored, to look for traces of them."""
 
 import json
 import uuid
@@ -28,7 +28,7 @@ MARKS = ("Quill", "quill", "Zoë")  # in whatever names the person
 
 
 def life(name: str = NAME) -> User:
-    """Somebody about whom there is something in every place where there can be."""
+    """A player about whom there is something in every place where there can be."""
     mod = superuser("moderator")
     zoe = player(name, email=EMAIL, avatar_url=AVATAR, region="EU")
     give(zoe, 40)

@@ -47,7 +47,7 @@ class Viewer:
         )
 
     def look_away(self) -> None:
-        """Somebody changed Redis by hand, which announces nothing: what was seen is worth nothing now."""
+        """Redis was changed by hand, which announces nothing: what was seen is worth nothing now."""
         self.seen = None
         self.announced()
 
@@ -70,5 +70,5 @@ class Viewer:
         else:
             assert fresh[0] not in self.epochs, "an epoch came back"
             self.epochs.add(fresh[0])
-        assert heard or fresh == self.seen, "the board moved on and nobody was told"
+        assert heard or fresh == self.seen, "the board moved on and no viewer was told"
         self.seen = fresh

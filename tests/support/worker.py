@@ -63,7 +63,7 @@ def blocked_backends() -> list[int]:
 
 def wait_until_blocked() -> int:
     """The session that waits, once there is one."""
-    return int(eventually(blocked_backends, "somebody waits for a lock")[0])
+    return int(eventually(blocked_backends, "a session waits for a lock")[0])
 
 
 def dead_letters() -> int:

@@ -34,7 +34,7 @@ IDLE_SECONDS = 10.0  # below the 30 that Granian waits for the next request
 
 
 class Player:
-    """Somebody at the other end of the wire, who knows nothing but HTTP."""
+    """A client that knows nothing but HTTP."""
 
     def __init__(self, web: Server, stack: ExitStack, name: str) -> None:
         self.connection = stack.enter_context(closing(HTTPConnection("127.0.0.1", web.port, timeout=30)))
@@ -101,7 +101,7 @@ def servers(board: Board, tmp_path: Path) -> Iterator[tuple[Server, Server]]:
 
 @pytest.fixture
 def join(servers: tuple[Server, Server]) -> Iterator[Callable[[str], Player]]:
-    """Signs somebody up and in."""
+    """Signs a new player up and in."""
     with ExitStack() as stack:
         yield lambda name: Player(servers[0], stack, name)
 
@@ -174,6 +174,7 @@ def test_many_players_in_any_order_and_everyone_is_told_the_same(
             assert around == shown(sql_rows())[max(0, row.rank - 3) : row.rank + 2]
 
 
+@pytest.mark.long
 def test_a_reply_that_was_lost_can_be_asked_for_again(board: Board, join: Callable[[str], Player]) -> None:
     alice = join("alice")
     body = {**alice.mint("WIN_MATCH"), "timestamp": time.time()}
@@ -188,6 +189,7 @@ def test_a_reply_that_was_lost_can_be_asked_for_again(board: Board, join: Callab
     assert_agreement(board)
 
 
+@pytest.mark.long
 def test_a_signed_in_viewer_is_told_the_own_place(
     servers: tuple[Server, Server], join: Callable[[str], Player]
 ) -> None:

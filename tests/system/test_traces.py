@@ -1,7 +1,10 @@
 """Traces, as a collector gets them: a click is one trace from its request to the push in another process."""
 
 import json
+import re
+import subprocess
 import time
+import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,12 +14,15 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.db import connections
+from live_scoreboard import Client
+from opentelemetry.sdk.trace import TracerProvider
 
 from accounts.models import User
 from leaderboard.boards import Board
 from tests.support.collector import Collector, Span, collecting
 from tests.support.people import back_end, bearer, players, site_key
-from tests.support.processes import eventually, python
+from tests.support.processes import PATIENCE, ROOT, eventually, python
+from tests.support.programs import needed
 from tests.support.unlimited import UNLIMITED
 from tests.support.worker import Worker
 from tests.system.deploy.nginx import Web, post
@@ -107,9 +113,56 @@ def test_a_click_is_one_trace_from_the_request_to_the_push_in_another_process(
         lines = [json.loads(line) for line in web.log.read_text().splitlines() if line.startswith("{")]
         assert [line["trace_id"] for line in lines if line.get("path") == "/api/v1/awards"] == [trace]
         assert not any(span.name.endswith("/healthz") for span in collector.spans)
+        a_read_from_memory(live, collector)
     finally:
         live.close()
     clicks_in_a_group(web, collector)
+    calls_of_a_kit(web, collector)
+
+
+def a_read_from_memory(live: Server, collector: Collector) -> None:
+    """Django answers the first read of its kind; the process answers the next ones, and they are in traces, too."""
+    read = ("live", "GET /api/v1/scoreboard/top")
+
+    def answered() -> bool:
+        trace, parent = context()
+        request = urllib.request.Request(live.http("/api/v1/scoreboard/top"), headers=parent)  # noqa: S310
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
+            request_id = answer.headers["X-Request-ID"]
+        span = whole(collector, trace, read)[read]
+        assert span.parent == parent["traceparent"].split("-")[2]
+        assert span.attributes["request_id"] == request_id
+        assert span.attributes["http.response.status_code"] == 200
+        return span.attributes.get("source") == "memory"
+
+    eventually(answered, "one is answered from memory")
+
+
+def calls_of_a_kit(web: Web, collector: Collector) -> None:
+    """The trace of a call begins at its caller: by OpenTelemetry as the Python kit's README has it, and in Node.js."""
+    key = site_key(limit="off")["Authorization"].removeprefix("Bearer ")
+    kits = ROOT / "sdk"
+    readme = (kits / "python" / "README.md").read_text()
+    [documented] = re.findall(r"```python\n(from opentelemetry.*?)```", readme, re.DOTALL)
+    names: dict[str, Any] = {"Client": Client, "url": web.http(""), "key": key}
+    exec(documented, names)  # noqa: S102
+    with TracerProvider().get_tracer("shop").start_as_current_span("order") as order:
+        names["scores"].award(id="kit-1", player="42", action_type="WIN_MATCH")
+    place = order.get_span_context()
+    spans = whole(collector, f"{place.trace_id:032x}", ("web", "POST /api/v1/awards"), ("web", "postgresql award"))
+    assert spans["web", "POST /api/v1/awards"].parent == f"{place.span_id:016x}"
+
+    trace, parent = context()
+    program = f"""
+import {{ Client }} from '{(kits / "javascript/index.js").as_uri()}';
+const traceparent = () => '{parent["traceparent"]}';
+await new Client('{web.http("")}', {{ key: '{key}', traceparent }}).award({{
+  id: 'kit-2', player: '42', action_type: 'WIN_MATCH',
+}});"""
+    node = [needed("node", "nodejs"), "--input-type=module", "--eval", program]
+    subprocess.run(node, check=True, timeout=PATIENCE)
+    spans = whole(collector, trace, ("web", "POST /api/v1/awards"), ("web", "postgresql award"))
+    assert spans["web", "POST /api/v1/awards"].parent == parent["traceparent"].split("-")[2]
 
 
 def clicks_in_a_group(web: Web, collector: Collector) -> None:

@@ -15,7 +15,7 @@ export class Unavailable extends ScoreboardError {
 }
 export class Client {
     /** @param {string} url @param {Options} [options] */
-    constructor(url: string, { key, token, timeout, attempts, buffer, onRefused }?: Options);
+    constructor(url: string, { timeout, attempts, buffer, onRefused, ...more }?: Options);
     /** Why awards wait. @type {ScoreboardError | undefined} */ trouble: ScoreboardError | undefined;
     buffer: MemoryBuffer;
     /** Points for a deed, now. Repeat it after Unavailable: the same `id` pays once. @param {Award} award */
@@ -159,13 +159,15 @@ export type Answer = {
 };
 /**
  * `key`: an API key, on a server only. `token`: a player's. `timeout`: milliseconds for one attempt. `onRefused` hears
- * of awards from the buffer; one whose report throws is sent, and reported, again.
+ * of awards from the buffer; one whose report throws is sent, and reported, again. `traceparent`: the caller's place in
+ * a trace (W3C), if there is one; what is sent in the background has none.
  */
 export type Options = {
     key?: string;
     token?: string | (() => string | Promise<string>);
     timeout?: number;
     attempts?: number;
+    traceparent?: () => string | undefined;
     buffer?: MemoryBuffer;
     onRefused?: (award: Award, error: Refused) => void;
 };

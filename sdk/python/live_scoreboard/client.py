@@ -41,7 +41,8 @@ class Shell:
     """`key`: an API key. `token`: a player's, or a function that returns one. `timeout`: seconds for one attempt.
 
     `buffer` keeps the awards of `award_later`. `on_refused` hears of those that are refused, in the thread that sends
-    them; an award whose report fails is sent, and reported, again.
+    them; an award whose report fails is sent, and reported, again. `traceparent`: a function that returns the caller's
+    place in a trace (W3C), "" outside of any; what is sent in the background has none.
     """
 
     def __init__(
@@ -54,8 +55,9 @@ class Shell:
         attempts: int = 5,
         buffer: Buffer | None = None,
         on_refused: OnRefused = log_refused,
+        traceparent: Callable[[], str] = str,
     ) -> None:
-        self.core = Core(url, key, token, attempts, buffer or Buffer())
+        self.core = Core(url, key, token, attempts, buffer or Buffer(), traceparent)
         self.timeout, self.on_refused = timeout, on_refused
         self._change, self._closing, self._thread = threading.Condition(), False, threading.Thread()
         self._tls = ssl.create_default_context() if self.core.base.scheme == "https" else None

@@ -66,12 +66,20 @@ OnRefused = Callable[[dict[str, Any], Refused], None]
 
 
 class Core:
-    """`key`: an API key. `token`: a player's, or a function that has one. `attempts`: of one call."""
+    """`key`: an API key. `token`: a player's, or a function that has one. `attempts`: of one call. `traceparent`: has
+    the caller's place in a trace, "" outside of any."""
 
     def __init__(
-        self, url: str, key: str | None, token: str | Callable[[], str] | None, attempts: int, buffer: Buffer
+        self,
+        url: str,
+        key: str | None,
+        token: str | Callable[[], str] | None,
+        attempts: int,
+        buffer: Buffer,
+        traceparent: Callable[[], str] = str,
     ) -> None:
         self.base, self.key, self.token, self.attempts, self.buffer = urlsplit(url), key, token, attempts, buffer
+        self.traceparent = traceparent
         self.trouble: ScoreboardError | None = None  # why awards wait
 
     def award(self, **award: Unpack[Award]) -> Steps[Awarded]:
@@ -93,12 +101,28 @@ class Core:
         # By the server's clock, for this machine's may be wrong.
         body["timestamp"] = datetime.fromisoformat(minted["issued_at"]).timestamp() + time.monotonic() - since
         try:
-            redeemed = yield from self.data("POST", "score/update", body)
+            redeemed = yield from self.redeem(body)
         except Refused as error:
             if error.kind != "already-redeemed":
                 raise
             redeemed = {"action_id": minted["action_id"], "rank": None, **error.document["original"]}  # it was lost
         return cast(Redeemed, {name: redeemed[name] for name in Redeemed.__annotations__})
+
+    def redeem(self, body: dict[str, Any]) -> Steps[Any]:
+        """A busy site answers 202: then asks for what became of it. Raises Unavailable while it still waits."""
+        redeemed, misses = (yield from self.data("POST", "score/update", body)), 0
+        while "work_id" in redeemed:
+            path, misses = f"score/requests/{redeemed['work_id']}", misses + 1
+            if misses > self.attempts:
+                raise Unavailable(f"GET {path}: it is queued, and counts when the site comes to it")
+            yield Wait(pause(misses, None))
+            [redeemed] = (yield from self.data("GET", path))["results"] or [redeemed]
+            status = redeemed.get("status", 0)
+            if again(status):  # too early, say
+                redeemed = yield from self.data("POST", "score/update", body)
+            elif status >= 300:
+                raise Refused(f"GET {path}:", "", status, redeemed)
+        return redeemed
 
     def score(self, user_id: str | None = None, *, board: str = "global", period: str | None = None) -> Steps[Standing]:
         """`user_id`: the scoreboard's, or `ext:` and yours; by default the player whose token this is."""
@@ -168,6 +192,8 @@ class Core:
     def call(self, method: str, path: str, body: Any = None, *, key: bool = False) -> Steps[dict[str, Any]]:
         """The document of a success. The same request is sent again while there is no final answer."""
         send, misses = self.request(method, path, body, key=key), 0
+        if parent := self.traceparent():
+            send.headers["traceparent"] = parent
         while True:
             document, error = judge(send, reply := (yield send))
             if error is None:

@@ -51,4 +51,12 @@ await assert.rejects(new Client('http://127.0.0.1:9', { attempts: 2 }).top(), (e
   assert.equal(error.status, 0);
   return true;
 });
+// A busy site answers 202 by itself; here it is asked to.
+const plain = globalThis.fetch;
+globalThis.fetch = (address, request) => {
+  if (address.endsWith('score/update')) request.headers.set('Prefer', 'respond-async');
+  return plain(address, request);
+};
+const queued = await new Client(url, { token }).act('COMPLETE_TASK');
+assert.deepEqual([queued.new_score, queued.score_delta], [20, 10]); // again after a second: it was too early
 process.stdout.write('all is well\n');

@@ -36,7 +36,7 @@ globalThis.fetch = async (address, { method, headers, body }) => {
   const json = (status, type, more) => new Response(JSON.stringify({ type: `/problems/${type}` }), { status, ...more });
   if (weather === 4) return json(429, 'rate-limited', { headers: { 'Retry-After': '120' } });
   if (weather === 5) return json(503, 'unavailable');
-  if (weather === 6) return json(403, 'forbidden'); // somebody revoked the key for a while
+  if (weather === 6) return json(403, 'forbidden'); // the key is revoked for a while
   const status = [200, 404, 413, 502][weather - 7];
   if (status) return new Response('<html>Sign in to this network</html>', { status });
   throw nothing;

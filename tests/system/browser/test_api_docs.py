@@ -25,7 +25,8 @@ def test_the_calls_are_listed_and_can_be_tried(visitors: Visitors, alice: User) 
     assert answer.value.status == 201
 
 
-@pytest.mark.parametrize("dark", [pytest.param(False, marks=pytest.mark.long), True], ids=["light", "dark"])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.long
 def test_the_page_can_be_read_in_either_scheme(visitors: Visitors, alice: User, dark: bool) -> None:
     """Closed, opened and being tried. What is not a matter of colours is Swagger UI's."""
     page = visitors.page(visitors.profile(alice, dark=dark, still=True))

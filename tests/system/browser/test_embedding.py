@@ -1,4 +1,4 @@
-"""The board on somebody else's page: another origin, no cookies, a policy of its own."""
+"""The board on another site's page: another origin, no cookies, a policy of its own."""
 
 import re
 from collections.abc import Iterator
@@ -36,6 +36,7 @@ def test_the_element_is_live_on_a_foreign_page(visitors: Visitors, foreign: Fore
     expect(score(page, "alice")).to_have_text("20")
 
 
+@pytest.mark.long
 def test_without_live_the_foreign_page_polls(visitors: Visitors, foreign: Foreign, site: Site, alice: User) -> None:
     give(alice, 10)
     site.stop("live")

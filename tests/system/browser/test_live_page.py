@@ -1,4 +1,4 @@
-"""The board page under real conditions: somebody scores, servers go and come back, Redis forgets."""
+"""The board page under real conditions: players score, servers go and come back, Redis forgets."""
 
 import re
 import signal
@@ -75,6 +75,7 @@ def test_the_whole_site_is_restarted_under_an_open_page(visitors: Visitors, site
     expect(status(page)).to_have_text("Live", timeout=40_000)
 
 
+@pytest.mark.long
 def test_redis_is_flushed_under_an_open_page(visitors: Visitors, site: Site, alice: User, bob: User) -> None:
     """What was shown stays, the board is rebuilt by itself, and pushes go on under the new epoch."""
     give(alice, 20)

@@ -9,7 +9,8 @@ from django.utils import timezone
 from playwright.sync_api import Locator, Page, Route, expect
 
 from accounts.models import User
-from actions.models import ActionToken, ActionType
+from actions import queue
+from actions.models import ActionToken, ActionType, QueuedWork
 from scoreboard.models import ScoreHistory, UserScore
 from tests.support.people import give
 from tests.system.browser.board import stop_clock, until
@@ -143,8 +144,26 @@ def test_a_lost_answer_is_settled_by_the_repeat(page: Page) -> None:
     assert paid() == [10]
 
 
+def test_a_busy_site_that_queues_it_is_asked_until_it_counts(page: Page) -> None:
+    """The site answers 202 by itself when it is busy; here it is asked to."""
+    page.route(REDEEM, lambda route: route.continue_(headers={**route.request.headers, "prefer": "respond-async"}))
+    with page.expect_response(REDEEM) as answer:
+        act(page)
+    assert answer.value.status == 202
+    assert paid() == []
+    with page.expect_response("**/api/v1/score/requests/*"):
+        expect(page.locator("#settling")).to_have_text("Waiting for the server…")
+    queue.process(QueuedWork.objects.get().pk)
+    settled(page)
+    assert paid() == [10]
+
+
 @pytest.mark.parametrize(
-    ("status", "kind"), [(503, "unavailable"), (500, "internal-error"), (409, "score-out-of-range")]
+    ("status", "kind"),
+    [
+        (503, "unavailable"),
+        *(pytest.param(*one, marks=pytest.mark.long) for one in [(500, "internal-error"), (409, "score-out-of-range")]),
+    ],
 )
 def test_a_refusal_that_is_nobodys_doing_rolls_back(page: Page, status: int, kind: str) -> None:
     page.route(REDEEM, lambda route: problem(route, status, kind))
@@ -235,10 +254,10 @@ def test_a_token_that_expired_is_replaced_only_when_the_player_says_so(page: Pag
     [
         (401, "not-authenticated", "You are signed out", {}),
         (403, "not-yours-to-grant", "Complete a task is not yours to grant", {}),
-        (403, "forbidden", "Not allowed", {}),
         (403, "player-disabled", "Not allowed", {}),
+        pytest.param(403, "forbidden", "Not allowed", {}, marks=pytest.mark.long),
         (429, "rate-limited", "Too many at once", {"retry_after": 42}),
-        (422, "anything", "Not allowed", {}),
+        pytest.param(422, "anything", "Not allowed", {}, marks=pytest.mark.long),
     ],
 )
 def test_a_refusal_is_told_as_what_it_is(

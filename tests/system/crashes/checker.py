@@ -68,7 +68,7 @@ def sums(ledger: Sequence[Entry], totals: dict[str, int]) -> Iterator[str]:
 
 
 def earned(minted: Iterable[Minted], rows: dict[str, Entry]) -> Iterator[str]:
-    """No row without a token, none for somebody else or for another number of points."""
+    """No row without a token, none for another player or for another number of points."""
     tokens = {token.action: token for token in minted}
     for action, row in rows.items():
         token = tokens.get(action)

@@ -31,7 +31,7 @@ class Servers:
         self._nothing = os.open(os.devnull, os.O_RDONLY)  # in the place of the home's lock
 
     def start_postgres(self) -> None:
-        """After a kill it may find its former processes still ending; whoever supervises it tries again."""
+        """After a kill it may find its former processes still ending; its supervisor tries again."""
 
         def started() -> bool:
             try:

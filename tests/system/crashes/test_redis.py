@@ -25,6 +25,7 @@ def test_redis_may_be_killed(site: Site, running: Load) -> None:
     prove(running)
 
 
+@pytest.mark.long
 def test_redis_may_be_emptied(site: Site, running: Load) -> None:
     running.score_once()
     with site.redis_client() as redis:

@@ -30,7 +30,7 @@ def test_the_worker_may_be_killed_while_it_pays(site: Site, running: Load) -> No
 
 
 def paying(site: Site, player: str) -> bool:
-    """Whether somebody has locked queued work of the player: only then does SKIP LOCKED pass it over."""
+    """Whether a transaction has locked queued work of the player: only then does SKIP LOCKED pass it over."""
     site.supervise()
     with site.database() as session:
         every = session.execute(QUEUED, [player]).fetchall()

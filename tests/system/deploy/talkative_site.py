@@ -69,7 +69,7 @@ class Site:
 
 
 def with_password(url: str) -> str:
-    """PostgreSQL here trusts whoever comes, so any password is taken."""
+    """PostgreSQL here trusts every connection, so any password is taken."""
     parts = urlsplit(url)
     user, _, host = parts.netloc.rpartition("@")
     return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:{DATABASE_PASSWORD}@{host}"))

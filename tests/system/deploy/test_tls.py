@@ -1,7 +1,6 @@
 """docs/operations.md, TLS: between browsers and nginx, and between the site and PostgreSQL and RabbitMQ. (Redis has
 tests/config/test_managed_redis.py.)"""
 
-import os
 import shutil
 import socket
 import ssl
@@ -18,8 +17,9 @@ from pytest_django.fixtures import Settings
 
 from config import front_door
 from leaderboard.boards import Board
-from tests.support.processes import PATIENCE, ROOT, eventually, python, running
+from tests.support.processes import PATIENCE, ROOT, eventually, python
 from tests.support.programs import needed
+from tests.support.rabbitmq import rabbitmq
 from tests.support.tls import certificate
 from tests.system.crashes.servers import Servers
 from tests.system.crashes.site import folder
@@ -109,39 +109,27 @@ def test_postgresql_s_certificate_and_its_name_are_verified() -> None:
 
 
 @pytest.fixture
-def rabbitmq(tmp_path: Path) -> Iterator[tuple[int, Path]]:
+def broker() -> Iterator[tuple[int, Path]]:
     """(port of TLS, the authority's certificate) of a RabbitMQ of its own that takes nothing else."""
-    needed("rabbitmq-server", "rabbitmq-server")
-    program = "/usr/lib/rabbitmq/bin/rabbitmq-server"
     with tempfile.TemporaryDirectory() as name:
         home, port = Path(name), free_port()
         # Not localhost: kombu asks 127.0.0.1 in its place.
         authority = certificate(home, socket.gethostname())
-        (home / "rabbitmq.conf").write_text(
-            f"listeners.tcp = none\nlisteners.ssl.default = {port}\nssl_options.cacertfile = {authority}\n"
-            f"ssl_options.certfile = {home}/server.pem\nssl_options.keyfile = {home}/server.key\n"
-            "ssl_options.versions.1 = tlsv1.3\nlog.console = true\nloopback_users.guest = false\n"
+        lines = (
+            "listeners.tcp = none",
+            f"listeners.ssl.default = {port}",
+            f"ssl_options.cacertfile = {authority}",
+            f"ssl_options.certfile = {home}/server.pem",
+            f"ssl_options.keyfile = {home}/server.key",
+            "ssl_options.versions.1 = tlsv1.3",
         )
-        (home / "plugins").write_text("[].")
-        own = {
-            "HOME": str(home),
-            "RABBITMQ_NODENAME": f"tls{port}@localhost",
-            "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq"),
-            "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "plugins"),
-            "RABBITMQ_MNESIA_BASE": str(home / "mnesia"),
-            "RABBITMQ_LOG_BASE": str(home / "log"),
-            "RABBITMQ_DIST_PORT": str(free_port()),
-        }
-        log = tmp_path / "rabbitmq.log"
-        with running([program], {**os.environ, **own}, log) as process:
-            eventually(lambda: process.poll() is not None or listens(port), "RabbitMQ listens")
-            assert process.poll() is None, log.read_text()
+        with rabbitmq(home, port, *lines):
             yield port, authority
 
 
 @pytest.mark.django_db
-def test_rabbitmq_s_certificate_and_its_name_are_verified(rabbitmq: tuple[int, Path], tmp_path: Path) -> None:
-    port, authority = rabbitmq
+def test_rabbitmq_s_certificate_and_its_name_are_verified(broker: tuple[int, Path], tmp_path: Path) -> None:
+    port, authority = broker
     ask = """
 from config.celery import app
 with app.connection_for_write() as connection:

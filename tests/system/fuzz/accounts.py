@@ -1,4 +1,4 @@
-"""The books after a run: every point has its proof, SQL and Redis agree, and nobody became more than a player."""
+"""The books after a run: every point has its proof, SQL and Redis agree, and no user became more than a player."""
 
 from django.db import connection
 

@@ -14,7 +14,7 @@ TRACEBACK = (
 
 
 class Broken(BaseHTTPRequestHandler):
-    """Says yes to whoever asks, or breaks down with a traceback. `Server` names the language it is made of."""
+    """Says yes to every client, or breaks down with a traceback. `Server` names the language it is made of."""
 
     protocol_version = "HTTP/1.1"
     turns = itertools.count()

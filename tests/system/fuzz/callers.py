@@ -1,7 +1,8 @@
 """Who calls the fuzzed API, and what each has in hand."""
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -30,7 +31,14 @@ class Caller:
     back_end: bool = False
 
 
-ANYONE = Caller("anyone", ("accounts", "board"))
+# By caller, the calls that are there for it; and those whose answer depends on its kind of credentials, too.
+TAGS = {
+    "anyone": ("accounts", "board"),
+    "player": ("actions",),
+    "moderator": ("moderation",),
+    "back end": ("awards", "players"),
+}
+OTHER_TAGS = {"player": ("board", "moderation"), "back end": ("actions",), "session": ("actions",)}
 
 
 def populate() -> list[str]:
@@ -46,19 +54,21 @@ def populate() -> list[str]:
     return [str(user.pk) for user in crowd]
 
 
-def callers() -> list[Caller]:
+def callers(tags: Mapping[str, tuple[str, ...]]) -> list[Caller]:
+    """Those that are named there, for these calls."""
     player = User.objects.create_user("fuzz-player", "player@example.org", PASSWORD)
     moderator = User.objects.create_user("fuzz-moderator", "moderator@example.org", PASSWORD)
     moderator.user_permissions.add(*Permission.objects.filter(codename__in=["give_bonus", "view_any_history"]))
     _, key = api_keys.issue("fuzz", list(ApiKey.Scope), limit="off")
     by_key = {"X-API-Key": key}
-    return [
-        ANYONE,
-        Caller("player", ("actions", "board", "moderation"), bearer(player), plays=str(player.pk), key=by_key),
-        Caller("moderator", ("moderation",), bearer(moderator)),
-        Caller("back end", ("actions", "awards", "players"), by_key, back_end=True),
-        Caller("session", ("actions",), session(player), plays=str(player.pk), key=by_key),
+    everybody = [
+        Caller("anyone"),
+        Caller("player", headers=bearer(player), plays=str(player.pk), key=by_key),
+        Caller("moderator", headers=bearer(moderator)),
+        Caller("back end", headers=by_key, back_end=True),
+        Caller("session", headers=session(player), plays=str(player.pk), key=by_key),
     ]
+    return [replace(caller, tags=tags[caller.name]) for caller in everybody if caller.name in tags]
 
 
 def bearer(user: User) -> dict[str, str]:

@@ -93,7 +93,7 @@ def awarding(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def registering(body: dict[str, Any]) -> dict[str, Any]:
-    """A name and an address that nobody has, and no password of the kind that people guess."""
+    """A name and an address that no user has, and no password of the kind that people guess."""
     name = (body["username"] + uuid.uuid4().hex[:8])[-MAX_LENGTH:]
     return {
         "username": name,

@@ -18,7 +18,7 @@ from tests.support.unlimited import UNLIMITED
 from tests.system.deploy.nginx import Web
 from tests.system.fuzz.accounts import assert_nothing_was_won
 from tests.system.fuzz.broken import broken_site
-from tests.system.fuzz.callers import Caller, callers, described, populate
+from tests.system.fuzz.callers import OTHER_TAGS, TAGS, Caller, callers, described, populate
 from tests.system.fuzz.schema import Run, fuzz
 from tests.system.live.server import Server
 
@@ -55,25 +55,37 @@ def assert_clean(runs: dict[str, Run]) -> None:
         assert run.failures == [], f"{name}\n{run.output}"
 
 
-@pytest.mark.timeout(3600)
-def test_no_call_answers_what_the_schema_does_not_say_or_gives_points_away(
-    start: Start, board: Board, tmp_path: Path
-) -> None:
-    url, ids, everybody = start(**UNLIMITED).http(""), populate(), callers()
-
-    turns = math.ceil(len(everybody) / AT_A_TIME)
+def fuzz_all(start: Start, board: Board, folder: Path, crowd: list[Caller], ids: list[str], seconds: float) -> None:
+    """All of them, AT_A_TIME; each for its share of the seconds."""
+    url, turns = start(**UNLIMITED).http(""), math.ceil(len(crowd) / AT_A_TIME)
 
     def run(caller: Caller) -> Run:
-        return fuzz(url, caller, described(caller, url, ids), tmp_path, seconds=0.6 * SECONDS / turns)
+        return fuzz(url, caller, described(caller, url, ids), folder, seconds=seconds / turns)
 
     with ThreadPoolExecutor(AT_A_TIME) as pool:
-        runs = dict(zip([caller.name for caller in everybody], pool.map(run, everybody), strict=True))
+        runs = dict(zip([caller.name for caller in crowd], pool.map(run, crowd), strict=True))
     for name, one in runs.items():
         sys.stderr.write(f"{name}: {one.cases} cases of {one.operations} operations\n")
     assert_clean(runs)
     assert ScoreHistory.objects.filter(source=ScoreHistory.Source.ACTION).exists()  # it got as far as to scoring
-    assert ScoreHistory.objects.filter(source=ScoreHistory.Source.BONUS).exists()
     assert_nothing_was_won(board)
+
+
+@pytest.mark.timeout(3600)
+def test_no_call_answers_what_the_schema_does_not_say_or_gives_points_away(
+    start: Start, board: Board, tmp_path: Path
+) -> None:
+    """Each call by the one caller it is there for."""
+    ids = populate()
+    fuzz_all(start, board, tmp_path, callers(TAGS), ids, 0.3 * SECONDS)
+    assert ScoreHistory.objects.filter(source=ScoreHistory.Source.BONUS).exists()
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.long
+def test_nor_does_a_call_of_another_caller(start: Start, board: Board, tmp_path: Path) -> None:
+    ids = populate()
+    fuzz_all(start, board, tmp_path, callers(OTHER_TAGS), ids, 0.3 * SECONDS)
 
 
 @pytest.mark.timeout(3600)

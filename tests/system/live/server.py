@@ -30,7 +30,7 @@ def database_url() -> str:
 
 
 def free_port() -> int:
-    """One that nobody else will have taken by the time it is used.
+    """One that no other process will have taken by the time it is used.
 
     Below those that the system hands out, and from a range of this pytest process's own.
     """

@@ -1,4 +1,4 @@
-"""PostgreSQL stalls in the same process that pushes: nobody notices but who asked it."""
+"""PostgreSQL stalls in the same process that pushes: only the client that asked it notices."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager

@@ -10,13 +10,14 @@ import pytest
 from django.conf import settings as site
 from django.db import connection as database
 from django.test import Client
+from pytest_django.fixtures import Settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 from accounts.models import User
 from tests.system.live.clients import Message, Socket, answer, viewer, watcher
-from tests.system.live.conftest import Start
-from tests.system.live.server import NOWHERE, Server
-from tests.system.live.writing import user_id, write
+from tests.system.live.conftest import Fleet, Start, share
+from tests.system.live.server import NOWHERE, Server, database_url
+from tests.system.live.writing import empty_board, user_id, write
 
 ALICE = str(user_id("alice"))
 FOREIGN = "https://elsewhere.example"
@@ -233,8 +234,14 @@ class TestSessions:
         client.force_login(alice)
         return f"{site.SESSION_COOKIE_NAME}={client.cookies[site.SESSION_COOKIE_NAME].value}"
 
-    def test_the_sites_own_page_is_known_by_its_session(self, start: Start, alice: User, cookie: str) -> None:
-        server = start()
+    @pytest.fixture
+    def server(self, transactional_db: None, fleet: Fleet, settings: Settings) -> Server:
+        """One with a database, on an empty board."""
+        share(settings, fleet.prefix)
+        empty_board()
+        return fleet.server(DATABASE_URL=database_url())
+
+    def test_the_sites_own_page_is_known_by_its_session(self, server: Server, alice: User, cookie: str) -> None:
         own = f"http://127.0.0.1:{server.port}"
         with viewer(server, origin=own, headers={"Cookie": cookie}) as page:
             page.until("connection_success", user_id=str(alice.pk))
@@ -243,8 +250,7 @@ class TestSessions:
             with watcher(server, Cookie=cookie, **origin) as stream:
                 stream.until("connection_success", user_id=str(alice.pk))
 
-    def test_a_foreign_page_does_not_act_as_the_visitor(self, start: Start, cookie: str) -> None:
-        server = start()
+    def test_a_foreign_page_does_not_act_as_the_visitor(self, server: Server, cookie: str) -> None:
         for origin in (FOREIGN, None):
             with viewer(server, origin=origin, headers={"Cookie": cookie}) as page:
                 assert page.opening()[0]["user_id"] is None

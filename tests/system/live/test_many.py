@@ -33,7 +33,7 @@ def identity(number: int) -> str:
 
 
 def test_everyone_reconnecting_at_once_costs_redis_and_postgresql_nothing(own_redis: OwnRedis, start: Start) -> None:
-    """There is no PostgreSQL: nobody without a session may need it."""
+    """There is no PostgreSQL: no viewer without a session may need it."""
     server = start(DATABASE_URL=NOWHERE)
     crowd = Crowd(MANY)
     write("alice", 30)

@@ -96,7 +96,7 @@ def test_seq_seen_going_back_within_an_epoch(server: Server, everyone: list[Watc
     assert after["epoch"] != before["epoch"]
 
 
-@pytest.mark.parametrize("transaction", ["flushall", "flushdb"])
+@pytest.mark.parametrize("transaction", ["flushall", pytest.param("flushdb", marks=pytest.mark.long)])
 def test_redis_flushed(
     own_redis: OwnRedis, server: Server, everyone: list[Watching], alice: User, transaction: str
 ) -> None:

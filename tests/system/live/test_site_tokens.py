@@ -128,7 +128,8 @@ class TestBadTokens:
 
 
 @pytest.mark.parametrize(
-    "algorithm", ["HS256", "ES256", *(pytest.param(name, marks=pytest.mark.long) for name in MAKERS if name != "ES256")]
+    "algorithm",
+    ["ES256", *(pytest.param(name, marks=pytest.mark.long) for name in ("HS256", *MAKERS) if name != "ES256")],
 )
 def test_a_player_s_own_line_moves(sites: Sites, algorithm: str) -> None:
     server = sites.server()
@@ -184,7 +185,7 @@ def test_a_token_that_ends_ends_the_own_line(sites: Sites) -> None:
         page.until("connection_success", user_id=first)
 
 
-@pytest.mark.parametrize("end", ["disabled", "erased"])
+@pytest.mark.parametrize("end", ["disabled", pytest.param("erased", marks=pytest.mark.long)])
 def test_a_ban_and_an_erasure_reach_the_open_connection(sites: Sites, end: str) -> None:
     """The player is looked at again after the lifetime of an access token, and is not made anew by that."""
     server = sites.server(JWT_ACCESS_MINUTES="0")

@@ -1,4 +1,4 @@
-"""Viewers that stop reading: they cost a bounded amount, disturb nobody, and are closed."""
+"""Viewers that stop reading: they cost a bounded amount, disturb no other viewer, and are closed."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ from tests.system.live.conftest import Start
 from tests.system.live.server import NOWHERE, Server
 from tests.system.live.writing import page, standing, write
 
-TRANSPORTS = ["websocket", "sse"]
+TRANSPORTS = ["websocket", pytest.param("sse", marks=pytest.mark.long)]
 LONG_NAME = "n" * 200  # so that a snapshot of 100 lines has some 30 KB
 
 

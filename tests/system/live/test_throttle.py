@@ -75,7 +75,7 @@ def test_pushes_keep_their_distance_under_a_stream_of_writes(start: Start) -> No
     assert max(after - before for before, after in itertools.pairwise(seqs)) > 1  # writes were skipped over
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 4))])
 def test_no_pattern_of_writes_loses_its_last_one(live: Server, seed: int) -> None:
     """Pauses around the interval's length: the moments in which a throttle can forget that it owes something."""
     rhythm = random.Random(seed)
@@ -129,7 +129,13 @@ def test_what_others_publish_there_does_no_harm(live: Server, data: bytes) -> No
         alice.scores({"alice": 30})
 
 
-@pytest.mark.parametrize("profile", [b"{", b"[]", b"null", b'{"username":"half a pair: \\ud800","avatar":null}'])
+@pytest.mark.parametrize(
+    "profile",
+    [
+        b'{"username":"half a pair: \\ud800","avatar":null}',
+        *(pytest.param(profile, marks=pytest.mark.long) for profile in (b"{", b"[]", b"null")),
+    ],
+)
 def test_a_line_that_nobody_should_have_written_stops_nothing(live: Server, profile: bytes) -> None:
     keys = boards.keys(boards.get("global"))
     redis = redis_client.connection()

@@ -195,8 +195,9 @@ def test_headers_of_one_kind_of_request_go_to_no_other(copy: snapshots.Snapshot)
         ({"query": "limit=5&limit=5"}, 400),
         ({"query": "limit="}, 400),
         ({"query": "limit"}, 400),
-        ({"query": "period=daily"}, 400),
+        ({"query": "window=daily"}, 400),
         ({"query": "board=nowhere"}, 404),
+        ({"query": "period=2026-W47"}, 404),
         ({"query": "limit=10&offset=91"}, 200),
         ({"method": "POST"}, 405),
         ({"method": "OPTIONS", "Origin": "https://a.example", "Access_Control_Request_Method": "GET"}, 200),
@@ -231,7 +232,7 @@ def test_a_copy_that_is_old_or_sqls_is_not_shown(
     copy: snapshots.Snapshot, board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = snapshots.of(board)
-    kept.current = snapshots.Snapshot(ranking.Page(None, None, 1.0, 0, []), copy.taken)
+    kept.current = snapshots.Snapshot(board, ranking.Page(None, None, 1.0, 0, []), copy.taken)
     assert snapshots.fresh(board) is None
     kept.current = copy
     assert snapshots.fresh(board) is copy

@@ -1,0 +1,78 @@
+"""What takes more than a look at one field to see whether a board's rule is sound: `Board.clean` asks here, so that
+admin and the API say the same. Each function gives a sentence, "" for what is right."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime
+
+from django.db import connection
+
+from accounts.models import REGION, PlayerAttribute, Value
+
+EACH = "*"
+# Python's calendar ends with the year 9999, PostgreSQL's does not; and a wrong century is a slip of the hand.
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+
+_catalogue: Callable[[], Iterable[str]] = tuple
+
+
+def set_catalogue(types: Callable[[], Iterable[str]]) -> None:
+    """`types`: the slugs of all action types; set by the app that has them."""
+    global _catalogue
+    _catalogue = types
+
+
+def catalogue() -> list[str]:
+    return sorted(_catalogue())
+
+
+def zone(name: str) -> str:
+    """PostgreSQL reckons with zones, by its own list."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = %s)", [name])
+        [known] = cursor.fetchone()
+    return "" if known else f"{name!r} is no time zone; expected one like Europe/Paris."
+
+
+def moment(value: datetime | date | None) -> str:
+    if value is None:
+        return ""
+    day = value.date() if isinstance(value, datetime) else value
+    return "" if EARLIEST.date() <= day < LATEST.date() else "Expected a day between 2000 and 2100."
+
+
+def types(named: Sequence[str], before: Sequence[str]) -> str:
+    """`before`: what the rule named already, which may have left the catalogue since."""
+    known = catalogue()
+    unknown = [name for name in named if name not in known and name not in before]
+    return f"There is no action type {', '.join(name[:50] for name in unknown[:3])}." if unknown else ""
+
+
+def attribute(name: str, value: str, hidden: bool) -> tuple[str, str]:
+    """Sentences about the attribute and about its value. `hidden`: whether the board is."""
+    declared = PlayerAttribute.objects.filter(pk=name).first()
+    if declared is None and name != REGION:
+        return f"This site declares no attribute {name!r}, and it is not `{REGION}`.", ""
+    if declared is not None and declared.private and not hidden:
+        return f"`{name}` is private: a board by it would tell who has which value. Such a board must be hidden.", ""
+    if value == EACH or declared is None:
+        return "", ""
+    try:
+        declared.checked(parsed(value, declared.kind))
+    except ValueError as error:
+        return "", str(error)
+    return "", ""
+
+
+def parsed(text: str, kind: str) -> Value:
+    """The value of an attribute as the rule has it in a text. What does not read as its kind stays a text."""
+    match kind:
+        case PlayerAttribute.Kind.BOOLEAN:
+            return {"true": True, "false": False}.get(text, text)
+        case PlayerAttribute.Kind.INTEGER:
+            try:
+                number = int(text)
+            except ValueError:
+                return text
+            return number if str(number) == text else text
+        case _:
+            return text

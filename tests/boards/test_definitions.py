@@ -1,0 +1,364 @@
+"""Boards over the API: listed and described, made, changed and deleted by keys with the scope `boards` and by staff."""
+
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.db import connection
+
+from accounts.models import ApiKey, User
+from actions.models import ActionType
+from leaderboard import boards
+from scoreboard import board_rules, periods
+from scoreboard.models import Board as Rule
+from scoreboard.models import BoardPeriod
+from tests.support.admin_site import admin
+from tests.support.boards import award, make
+from tests.support.client import TOP, Api, assert_problem
+from tests.support.people import declare, player, site_key
+
+pytestmark = pytest.mark.usefixtures("board", "unlimited")
+
+BOARDS = "/api/v1/boards"
+SOON, LATER = datetime(2090, 1, 1, tzinfo=UTC), datetime(2090, 2, 1, tzinfo=UTC)
+WEEKLY = {"slug": "weekly", "title": "This week", "window": "weekly", "zone": "Europe/Paris"}
+
+
+@pytest.fixture
+def key() -> dict[str, str]:
+    return site_key("boards")
+
+
+def put(api: Api, slug: str, body: Any, headers: dict[str, str]) -> Any:
+    return api.send("PUT", f"{BOARDS}/{slug}", json.dumps(body).encode(), headers=headers)
+
+
+def iso(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def test_global_is_listed_first_and_is_a_board_like_any_other(api: Api) -> None:
+    make("aaa")
+    answer = api.get(BOARDS)
+    assert answer["Cache-Control"] == "public, max-age=1, stale-while-revalidate=5"
+    [first, second] = answer.json()["data"]
+    assert (first["slug"], first["window"], first["who"], first["value"]) == ("global", "all", None, "sum")
+    assert first["period"] == {"key": "all", "starts_at": None, "ends_at": None}
+    assert second["slug"] == "aaa"
+    assert answer.json()["total"] == 2
+    assert api.get(f"{BOARDS}?limit=1&offset=1").json()["data"] == [second]
+    assert api.get(f"{BOARDS}/global").json()["data"] == first
+    assert api.get(BOARDS, headers={"If-None-Match": answer["ETag"]}).status_code == 304
+
+
+def test_reading_what_boards_there_are_asks_sql_nothing(
+    api: Api, django_assert_num_queries: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make("weekly", window="weekly")
+    boards.refresh(at_once=True)
+    monkeypatch.setattr(boards, "STALE_SECONDS", 3600.0)
+    with django_assert_num_queries(0):
+        assert len(api.get(BOARDS).json()["data"]) == 2
+        assert api.get(f"{BOARDS}/weekly").json()["data"]["state"] == "open"
+
+
+def test_a_board_is_made_in_the_words_in_which_it_is_told(api: Api, key: dict[str, str], alice: User) -> None:
+    give_type("LAP")
+    body = {
+        **WEEKLY,
+        "description": "From Monday",
+        "visibility": "signed-in",
+        "opens_at": None,
+        "closes_at": iso(LATER),
+        "counts": {"types": ["LAP"], "sources": ["award"]},
+        "who": {"attribute": "region", "value": "eu"},
+        "value": "best",
+        "order": "low",
+        "ties": "latest",
+        "paused": False,
+    }
+    answer = api.post(BOARDS, body, headers=key)
+    assert answer.status_code == 201
+    told = answer.json()["data"]
+    assert {name: told[name] for name in body} == body
+    assert told["state"] == "open"
+    assert told["period"]["ends_at"] == told["next_reset"]
+    rule = Rule.objects.get(slug="weekly")
+    assert (rule.window, rule.attribute, rule.attribute_value) == ("weekly", "region", "eu")
+    assert (rule.action_types, rule.sources) == (["LAP"], ["award"])
+    assert api.get(f"{BOARDS}/weekly", alice).json()["data"] == told
+
+
+def test_left_out_it_is_all_time_utc_every_type_everyone_the_sum(api: Api, key: dict[str, str]) -> None:
+    told = api.post(BOARDS, {"slug": "plain", "title": "Plain"}, headers=key).json()["data"]
+    assert {
+        name: told[name] for name in ("window", "zone", "counts", "who", "value", "order", "ties", "visibility")
+    } == {
+        "window": "all",
+        "zone": "UTC",
+        "counts": {"types": [], "sources": []},
+        "who": None,
+        "value": "sum",
+        "order": "high",
+        "ties": "earliest",
+        "visibility": "public",
+    }
+    assert told["next_reset"] is None
+
+
+@pytest.mark.parametrize(
+    "window",
+    ["all", "daily", "monthly", "yearly", {"days": 14, "from": "2026-01-05"}, {"from": iso(SOON), "to": iso(LATER)}],
+    ids=str,
+)
+def test_every_window_is_taken_and_told_alike(api: Api, key: dict[str, str], window: Any) -> None:
+    told = api.post(BOARDS, {"slug": "one", "title": "One", "window": window}, headers=key).json()["data"]
+    assert told["window"] == window
+    again = put(api, "one", {"window": told["window"], "title": "Two"}, key).json()["data"]
+    assert again == {**told, "title": "Two"}
+
+
+BAD: list[tuple[str, Any]] = [
+    ("slug", {"slug": "No Slug"}),
+    ("slug", {"slug": "a.b"}),
+    ("slug", {"slug": None}),
+    ("title", {"title": ""}),
+    ("title", {"title": 5}),
+    ("zone", {"zone": "Europe/Atlantis"}),
+    ("zone", {"zone": "CEST"}),
+    ("zone", {"zone": "x" * 65}),
+    ("window", {"window": "hourly"}),
+    ("window", {"window": None}),
+    ("window", {"window": ["daily"]}),
+    ("window", {"window": {}}),
+    ("window", {"window": {"from": iso(SOON)}}),
+    ("window.days", {"window": {"days": 0, "from": "2026-01-05"}}),
+    ("window.days", {"window": {"days": True, "from": "2026-01-05"}}),
+    ("window.days", {"window": {"days": 10**30, "from": "2026-01-05"}}),
+    ("window.from", {"window": {"days": 7}}),
+    ("window.from", {"window": {"days": 7, "from": "20260105"}}),
+    ("window", {"window": {"days": 7, "from": "9999-01-01"}}),
+    ("window.to", {"window": {"from": iso(SOON), "to": "tomorrow"}}),
+    ("window.hours", {"window": {"hours": 7}}),
+    ("closes_at", {"window": {"from": iso(LATER), "to": iso(SOON)}}),
+    ("opens_at", {"window": {"from": iso(SOON), "to": iso(LATER)}, "opens_at": iso(LATER)}),
+    ("opens_at", {"opens_at": "2026-11-26"}),
+    ("opens_at", {"opens_at": "9999-12-31T23:59:59Z"}),
+    ("closes_at", {"closes_at": "2001-01-01T00:00:00Z"}),
+    ("counts.types", {"counts": {"types": ["NO_SUCH_TYPE"]}}),
+    ("counts.types.0", {"counts": {"types": [5]}}),
+    ("counts.sources.0", {"counts": {"sources": ["correction"]}}),
+    ("counts.kinds", {"counts": {"kinds": []}}),
+    ("who", {"who": "everyone"}),
+    ("who", {"who": {"attribute": "region"}}),
+    ("who", {"who": {"attribute": "region", "value": "eu", "each": True}}),
+    ("who.each", {"who": {"attribute": "region", "each": False}}),
+    ("who.value", {"who": {"attribute": "region", "value": "*"}}),
+    ("who.value", {"who": {"attribute": "region", "value": None}}),
+    ("who.attribute", {"who": {"attribute": "shoe_size", "value": "42"}}),
+    ("who.attribute", {"who": {"attribute": "secret", "value": "x"}}),
+    ("who.value", {"who": {"attribute": "league", "value": "wooden"}}),
+    ("value", {"value": "median"}),
+    ("order", {"order": "up"}),
+    ("ties", {"ties": "random"}),
+    ("visibility", {"visibility": "private"}),
+    ("paused", {"paused": "no"}),
+    ("unit", {"unit": "team"}),
+    ("points", {"points": 5}),
+]
+
+
+def test_what_cannot_be_is_a_400_that_names_the_field_and_changes_nothing(api: Api, key: dict[str, str]) -> None:
+    declare("league", allowed=["gold", "silver"])
+    declare("secret", private=True)
+    make("mine")
+    before = Rule.objects.values().get()
+    for field, wrong in BAD:
+        for answer in [api.post(BOARDS, {**WEEKLY, **wrong}, headers=key), put(api, "mine", wrong, key)]:
+            told = assert_problem(answer, "invalid-request")["errors"]
+            assert list(told) == [field], (wrong, told)
+        assert Rule.objects.values().get() == before
+
+
+def test_values_of_attributes_are_of_their_kind(api: Api, key: dict[str, str]) -> None:
+    declare("level", "integer")
+    declare("beta", "boolean")
+    for slug, attribute, value, told in (("a", "level", 5, "5"), ("b", "beta", True, "true"), ("c", "level", "7", "7")):
+        made = api.post(
+            BOARDS, {"slug": slug, "title": "A", "who": {"attribute": attribute, "value": value}}, headers=key
+        )
+        assert made.json()["data"]["who"] == {"attribute": attribute, "value": told}
+    wrong = {"slug": "d", "title": "D", "who": {"attribute": "level", "value": "high"}}
+    assert "who.value" in assert_problem(api.post(BOARDS, wrong, headers=key), "invalid-request")["errors"]
+
+
+def test_a_private_attribute_decides_over_hidden_boards_alone(api: Api, key: dict[str, str]) -> None:
+    declare("segment", private=True)
+    body = {"slug": "a", "title": "A", "visibility": "hidden", "who": {"attribute": "segment", "each": True}}
+    assert api.post(BOARDS, body, headers=key).status_code == 201
+    told = assert_problem(put(api, "a", {"visibility": "public"}, key), "invalid-request")
+    assert "private" in told["errors"]["who.attribute"][0]
+
+
+def test_a_slug_is_taken_once(api: Api, key: dict[str, str]) -> None:
+    assert api.post(BOARDS, WEEKLY, headers=key).status_code == 201
+    assert_problem(api.post(BOARDS, WEEKLY, headers=key), "slug-taken")
+    assert_problem(api.post(BOARDS, {"slug": "global", "title": "Mine"}, headers=key), "slug-taken")
+    assert Rule.objects.count() == 1
+
+
+def test_of_two_at_once_one_makes_it(api: Api, key: dict[str, str]) -> None:
+    together, answers = threading.Barrier(2), []
+
+    def make_it() -> None:
+        together.wait()
+        answers.append(Api().post(BOARDS, WEEKLY, headers=key).status_code)
+        connection.close()
+
+    threads = [threading.Thread(target=make_it) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == [201, 409]
+
+
+def test_points_given_before_count_at_once_and_after_an_edit_by_the_new_rule(
+    api: Api, key: dict[str, str], alice: User, bob: User
+) -> None:
+    award(alice, 5, "LAP")
+    award(bob, 3, "QUIZ")
+    give_type("LAP"), give_type("QUIZ")
+    api.post(BOARDS, {**WEEKLY, "counts": {"types": ["LAP"]}}, headers=key)
+    of_board = f"{TOP}?board=weekly"
+    assert [row["score"] for row in api.get(of_board).json()["data"]] == [5]
+    assert put(api, "weekly", {"counts": {"types": ["QUIZ"]}}, key).json()["data"]["counts"]["types"] == ["QUIZ"]
+    assert [row["score"] for row in api.get(of_board).json()["data"]] == [3]
+    assert put(api, "weekly", {"paused": True}, key).json()["data"]["state"] == "paused"
+    assert_problem(api.get(of_board), "not-found")
+    assert_problem(api.get(f"{BOARDS}/weekly"), "not-found")
+    assert api.get(f"{BOARDS}/weekly", headers=key).json()["data"]["paused"] is True
+    assert put(api, "weekly", {"paused": False}, key).json()["data"]["state"] == "open"
+    assert [row["score"] for row in api.get(of_board).json()["data"]] == [3]
+
+
+def test_over_a_long_history_the_worker_counts_and_the_board_says_so(
+    api: Api, key: dict[str, str], alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    award(alice, 5)
+    monkeypatch.setattr(board_rules, "SMALL_BYTES", 0)
+    assert api.post(BOARDS, WEEKLY, headers=key).json()["data"]["state"] == "counting"
+    assert_problem(api.get(f"{TOP}?board=weekly"), "unavailable")
+    periods.keep()  # what the worker is asked for
+    boards.forget()
+    assert api.get(f"{BOARDS}/weekly").json()["data"]["state"] == "open"
+    assert api.get(f"{TOP}?board=weekly").json()["data"][0]["score"] == 5
+
+
+def test_an_edit_after_a_period_s_end_closes_it_by_the_rule_it_was_counted_by(
+    api: Api, key: dict[str, str], alice: User
+) -> None:
+    award(alice, 5)
+    make("daily", window="daily")
+    BoardPeriod.objects.filter(ends_at__lte=datetime.now(UTC) + DAY).update(ends_at=datetime.now(UTC))
+    put(api, "daily", {"value": "best", "order": "low"}, key)
+    [closed] = [one for one in api.get(f"{BOARDS}/daily/periods").json()["data"] if one["state"] == "closed"]
+    assert closed["players"] == 1
+    assert api.get(f"{TOP}?board=daily&period={closed['key']}").json()["data"][0]["score"] == 5
+
+
+def test_delete_takes_the_board_and_what_was_closed_of_it_and_no_point(
+    api: Api, key: dict[str, str], alice: User
+) -> None:
+    award(alice, 5)
+    api.post(BOARDS, WEEKLY, headers=key)
+    assert api.send("DELETE", f"{BOARDS}/weekly", b"", headers=key).status_code == 204
+    assert_problem(api.get(f"{BOARDS}/weekly"), "not-found")
+    assert_problem(api.send("DELETE", f"{BOARDS}/weekly", b"", headers=key), "not-found")
+    assert not BoardPeriod.objects.exists()
+    assert api.get(TOP).json()["data"][0]["score"] == 5
+
+
+def test_the_board_of_all_players_cannot_be_changed(api: Api, key: dict[str, str]) -> None:
+    assert_problem(put(api, "global", {"title": "Mine"}, key), "forbidden")
+    assert_problem(api.send("DELETE", f"{BOARDS}/global", b"", headers=key), "forbidden")
+
+
+def test_one_board_for_each_value(api: Api, key: dict[str, str]) -> None:
+    for region in ("EU", "us"):
+        award(player(f"of-{region}", region=region), 5)
+    made = api.post(
+        BOARDS, {"slug": "region", "title": "By region", "who": {"attribute": "region", "each": True}}, headers=key
+    )
+    assert made.json()["data"]["parts"] == ["eu", "us"]
+    part = api.get(f"{BOARDS}/region.eu").json()["data"]
+    assert (part["slug"], part["parts"], part["period"]["key"]) == ("region.eu", [], "all")
+    assert_problem(api.get(f"{BOARDS}/region.mars"), "not-found")
+    assert [row["username"] for row in api.get(f"{TOP}?board=region.eu").json()["data"]] == ["of-EU"]
+    assert len(api.get(f"{BOARDS}/region.us/periods").json()["data"]) == 1
+
+
+def test_periods_are_listed_the_newest_first(api: Api, alice: User) -> None:
+    award(alice, 5)
+    rule = make("daily", window="daily")
+    [current, *_] = BoardPeriod.objects.filter(board=rule).order_by("starts_at")
+    for day in (1, 2, 3):
+        BoardPeriod.objects.create(
+            board=rule,
+            key=f"2020-01-0{day}",
+            starts_at=datetime(2020, 1, day, tzinfo=UTC),
+            ends_at=datetime(2020, 1, day + 1, tzinfo=UTC),
+            filled_at=current.filled_at,
+            closed_at=datetime(2020, 1, day + 1, tzinfo=UTC),
+        )
+    listed = api.get(f"{BOARDS}/daily/periods").json()["data"]
+    assert [one["key"] for one in listed] == [current.key, "2020-01-03", "2020-01-02", "2020-01-01"]
+    assert [one["state"] for one in listed] == ["open", "closed", "closed", "closed"]
+    assert api.get(f"{BOARDS}/daily/periods?limit=2&offset=1").json()["data"] == listed[1:3]
+    assert [one["key"] for one in api.get(f"{BOARDS}/global/periods").json()["data"]] == ["all"]
+    assert_problem(api.get(f"{BOARDS}/nothing/periods"), "not-found")
+
+
+# --- Who may -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scope", [scope.value for scope in ApiKey.Scope if scope != ApiKey.Scope.BOARDS])
+def test_only_a_key_with_the_scope_changes_boards(api: Api, scope: str) -> None:
+    other = site_key(scope)
+    make("mine")
+    assert_problem(api.post(BOARDS, WEEKLY, headers=other), "forbidden")
+    assert_problem(put(api, "mine", {"title": "Theirs"}, other), "forbidden")
+    assert_problem(api.send("DELETE", f"{BOARDS}/mine", b"", headers=other), "forbidden")
+    assert [rule.title for rule in Rule.objects.all()] == ["Mine"]
+
+
+def test_players_and_visitors_change_no_board_and_staff_do(api: Api, alice: User) -> None:
+    assert_problem(api.post(BOARDS, WEEKLY), "not-authenticated")
+    assert_problem(api.post(BOARDS, WEEKLY, headers={"Authorization": "Bearer nonsense"}), "not-authenticated")
+    assert_problem(api.post(BOARDS, WEEKLY, alice), "forbidden")
+    assert_problem(api.post(BOARDS, WEEKLY, player("mod", role=User.Role.MODERATOR)), "forbidden")
+    assert not Rule.objects.exists()
+    ada = admin()
+    assert api.post(BOARDS, WEEKLY, ada).status_code == 201
+    assert LogEntry.objects.get().user == ada
+
+
+def test_the_admin_log_names_the_key(api: Api, key: dict[str, str]) -> None:
+    api.post(BOARDS, WEEKLY, headers=key)
+    put(api, "weekly", {"title": "Week", "window": "daily"}, key)
+    put(api, "weekly", {"title": "Week"}, key)  # as it is
+    api.send("DELETE", f"{BOARDS}/weekly", b"", headers=key)
+    entries = LogEntry.objects.order_by("pk")
+    assert [entry.get_action_flag_display() for entry in entries] == ["Addition", "Change", "Deletion"]
+    assert {entry.user.display_name for entry in entries} == {str(ApiKey.objects.get())}
+    assert entries[1].change_message == "Over the API: title This week → Week; window weekly → daily."
+
+
+def give_type(slug: str) -> None:
+    ActionType.objects.get_or_create(slug=slug, defaults={"title": slug, "points": 5, "token_lifetime": 60})
+
+
+DAY = timedelta(days=1)

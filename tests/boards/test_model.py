@@ -1,0 +1,293 @@
+"""Random boards over random pasts and presents: every period of every board is what plain Python makes of the history.
+
+In SQL, in Redis, over REST and on the wire. A period that is over is what it was when it was closed.
+"""
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from accounts.models import User
+from leaderboard import boards, ranking, rebuild, reconcile, snapshots
+from leaderboard.boards import Board
+from scoreboard import ledger, periods
+from scoreboard.ledger import Entry
+from scoreboard.models import Board as Rule
+from scoreboard.models import BoardPeriod, ScoreHistory
+from tests.support import past
+from tests.support.boards import Line, address, away, in_sql, now, recounted
+from tests.support.client import TOP, Api
+from tests.support.database import empty
+from tests.support.fixtures import forget_boards, forget_keys
+from tests.support.people import players
+from tests.support.processes import eventually
+from tests.system.live.clients import viewer
+from tests.system.live.conftest import assert_no_defect
+from tests.system.live.server import Server
+
+DAYS = 12  # of the past
+MINUTES = DAYS * 24 * 60
+CROWD = 4
+ZONES = [
+    "UTC",
+    "Asia/Kathmandu",
+    "America/Sao_Paulo",
+    "Pacific/Apia",
+    "Africa/Cairo",
+    "Europe/Paris",
+    "Atlantic/Azores",
+]
+TYPES = ["LAP", "QUIZ"]
+VALUES = ["", "eu", "EU", "us", "m/s"]
+
+WINDOWS = st.sampled_from(["all", "daily", "weekly", "monthly", "yearly", "days", "fixed"])
+WHO = st.sampled_from([("", ""), ("", ""), ("region", "eu"), ("region", "*"), ("team", "*"), ("team", "us")])
+MOMENTS = st.integers(1, MINUTES - 1)
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> dict[str, Any]:
+    attribute, value = draw(WHO)
+    return {
+        "window": draw(WINDOWS),
+        "zone": draw(st.sampled_from(ZONES)),
+        "every_days": draw(st.integers(2, 9)),
+        "starts_on": draw(st.dates(date(2026, 11, 1), date(2027, 1, 31))),
+        "opens": draw(st.none() | MOMENTS),
+        "closes": draw(st.none() | st.integers(MINUTES + 60, 2 * MINUTES)),
+        "action_types": draw(st.sampled_from([[], [], ["LAP"], ["LAP", "GONE"]])),
+        "sources": draw(st.sampled_from([[], [], ["action"], ["award", "bonus"], ["adjustment", "action"]])),
+        "attribute": attribute,
+        "attribute_value": value,
+        "value": draw(st.sampled_from(["sum", "sum", "best", "latest", "days"])),
+        "order": draw(st.sampled_from(["high", "high", "low"])),
+        "ties": draw(st.sampled_from(["earliest", "latest"])),
+    }
+
+
+# What happened: (when, to whom, what, how much, which of some).
+EVENTS = st.lists(
+    st.tuples(
+        MOMENTS,
+        st.integers(0, CROWD - 1),
+        st.sampled_from(["action", "award", "award", "bonus", "adjust", "revert", "part", "region", "team"]),
+        st.integers(1, 9),
+        st.integers(0, 9),
+    ),
+    max_size=30,
+)
+PRESENT = st.lists(
+    st.tuples(
+        st.integers(0, CROWD - 1),
+        st.sampled_from(["action", "award", "bonus", "adjust", "revert", "part", "region", "team", "hide", "show"]),
+        st.integers(1, 9),
+        st.integers(0, 9),
+    ),
+    max_size=14,
+)
+
+
+def a_past(crowd: list[User], drawn: list[tuple[int, int, str, int, int]]) -> list[past.Event]:
+    """In the order of time, each total at least 0, and no entry taken back twice."""
+    start, events = now() - timedelta(days=DAYS), list[past.Event]()
+    totals, left = dict.fromkeys((user.pk for user in crowd), 0), dict[int, int]()
+    for minute, who, what, points, choice in sorted(drawn):
+        user, at = crowd[who].pk, start + timedelta(minutes=minute, microseconds=len(events))
+        delta, more = points, dict[str, Any]()
+        if what in ("region", "team"):
+            events.append(past.Event(at, user, name=what, value=VALUES[choice % len(VALUES)]))
+            continue
+        if what in ("action", "award"):
+            more = {"source": what, "action_type": TYPES[choice % 2]}
+        elif what == "bonus":
+            more = {"source": "bonus"}
+        elif what == "adjust":
+            delta, more = points - 5, {"source": "adjustment"}
+        else:
+            mine = [place for place, still in left.items() if still > 0 and events[place].user_id == user]
+            if not mine:
+                continue
+            place = mine[choice % len(mine)]
+            delta = -left[place] if what == "revert" else -min(left[place], points)
+            more = {"source": "correction", "reverses": place, "action_type": events[place].action_type}
+        if delta == 0 or totals[user] + delta < 0:
+            continue
+        totals[user] += delta
+        if what in ("action", "award"):
+            left[len(events)] = delta
+        elif "reverses" in more:
+            left[more["reverses"]] += delta
+        events.append(past.Event(at, user, delta, **more))
+    return events
+
+
+def live(crowd: list[User], drawn: list[tuple[int, str, int, int]]) -> None:
+    for who, what, points, choice in drawn:
+        user = User.objects.get(pk=crowd[who].pk)
+        if what in ("hide", "show"):
+            change: dict[str, Any] = {"is_hidden": what == "hide"}
+        elif what == "region":
+            change = {"region": VALUES[choice % len(VALUES)]}
+        elif what == "team":
+            change = {"attributes": {"team": VALUES[choice % len(VALUES)]}}
+        else:
+            ledger.announce(o.standing for o in ledger.record([an_entry(user, what, points, choice)]))
+            continue
+        User.objects.filter(pk=user.pk).update(**change)
+        ledger.announce_players([user.pk])
+
+
+def an_entry(user: User, what: str, points: int, choice: int) -> Entry:
+    source = ScoreHistory.Source
+    if what in ("revert", "part"):
+        mine = list(ScoreHistory.objects.filter(user=user, source__in=["action", "award"]).order_by("id"))
+        gone = {row.reverses for row in ScoreHistory.objects.filter(user=user, reverses__isnull=False)}
+        if rows := [row for row in mine if row.pk not in gone]:
+            row = rows[choice % len(rows)]
+            back = row.delta if what == "revert" else min(points, row.delta)
+            return Entry(user.pk, uuid.uuid4(), source.CORRECTION, -back, action_type=row.action_type, reverses=row.pk)
+    if what in ("action", "award"):
+        return Entry(user.pk, uuid.uuid4(), source(what), points, action_type=TYPES[choice % 2])
+    if what == "adjust":
+        return Entry(user.pk, uuid.uuid4(), source.ADJUSTMENT, points - 5)
+    return Entry(user.pk, uuid.uuid4(), source.BONUS, points)
+
+
+def make_all(drawn: list[dict[str, Any]]) -> list[Rule]:
+    """As if each had been there all the time, and no process had kept them."""
+    made, start = list[Rule](), now() - timedelta(days=DAYS)
+    for number, given_rule in enumerate(drawn):
+        rule = dict(given_rule)
+        opens, closes = (
+            None if (m := rule.pop(key)) is None else start + timedelta(minutes=m) for key in ("opens", "closes")
+        )
+        if rule["window"] == "fixed":
+            opens, closes = opens or start, closes or now() + timedelta(days=1)
+        made.append(Rule.objects.create(slug=f"rule-{number}", title="Rule", opens_at=opens, closes_at=closes, **rule))
+        away(made[-1], max(start, opens) if opens else start)
+    return made
+
+
+def over_rest(api: Api, period: BoardPeriod) -> list[tuple[uuid.UUID, int]]:
+    snapshots._snapshots.clear()
+    answer = api.get(f"{TOP}?board={address(period)}&period={period.key}&limit=100")
+    assert answer.status_code == 200, answer.content
+    document = json.loads(answer.content)
+    assert document["board"]["period"] == period.key
+    assert (document["board"]["closed_at"] is None) == (period.closed_at is None)
+    return [(uuid.UUID(row["user_id"]), row["score"]) for row in document["data"]]
+
+
+def short(lines: list[Line]) -> list[tuple[uuid.UUID, int]]:
+    return [(line.user_id, line.score) for line in lines]
+
+
+def assert_on_the_wire(server: Server, period: BoardPeriod) -> None:
+    """The first snapshot of who begins to watch now; the server may know the board a second later than this process."""
+    expected = [(str(user_id), score) for user_id, score in short(recounted(period))]
+
+    def seen() -> bool:
+        with viewer(server, f"?board={address(period)}&limit=100") as anyone:
+            first = anyone.next()
+            if first["type"] == "error":
+                return False
+            push = anyone.until("leaderboard_update")
+            return [(row["user_id"], row["score"]) for row in push["top"]] == expected
+
+    eventually(seen, f"{address(period)} is {expected}")
+
+
+@pytest.fixture
+def afresh(board: Board, settings: Any) -> Callable[[], None]:
+    """An empty site, as each example needs one."""
+
+    def begin() -> None:
+        empty()
+        forget_keys(f"{settings.REDIS_KEY_PREFIX}lb:")
+        forget_boards()
+        rebuilt(board)
+
+    return begin
+
+
+@pytest.fixture
+def server(board: Board, tmp_path: Any) -> Iterator[Server]:
+    server = Server(tmp_path / "live.log")
+    yield server
+    server.close()
+    assert_no_defect(server)
+
+
+@given(st.lists(rules(), min_size=1, max_size=3), EVENTS, PRESENT, st.integers(0, 99))
+@settings(
+    max_examples=14,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+def test_every_period_of_every_board_is_a_plain_recount_everywhere(
+    afresh: Callable[[], None],
+    unlimited: None,
+    server: Server,
+    api: Api,
+    drawn: list[dict[str, Any]],
+    before: list[tuple[int, int, str, int, int]],
+    present: list[tuple[int, str, int, int]],
+    which: int,
+) -> None:
+    afresh()
+    crowd = players(CROWD)
+    past.write(a_past(crowd, before))
+    make_all(drawn)
+    periods.keep()
+    forget_boards()
+    closed = {
+        period.pk: recounted(period)
+        for period in BoardPeriod.objects.filter(closed_at__isnull=False).select_related("board")
+    }
+    for one in boards.everyone():
+        rebuilt(one)
+    live(crowd, present)
+    forget_boards()
+    begun = list(BoardPeriod.objects.filter(starts_at__lte=now()) | BoardPeriod.objects.filter(starts_at=None))
+    hidden = set(User.objects.filter(is_hidden=True).values_list("pk", flat=True))
+    watched = []
+    for period in BoardPeriod.objects.select_related("board").filter(pk__in=[each.pk for each in begun]):
+        if period.closed_at:
+            kept = [line for line in closed[period.pk] if line.user_id not in hidden]
+            assert over_rest(api, period) == short(kept), period
+            continue
+        one = boards.by_id(period.pk)
+        assert one is not None, period
+        expected = recounted(period)
+        assert in_sql(one) == expected, (period, drawn)
+        assert in_redis(one) == expected, (period, drawn)
+        assert reconcile.reconcile(one, check=True).drift == 0
+        assert over_rest(api, period) == short(expected), period
+        watched.append(period)
+    if watched:
+        assert_on_the_wire(server, watched[which % len(watched)])
+
+
+def rebuilt(board: Board) -> None:
+    """By this process or by the server, which may see first that it is lost."""
+    rebuild.rebuild(board)
+    eventually(lambda: ranking.epoch(board), "the board is there")
+
+
+def in_redis(board: Board) -> list[Line]:
+    """As live writes left it, and, once more, as a rebuild makes it."""
+
+    def read() -> list[Line]:
+        return [Line(uuid.UUID(row.user_id), row.score, row.reached_at) for row in ranking.top(board, 1000).rows]
+
+    rebuilt(board)  # a part that was opened meanwhile
+    written = read()
+    ranking.command("delete", boards.keys(board).meta)
+    rebuilt(board)
+    assert read() == written
+    return written

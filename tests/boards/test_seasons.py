@@ -1,0 +1,306 @@
+"""Periods end exactly: an entry is in the one of its moment and in no other, and what was reached stays."""
+
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection, connections, transaction
+
+from accounts.models import User
+from leaderboard import boards
+from leaderboard.boards import Board
+from scoreboard import ledger, periods
+from scoreboard.ledger import Entry
+from scoreboard.models import BoardPeriod, BoardStanding, FinalStanding, ScoreHistory
+from tests.support import past
+from tests.support.boards import away, cut, in_finals, in_sql, make, now, recounted
+from tests.support.people import give, player, players
+from tests.support.processes import eventually
+from tests.support.races import at_once, none_failed
+
+SECOND = timedelta(seconds=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who closes comes back soon rather than wait."""
+    monkeypatch.setattr(periods, "PATIENCE_SECONDS", 0.2)
+
+
+def award(user: User, delta: int = 1, **more: Any) -> ledger.Outcome:
+    [outcome] = ledger.record([Entry(user.pk, uuid.uuid4(), ScoreHistory.Source.AWARD, delta=delta, **more)])
+    ledger.announce([outcome.standing])
+    return outcome
+
+
+@contextmanager
+def unfinished(user: User, delta: int) -> Iterator[None]:
+    """Inside, a transaction has recorded an entry of this player and is still open; then it commits."""
+    recorded, go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        try:
+            with transaction.atomic():
+                award(user, delta)
+                recorded.set()
+                go.wait(60)
+        finally:
+            connections.close_all()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    try:
+        assert recorded.wait(60)
+        yield
+    finally:
+        go.set()
+        holder.join()
+
+
+def passed(at: datetime) -> None:
+    eventually(lambda: now() > at, "the period is over")
+
+
+def closed(period: BoardPeriod) -> bool:
+    """After one visit of whoever keeps the boards."""
+    periods.keep()
+    boards.forget()
+    period.refresh_from_db()
+    return period.closed_at is not None
+
+
+@pytest.mark.parametrize("value", ["sum", "best", "days"])
+def test_entries_at_the_boundary_are_in_one_period_each_and_none_is_lost(board: Board, value: str) -> None:
+    slow, crowd = player("slow"), players(5)
+    rule = make("daily", window="daily", value=value)
+    boundary = now() + SECOND
+    ending, following = cut(rule, boundary)
+    with unfinished(slow, 50):
+        assert now() < boundary
+
+        def work(number: int) -> None:
+            if number == len(crowd):
+                while now() < boundary + SECOND / 2:
+                    periods.keep()
+            else:
+                while now() < boundary + SECOND / 2:
+                    award(crowd[number], 1 + number)
+
+        none_failed(at_once(len(crowd) + 1, work))
+        assert not closed(ending)  # the slow entry may be of it, and is
+    eventually(lambda: closed(ending), "the period is closed")
+    assert in_finals(ending) == recounted(ending)
+    assert slow.pk in {line.user_id for line in in_finals(ending)}
+    assert in_sql(boards.get("daily")) == recounted(following)
+    assert {line.user_id for line in recounted(following)} == {user.pk for user in crowd}
+    if value == "sum":
+        kept = sum(line.score for line in [*in_finals(ending), *in_sql(boards.get("daily"))])
+        assert kept == sum(ScoreHistory.objects.values_list("delta", flat=True))
+
+
+def test_a_period_is_not_closed_while_the_newest_transaction_is_from_before_its_end(board: Board) -> None:
+    """Nothing that began later has ended: to PostgreSQL's snapshots its number is one that was not given out yet."""
+    slow = player("slow")
+    boundary = now() + SECOND / 2
+    ending, _ = cut(make("daily", window="daily"), boundary)
+    with unfinished(slow, 5):
+        passed(boundary)
+        assert periods.close_ended() == 0
+    assert periods.close_ended() == 1
+    assert [line.score for line in in_finals(ending)] == [5]
+
+
+def test_entries_of_exactly_the_end_and_just_before_it(board: Board) -> None:
+    """By the history, which is what fills a period: the first microsecond is of the next one."""
+    early, late = players(2)
+    rule = make("daily", window="daily")
+    [current] = BoardPeriod.objects.filter(board=rule, filled_at__isnull=False, starts_at__lte=now())
+    assert current.starts_at
+    just_before = current.starts_at - timedelta(microseconds=1)
+    past.write([past.Event(just_before, early.pk, 5), past.Event(current.starts_at, late.pk, 7)])
+    away(rule, just_before)
+    periods.keep()
+    before, after = BoardPeriod.objects.filter(board=rule, starts_at__lte=now()).order_by("starts_at")
+    assert [line.user_id for line in in_finals(before)] == [early.pk]
+    boards.forget()
+    assert [line.user_id for line in in_sql(boards.get("daily"))] == [late.pk]
+    assert after.closed_at is None
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"window": "daily", "zone": "Europe/Paris"},
+        {"window": "days", "every_days": 3, "starts_on": "2026-01-01"},
+        {"window": "daily", "attribute": "region", "attribute_value": "*"},
+    ],
+)
+def test_beat_away_over_many_ends_and_back_every_period_is_there_and_right(board: Board, kind: dict[str, str]) -> None:
+    crowd, start = players(4), now() - 13 * DAY
+    events = [past.Event(start + HOUR, user.pk, name="region", value="eu") for user in crowd]
+    events += [past.Event(start + timedelta(hours=2 + 7 * step), crowd[step % 4].pk, step + 1) for step in range(42)]
+    past.write(events)
+    rule = make("season", **kind)
+    away(rule, start)
+    periods.keep()
+    periods.keep()
+    boards.forget()
+    made = list(BoardPeriod.objects.filter(board=rule).order_by("starts_at"))
+    assert all(one.ends_at == other.starts_at for one, other in pairwise(made))
+    over = [period for period in made if period.ends_at and period.ends_at <= now()]
+    assert len(over) >= 4
+    for period in over:
+        assert period.closed_at
+        assert in_finals(period) == recounted(period) != []
+    assert [period.closed_at for period in made if period not in over] == [None] * (len(made) - len(over))
+    [current] = [period for period in made if period.starts_at and period.starts_at <= now() and period not in over]
+    assert in_sql(boards.get("season.eu" if current.part else "season")) == recounted(current)
+
+
+@pytest.mark.parametrize("wrong", [-HOUR, HOUR])
+def test_a_web_process_whose_clock_is_wrong_shows_and_counts_the_right_period(
+    board: Board, wrong: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half an hour from a boundary, on either side of it."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> "Clock":
+            return super().now(tz) + wrong  # type: ignore[return-value]
+
+    [user] = players(1)
+    rule = make("daily", window="daily")
+    ending, following = cut(rule, now() + (HOUR / 2 if wrong > timedelta() else -HOUR / 2))
+    right = ending if wrong > timedelta() else following
+    monkeypatch.setattr(boards, "datetime", Clock)
+    boards.forget()
+    award(user)
+    assert boards.get("daily").id == right.pk
+    assert [line.user_id for line in in_sql(boards.get("daily"))] == [user.pk]
+    assert boards.get("daily") in boards.everyone()
+
+
+def test_a_late_correction_leaves_a_closed_season_as_it_came_out(board: Board) -> None:
+    winner, other = players(2)
+    rule = make("daily", window="daily")
+    award(winner, 9)
+    award(other, 5)
+    boundary = now() + SECOND / 2
+    ending, _ = cut(rule, boundary)
+    passed(boundary)
+    eventually(lambda: closed(ending), "the period is closed")
+    came_out = in_finals(ending)
+    assert [line.score for line in came_out] == [9, 5]
+    paid = ScoreHistory.objects.get(user=winner)
+    award(winner, -9, reverses=paid.pk)
+    periods.keep()
+    boards.forget()
+    assert in_finals(ending) == came_out
+    assert in_sql(boards.get("daily")) == []
+    assert not BoardStanding.objects.exists()
+    assert ScoreHistory.objects.get(reverses=paid.pk).delta == -9
+    assert [line.score for line in recounted(ending)] == [5]  # what the record beside it says
+
+
+def test_a_period_that_ends_during_a_pause_comes_out_as_without_it(board: Board) -> None:
+    one, other = players(2)
+    rule = make("daily", window="daily")
+    award(one, 3)
+    boundary = now() + SECOND
+    cut(rule, boundary)
+    rule.paused = True
+    rule.save()
+    boards.forget()
+    assert boards.find("daily") is None
+    award(other, 4)
+    assert now() < boundary
+    periods.keep()
+    passed(boundary)
+    award(one, 2)
+    periods.keep()
+    rule.paused = False
+    rule.save()
+    periods.keep()
+    boards.forget()
+    ended, current = BoardPeriod.objects.filter(board=rule, starts_at__lte=now()).order_by("starts_at")
+    assert [line.score for line in in_finals(ended)] == [4, 3]
+    assert in_sql(boards.get("daily")) == recounted(current)
+    assert [line.score for line in recounted(current)] == [2]
+
+
+def test_an_edit_after_the_end_and_before_the_closing_loses_no_final_rank(board: Board) -> None:
+    one, other = players(2)
+    rule = make("daily", window="daily")
+    award(one, 3)
+    award(other, 4)
+    boundary = now() + SECOND / 2
+    ending, _ = cut(rule, boundary)
+    passed(boundary)
+    rule.order, rule.value = "low", "best"
+    rule.save()
+    ending.refresh_from_db()
+    assert ending.closed_at
+    boards.forget()
+    rows = FinalStanding.objects.filter(period=ending).order_by("rank").values_list("user", "points")
+    assert list(rows) == [(other.pk, 4), (one.pk, 3)]
+
+
+def test_such_an_edit_fails_and_changes_nothing_while_an_entry_may_still_come(board: Board) -> None:
+    slow = player("slow")
+    rule = make("daily", window="daily")
+    boundary = now() + SECOND / 2
+    ending, _ = cut(rule, boundary)
+    with unfinished(slow, 5):
+        passed(boundary)
+        rule.value = "best"
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '100ms'")
+        with pytest.raises(OperationalError, match="over and not closed yet"):
+            rule.save()
+        rule.refresh_from_db()
+        assert rule.value == "sum"
+        assert not closed(ending)
+    assert closed(ending)
+    assert [line.score for line in in_finals(ending)] == [5]
+
+
+def test_a_season_that_is_prolonged_after_its_end_goes_on_and_the_first_result_stays(board: Board) -> None:
+    one, other = players(2)
+    rule = make("final", window="fixed", opens_at=now() - HOUR, closes_at=now() + SECOND)
+    award(one, 3)
+    passed(rule.closes_at)
+    [first] = BoardPeriod.objects.filter(board=rule)
+    eventually(lambda: closed(first), "the season is closed")
+    award(other, 5)
+    rule.closes_at = now() + HOUR
+    rule.save()
+    periods.keep()
+    periods.keep()
+    boards.forget()
+    assert boards.get("final").period == "all.2"
+    assert [line.score for line in in_sql(boards.get("final"))] == [5, 3]
+    assert [line.score for line in in_finals(first)] == [3]
+
+
+def test_an_edited_board_has_its_period_though_one_with_that_key_was_closed(board: Board) -> None:
+    """A day of an earlier rule and some days of this one have the same first day for a key."""
+    [user] = players(1)
+    rule = make("daily", window="daily")
+    away(rule, now() - DAY)
+    periods.keep()
+    yesterday = BoardPeriod.objects.get(board=rule, closed_at__isnull=False)
+    give(user, 1)
+    award(user, 4)
+    rule.window, rule.every_days, rule.starts_on = "days", 7, yesterday.key
+    rule.save()
+    periods.keep()
+    boards.forget()
+    assert boards.get("daily").period == f"{yesterday.key}.2"
+    assert [line.score for line in in_sql(boards.get("daily"))] == [4]
