@@ -235,6 +235,18 @@ def test_a_notice_is_said_once_and_for_a_while(page: Page, live: ScriptedLive) -
     expect(part(page, "notice")).to_have_text("")
 
 
+def test_a_freeze_is_shown_as_such_and_ends_with_the_reveal(page: Page, live: ScriptedLive) -> None:
+    greet(page, live, ahead=timedelta(hours=-5), left=timedelta(minutes=30, seconds=50))
+    frozen_at = iso(page.evaluate("Date.now()") - 5 * 3_600_000 - 90_000)
+    live.say("notice", code="frozen", period="2026-W47", frozen_at=frozen_at, detail="In English")
+    expect(part(page, "ends")).to_have_text("Frozen 1 min. ago · Ends in 30 min.")
+    live.show(row(1, "x", 1), seq=1, frozen_at=frozen_at)
+    expect(part(page, "ends")).to_have_text("Frozen 1 min. ago")
+    live.say("notice", code="revealed", period="2026-W47", detail="In English")
+    expect(part(page, "ends")).to_have_text("")
+    expect(part(page, "notice")).to_have_text("")
+
+
 def test_the_page_is_told_which_period_is_shown(page: Page, live: ScriptedLive) -> None:
     page.evaluate(
         """window.periods = [];
