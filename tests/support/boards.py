@@ -25,9 +25,15 @@ Values = dict[uuid.UUID, list[tuple[datetime, str]]]  # of one attribute, each s
 def make(slug: str, **rule: Any) -> Rule:
     """A rule as it is after its first filling."""
     made = Rule.objects.create(slug=slug, title=slug.title(), **rule)
+    keep()
+    return made
+
+
+def keep() -> None:
+    """What is due is done, and known to this process: also to a browser's test, which has a loop of Playwright's."""
     periods.keep()
     boards.forget()
-    return made
+    boards.refresh(at_once=True)
 
 
 def end_period(slug: str) -> tuple[str, str]:
@@ -36,13 +42,8 @@ def end_period(slug: str) -> tuple[str, str]:
     now = timezone.now()
     BoardPeriod.objects.filter(pk=ending.pk).update(ends_at=now)
     BoardPeriod.objects.filter(pk=following.pk).update(starts_at=now)
-    close_ended()
+    keep()
     return ending.key, following.key
-
-
-def close_ended() -> None:
-    periods.keep()
-    boards.forget()
 
 
 def current(slug: str) -> Board:
