@@ -50,6 +50,7 @@ app.conf.beat_schedule = {
     "purge-standings": planned("scoreboard.tasks.purge_standings", crontab(hour=4, minute=47), 3600),
     "sweep": planned("leaderboard.tasks.sweep", timedelta(seconds=10), 10),
     "reconcile": planned("leaderboard.tasks.reconcile", crontab(hour=3, minute=17), 3600),
+    "tidy-boards": planned("leaderboard.tasks.tidy_boards", crontab(hour=4, minute=57), 3600),
     "resend-queued": planned("actions.tasks.resend_queued", timedelta(seconds=30), 30),
     "purge-tokens": planned("actions.tasks.purge_tokens", timedelta(minutes=10), 600),
     "purge-sign-ins": planned("accounts.tasks.purge_sign_ins", crontab(minute=23), 1800),

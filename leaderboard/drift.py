@@ -12,7 +12,7 @@ from leaderboard.ranking import inspection
 from leaderboard.ranking.inspection import Entry
 from scoreboard.standing import Standing
 
-KINDS = ("missing", "stale", "ahead", "extra", "ledger")
+KINDS = ("missing", "stale", "ahead", "extra", "ledger", "standing")
 KEPT_SECONDS = 30 * 86_400
 NAMED = 100  # players listed by id in a report; the rest are counted
 
@@ -23,7 +23,8 @@ class Report:
 
     `missing`: in SQL, not in Redis. `stale`: older or lower in Redis. `ahead`: newer or higher in Redis. `extra`: in
     Redis only. `ledger`: the total is not the sum of the history; never repaired automatically, because it means that
-    the tables were written past the ledger. `rebuilt`: this reconcile made the lost board anew; another process
+    the tables were written past the ledger. `standing`: in a period of a board, SQL has another standing
+    than the history gives. `rebuilt`: this reconcile made the lost board anew; another process
     may have been at it already.
     """
 

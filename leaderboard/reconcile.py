@@ -1,4 +1,4 @@
-"""Reconciliation: compares history sums, totals and Redis, player by player, and makes Redis true again.
+"""Reconciliation: compares history, totals, standings and Redis, player by player; makes the latter two true.
 
 It runs beside live traffic. What looks wrong is looked at again before it is called drift: between a commit and its
 projection every player is briefly "stale". Repairs are compare-and-set on the entry that was judged, so a
@@ -23,7 +23,7 @@ from leaderboard.metrics import DRIFT
 from leaderboard.ranking import inspection
 from leaderboard.ranking.inspection import Entry
 from leaderboard.reconcile_lock import Busy
-from scoreboard import changes
+from scoreboard import changes, periods
 from scoreboard.standing import Standing
 
 log = structlog.get_logger(__name__)
@@ -50,8 +50,7 @@ def reconcile(board: Board, *, check: bool = False, progress: Callable[[int], No
     """
     report = Report(board.slug, board.period)
     with reconcile_lock.held(board):
-        for user_id in ledger_mismatches():
-            report.add("ledger", user_id)
+        judge_sql(board, report, check)
         try:
             demand(board)
             with ranking.retrying():
@@ -63,6 +62,20 @@ def reconcile(board: Board, *, check: bool = False, progress: Callable[[int], No
             report.rebuilt = not check and rebuild.rebuild(board)
     tell(board, report)
     return report
+
+
+def judge_sql(board: Board, report: Report, check: bool) -> None:
+    """What SQL has beside the history: totals, on the board of all players, or the standings in another's period."""
+    if not board.id:
+        for mismatch in ledger_mismatches():
+            report.add("ledger", mismatch)
+        return
+    for wrong in periods.wrong_standings(board.id):
+        for user_id in wrong:
+            report.add("standing", str(user_id))
+        if not check:
+            periods.mend(board.id, wrong)
+            report.repaired += len(wrong)
 
 
 def tell(board: Board, report: Report) -> None:

@@ -3,7 +3,7 @@
 import structlog
 from celery import shared_task
 
-from leaderboard import boards, ranking
+from leaderboard import boards, ranking, tidy
 from leaderboard import reconcile as reconciliation
 from leaderboard import sweep as sweeping
 from leaderboard.reconcile_lock import Busy
@@ -34,3 +34,13 @@ def reconcile() -> None:
             continue
         if report.drift:
             log.error("drift_found", board=board.slug, repaired=report.repaired, lost=report.lost, **report.found)
+
+
+@shared_task(name="leaderboard.tasks.tidy_boards")
+def tidy_boards() -> None:
+    """Nightly: what boards that are gone left behind in Redis."""
+    try:
+        if removed := tidy.tidy():
+            log.info("boards_tidied", keys=removed)
+    except ranking.Unavailable as error:
+        log.warning("boards_not_tidied", error=str(error))

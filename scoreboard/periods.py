@@ -2,10 +2,12 @@
 
 import time
 import uuid
+from collections.abc import Iterator, Sequence
 
 import structlog
 from django.db import connection, transaction
 
+from scoreboard import ledger
 from scoreboard.models import Board, BoardPeriod
 
 log = structlog.get_logger(__name__)
@@ -22,6 +24,8 @@ FILL = "SELECT standings_fill(%s, %s, %s)"
 FILLED = """
 UPDATE board_periods SET filled_at = clock_timestamp() WHERE id = %s AND filled_at IS NULL AND closed_at IS NULL
 """
+WRONG = "SELECT wrong, last FROM standings_wrong(%s, %s, %s)"
+MEND = "SELECT * FROM standings_mend(%s, %s)"
 ENDED = """
 SELECT id FROM board_periods
  WHERE closed_at IS NULL AND filled_at IS NOT NULL AND ends_at <= clock_timestamp()
@@ -32,10 +36,7 @@ DELETE FROM standings s
  WHERE NOT EXISTS (SELECT FROM board_periods p WHERE p.id = s.period_id AND p.closed_at IS NULL)
    AND s.period_id IN (SELECT DISTINCT period_id FROM standings)
 """
-FIRST_OPEN = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
-# A number of our own is higher than any that was given out. A snapshot's xmax is not: while nothing later has ended,
-# the newest open transaction counts there as one to come.
-NEXT_FREE = "SELECT pg_current_xact_id()::text::bigint"
+SCORING = "SELECT scoring_transactions()"
 
 
 def keep() -> None:
@@ -92,10 +93,10 @@ def close_ended() -> int:
 
 
 def settled() -> bool:
-    """Waits until every transaction that is open now has ended; False if that takes too long."""
-    bound = scalar(NEXT_FREE)
+    """Waits until every transaction that is scoring now has ended; False if that takes too long."""
+    before = scoring()
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while scalar(FIRST_OPEN) < bound:
+    while before & scoring():
         if time.monotonic() > deadline:
             log.warning("period_not_closed", reason="a transaction from before its end is still open")
             return False
@@ -103,10 +104,30 @@ def settled() -> bool:
     return True
 
 
-def scalar(sql: str) -> int:
+def scoring() -> set[str]:
     with connection.cursor() as cursor:
-        cursor.execute(sql)
-        return int(cursor.fetchone()[0])
+        cursor.execute(SCORING)
+        return {name for (name,) in cursor.fetchall()}
+
+
+def wrong_standings(period: int) -> Iterator[list[uuid.UUID]]:
+    """Players whose standing in an open period is not what the history says, a few hundred looked at at a time."""
+    last: uuid.UUID | None = uuid.UUID(int=0)
+    while last is not None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = 0")
+            cursor.execute(WRONG, [period, last, FILLED_AT_ONCE])
+            wrong, last = cursor.fetchone()
+        if wrong:
+            yield wrong
+
+
+def mend(period: int, users: Sequence[uuid.UUID]) -> None:
+    """Counts these players' standings in an open period anew, and tells the read side of those that were wrong."""
+    with connection.cursor() as cursor:
+        cursor.execute(MEND, [period, list(users)])
+        mended = [user for (user,) in cursor.fetchall()]
+    ledger.announce(ledger.standings(mended))
 
 
 def purge_stray() -> int:

@@ -12,7 +12,7 @@ import pytest
 from django.db import OperationalError, connection, connections, transaction
 
 from accounts.models import User
-from leaderboard import boards
+from leaderboard import boards, finals
 from leaderboard.boards import Board
 from scoreboard import ledger, periods
 from scoreboard.ledger import Entry
@@ -304,3 +304,22 @@ def test_an_edited_board_has_its_period_though_one_with_that_key_was_closed(boar
     boards.forget()
     assert boards.get("daily").period == f"{yesterday.key}.2"
     assert [line.score for line in in_sql(boards.get("daily"))] == [4]
+
+
+def test_who_is_hidden_after_the_end_is_in_no_final_ranks_and_no_other_moves_up(board: Board) -> None:
+    winner, other = players(2)
+    rule = make("daily", window="daily")
+    award(winner, 9)
+    award(other, 5)
+    boundary = now() + SECOND / 2
+    ending, _ = cut(rule, boundary)
+    passed(boundary)
+    eventually(lambda: closed(ending), "the period is closed")
+    User.objects.filter(pk=winner.pk).update(is_hidden=True)
+    assert [line.user_id for line in in_finals(ending)] == [other.pk]
+    over = boards.closed("daily", ending.key)
+    assert over
+    assert [row.rank for row in finals.top(over, 10).rows] == [2]
+    assert finals.around(over, winner.pk, 5).rows == []
+    User.objects.filter(pk=winner.pk).update(is_hidden=False)
+    assert [line.user_id for line in in_finals(ending)] == [winner.pk, other.pk]

@@ -3,11 +3,12 @@
 import random
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from accounts.models import User
-from leaderboard import boards, ranking, reconcile
+from leaderboard import boards, ranking, reconcile, sweep
 from leaderboard.boards import Board
 from scoreboard import ledger, periods
 from scoreboard.ledger import Entry
@@ -16,7 +17,7 @@ from scoreboard.models import BoardPeriod, BoardStanding, ScoreHistory
 from tests.support.boards import Line, in_sql, make, recounted
 from tests.support.people import players
 
-RULES = [
+RULES: list[dict[str, Any]] = [
     {"window": "all"},
     {"window": "weekly", "zone": "Pacific/Auckland"},
     {"window": "daily", "value": "best"},
@@ -130,3 +131,26 @@ def make_all_ready() -> None:
     """Parts of boards that new values have opened."""
     periods.keep()
     boards.forget()
+
+
+def test_viewers_of_a_board_are_not_told_of_what_changed_on_others(board: Board) -> None:
+    """The sweep writes every line of the player anew, under the version that the other board has raised."""
+    [user] = players(1)
+    make("best", value="best")
+    best = boards.get("best")
+    reconcile.reconcile(best)
+    award(user, 9)
+    before = ranking.meta(best, "seq")
+    award(user, 5)
+    assert sweep.sweep(best).seen == 1
+    assert ranking.meta(best, "seq") == before
+    assert in_redis(best) == in_sql(best)
+    award(user, 10)
+    assert ranking.meta(best, "seq") != before
+
+
+def award(user: User, delta: int) -> None:
+    ledger.announce(
+        outcome.standing
+        for outcome in ledger.record([Entry(user.pk, uuid.uuid4(), ScoreHistory.Source.AWARD, delta=delta)])
+    )

@@ -76,6 +76,7 @@ class BackEnd:
             "player": player,
             "action_type": self.chance.choice([*POINTS]),
             "name": f"Called {player}",
+            "attributes": {"region": self.chance.choice(["eu", "us"])},
         }
         self.history.note(Minted(player, deed["id"], POINTS[deed["action_type"]]))
         return deed

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.processes import ROOT, eventually
+from tests.system.crashes.boards import BOARDS
 from tests.system.crashes.clocks import POSTGRES_CLOCK
 from tests.system.crashes.load import Load, load
 from tests.system.crashes.site import Site, folder
@@ -23,6 +24,8 @@ def migrated() -> Iterator[Path]:
         site.start_postgres()
         try:
             subprocess.run([sys.executable, "manage.py", "prepare"], cwd=ROOT, env=site.environment, check=True)
+            made = site.manage("shell", "--verbosity", "0", "-c", BOARDS)
+            assert made.returncode == 0, made.stderr
             with site.database() as session:
                 session.execute(POSTGRES_CLOCK)
         finally:

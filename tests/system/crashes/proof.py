@@ -11,7 +11,7 @@ import psycopg
 import redis
 
 from tests.support.processes import eventually
-from tests.system.crashes import evidence
+from tests.system.crashes import boards, evidence
 from tests.system.crashes.checker import violations
 from tests.system.crashes.load import Load
 from tests.system.crashes.site import Site
@@ -49,13 +49,13 @@ def compare(site: Site) -> "subprocess.CompletedProcess[str] | None":
 
 
 def heal(site: Site, seconds: float) -> None:
-    """Returns once the board is what SQL says."""
+    """Returns once the board is what SQL says, and each other board what the history says."""
     drift: list[str] = []
 
     def healed() -> bool:
         site.supervise()
         try:
-            drift[:] = evidence.disagreements(evidence.truth(site), evidence.dump(site))
+            drift[:] = [*evidence.disagreements(evidence.truth(site), evidence.dump(site)), *boards.disagreements(site)]
         except (psycopg.OperationalError, redis.RedisError) as error:
             drift[:] = [repr(error)]  # not up yet
         return not drift
