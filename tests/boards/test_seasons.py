@@ -324,3 +324,39 @@ def test_who_is_hidden_after_the_end_is_in_no_final_ranks_and_no_other_moves_up(
     assert finals.around(over, winner.pk, 5).rows == []
     User.objects.filter(pk=winner.pk).update(is_hidden=False)
     assert [line.user_id for line in in_finals(ending)] == [winner.pk, other.pk]
+
+
+def test_who_corrects_several_players_and_who_closes_never_wait_in_a_circle(board: Board) -> None:
+    """Standings are dropped in the order in which they lie there: the correction takes the other one."""
+    first, second = players(2)
+    rule = make("daily", window="daily")
+    award(first, 3)
+    award(second, 4)
+    boundary = now() + SECOND / 2
+    ending, _ = cut(rule, boundary)
+    passed(boundary)
+    paid = {row.user_id: row.pk for row in ScoreHistory.objects.all()}
+    begun = threading.Event()
+
+    def correct() -> None:
+        with transaction.atomic():
+            award(second, -4, reverses=paid[second.pk])
+            begun.set()
+            eventually(is_waiting, "the other waits for us")
+            award(first, -3, reverses=paid[first.pk])
+
+    def close() -> None:
+        assert begun.wait(60)
+        with connection.cursor() as cursor:
+            cursor.execute(periods.CLOSE, [ending.pk])
+
+    none_failed(at_once(2, lambda number: (correct, close)[number]()))
+    boards.forget()
+    assert in_finals(ending) == []
+    assert not BoardStanding.objects.exists()
+
+
+def is_waiting() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted)")
+        return bool(cursor.fetchone()[0])
