@@ -71,8 +71,8 @@ def judge_sql(board: Board, report: Report, check: bool) -> None:
             report.add("ledger", mismatch)
         return
     for wrong in periods.wrong_standings(board.id):
-        for user_id in wrong:
-            report.add("standing", str(user_id))
+        for user in wrong:
+            report.add("standing", str(user))
         if not check:
             periods.mend(board.id, wrong)
             report.repaired += len(wrong)

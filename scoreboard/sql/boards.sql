@@ -169,11 +169,16 @@ $$;
 CREATE FUNCTION board_close_ended(b boards) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     v_ended bigint[] := ARRAY(SELECT p.id FROM board_periods p
-                               WHERE p.board_id = b.id AND p.closed_at IS NULL AND p.ends_at <= clock_timestamp() ORDER BY p.ends_at, p.id);
+                               WHERE p.board_id = b.id AND p.closed_at IS NULL AND p.ends_at <= clock_timestamp()
+                                 AND NOT p.truth AND p.counts_until IS NULL ORDER BY p.ends_at, p.id);
     v_scoring CONSTANT text[] := ARRAY(SELECT scoring_transactions());
     v_until CONSTANT timestamptz := clock_timestamp() + current_setting('lock_timeout')::interval;
     v_late boolean := false;
 BEGIN
+    IF EXISTS (SELECT FROM board_periods p WHERE p.board_id = b.id AND p.closed_at IS NULL AND p.ends_at <= clock_timestamp()
+                                             AND p.counts_until IS NOT NULL) THEN
+        RAISE EXCEPTION 'a period of board % is over and not revealed yet', b.slug USING ERRCODE = 'lock_not_available';
+    END IF;
     IF v_ended = '{}' THEN
         RETURN;
     END IF;

@@ -1,6 +1,7 @@
 """`manage.py load_demo`: something to look at in an empty database, and never a known password beside real people."""
 
 import stat
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from leaderboard import boards, ranking, truth
 from leaderboard.boards import Board
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, FinalStanding, ScoreHistory, UserScore
-from tests.support.boards import keep, recounted
+from tests.support.boards import award, keep, recounted
 from tests.support.people import player
 from tests.support.races import at_once
 
@@ -116,15 +117,11 @@ def test_totals_are_those_of_the_list_and_the_sums_of_their_histories() -> None:
 def test_its_boards_are_ready_at_once_and_count_the_same_points(board: Board) -> None:
     call_command("load_demo")
     boards.forget()
-    assert [one.slug for one in boards.everyone() if one.part in ("", "eu")] == [
-        "global",
-        "opening",
-        "region.eu",
-        "weekly",
-    ]
+    kept = {one.slug for one in boards.everyone() if one.part in ("", "eu")}
+    assert kept == {"global", "final", "opening", "region.eu", "weekly"}
     europe = sorted(total for _, region, total, _ in people.PLAYERS if region == "EU")
     assert sorted(row.score for row in truth.top(boards.get("region.eu"), 100).rows) == sorted([*europe, 64])
-    for slug in ("weekly", "opening"):
+    for slug in ("weekly", "opening", "final"):
         totals = sorted(row.score for row in truth.top(boards.get(slug), 100).rows)
         assert totals == sorted([64, *(total for _, _, total, _ in people.PLAYERS)])
 
@@ -144,13 +141,32 @@ def test_the_opening_minute_ends_with_final_ranks_that_its_history_bears_out(boa
     assert final.count() == len(people.PLAYERS) + 1
 
 
+@pytest.mark.django_db(transaction=True)
+def test_the_final_is_frozen_after_a_minute_and_counts_on(board: Board) -> None:
+    call_command("load_demo")
+    rule = Rule.objects.get(slug="final")
+    assert rule.freeze_at
+    assert rule.opens_at
+    Rule.objects.filter(pk=rule.pk).update(
+        opens_at=rule.opens_at - timedelta(minutes=2), freeze_at=rule.freeze_at - timedelta(minutes=1, seconds=1)
+    )
+    keep()
+    late = User.objects.get(username="alice")
+    award(late, 5)
+    frozen = boards.get("final")
+    assert frozen.frozen_at
+    shown = {row.username: row.score for row in truth.top(frozen, 100).rows}
+    true = {row.username: row.score for row in truth.top(boards.truth("final"), 100).rows}
+    assert true["alice"] - shown.get("alice", 0) >= 5
+
+
 def test_boards_are_added_once_and_without_the_demo_there_are_none() -> None:
     call_command("prepare")
     assert not Rule.objects.exists()
     call_command("load_demo")
     Rule.objects.filter(slug="region").delete()
     call_command("load_demo")
-    assert list(Rule.objects.values_list("slug", flat=True)) == ["opening", "weekly"]
+    assert list(Rule.objects.values_list("slug", flat=True)) == ["final", "opening", "weekly"]
 
 
 @pytest.mark.django_db(transaction=True)
