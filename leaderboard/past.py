@@ -24,7 +24,7 @@ from scoreboard import freezing
 
 KEPT, KEPT_SECONDS = 256, 60.0  # answers of this process
 SETTLED = timedelta(minutes=1)  # no transaction is open for longer: what is older than this stays as it is
-PATIENCE_SECONDS = 5.0  # for the question of another client, which is answered first
+PATIENCE_SECONDS = 1.0  # for the question of another client: who waits holds a thread
 
 # Which period held the instant, and, of one that is frozen, the last moment that the public may know of.
 PERIOD = """

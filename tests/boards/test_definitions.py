@@ -326,6 +326,21 @@ def test_periods_are_listed_the_newest_first(api: Api, alice: User) -> None:
     assert_problem(api.get(f"{BOARDS}/nothing/periods"), "not-found")
 
 
+def test_each_state_is_told(api: Api, key: dict[str, str]) -> None:
+    make("open")
+    make("upcoming", opens_at=SOON)
+    make("frozen", freeze_at=datetime.now(UTC))
+    make("empty", attribute="region", attribute_value="*")
+    make("paused", paused=True)
+    make("closed", closes_at=datetime.now(UTC))
+    Rule.objects.create(slug="counting", title="Counting")  # and not filled
+    boards.forget()
+    told = {one["slug"]: one["state"] for one in api.get(BOARDS, headers=key).json()["data"]}
+    assert told.pop("global") == "open"
+    assert told == {state: state for state in told}
+    assert len(told) == 7
+
+
 # --- Who may -----------------------------------------------------------------------------------------
 
 

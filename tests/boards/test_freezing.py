@@ -4,6 +4,7 @@ import json
 import random
 import uuid
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,7 +27,9 @@ from tests.support.admin_site import admin, signed_in
 from tests.support.boards import in_sql, make, recounted
 from tests.support.client import Api, assert_problem
 from tests.support.people import bearer, players, site_key
+from tests.support.processes import eventually
 from tests.support.races import at_once, none_failed
+from tests.support.worker import Worker
 
 SECRET = 777_123  # points that come after the freeze
 
@@ -339,3 +342,18 @@ def test_a_rule_is_not_changed_while_a_period_that_is_over_waits_to_be_revealed(
     rule.full_clean()
     rule.save()
     assert FinalStanding.objects.count() == 0
+
+
+def test_a_worker_takes_the_steps(board: Board, alice: User, tmp_path: Path) -> None:
+    rule = make("final")
+    public, _ = freeze(rule)
+    award(alice, 1)
+    award(alice, 2)
+    freezing.reveal(rule, 0.5)
+    worker = Worker(tmp_path / "worker.log")
+    try:
+        eventually(lambda: not BoardReveal.objects.exists(), "the board is revealed")
+    finally:
+        worker.close()
+    assert [line.score for line in in_sql(public)] == [3]
+    assert not BoardPeriod.objects.filter(truth=True).exists()

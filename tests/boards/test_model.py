@@ -249,8 +249,8 @@ def test_every_period_of_every_board_is_a_plain_recount_everywhere(
         period.pk: recounted(period)
         for period in BoardPeriod.objects.filter(closed_at__isnull=False).select_related("board")
     }
-    for one in boards.everyone():
-        rebuilt(one)
+    for kept_one in boards.everyone():
+        rebuilt(kept_one)
     live(crowd, present)
     forget_boards()
     begun = list(BoardPeriod.objects.filter(starts_at__lte=now()) | BoardPeriod.objects.filter(starts_at=None))

@@ -173,7 +173,7 @@ def test_a_web_process_whose_clock_is_wrong_shows_and_counts_the_right_period(
     class Clock(datetime):
         @classmethod
         def now(cls, tz: Any = None) -> "Clock":
-            return super().now(tz) + wrong  # type: ignore[return-value]
+            return super().now(tz) + wrong
 
     [user] = players(1)
     rule = make("daily", window="daily")
@@ -273,9 +273,10 @@ def test_such_an_edit_fails_and_changes_nothing_while_an_entry_may_still_come(bo
 
 def test_a_season_that_is_prolonged_after_its_end_goes_on_and_the_first_result_stays(board: Board) -> None:
     one, other = players(2)
-    rule = make("final", window="fixed", opens_at=now() - HOUR, closes_at=now() + SECOND)
+    closes = now() + SECOND
+    rule = make("final", window="fixed", opens_at=now() - HOUR, closes_at=closes)
     award(one, 3)
-    passed(rule.closes_at)
+    passed(closes)
     [first] = BoardPeriod.objects.filter(board=rule)
     eventually(lambda: closed(first), "the season is closed")
     award(other, 5)

@@ -71,7 +71,7 @@ class BackEnd:
     def deed(self) -> dict[str, Any]:
         seen_before = self.chance.random() < 0.9
         player = f"{self.site}-{self.chance.randrange(PLAYERS) if seen_before else secrets.token_hex(4)}"
-        deed = {
+        deed: dict[str, Any] = {
             "id": f"order-{secrets.token_hex(6)}",
             "player": player,
             "action_type": self.chance.choice([*POINTS]),
