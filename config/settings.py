@@ -338,6 +338,7 @@ LIMITS = {
     "sign-up": env.str("LIMIT_SIGN_UP", "10/minute"),  # per address, API and pages
     "password-reset": env.str("LIMIT_PASSWORD_RESET", "10/hour"),  # asked for, per address, API and pages
     "mail": env.str("LIMIT_MAIL", "5/hour"),  # to one mailbox; beyond it none is sent
+    "as-of": env.str("LIMIT_AS_OF", "20/minute"),  # boards at past instants per address
     "export": env.str("LIMIT_EXPORT", "10/hour"),  # of one's own data per user, and of whole tables per user or key
     "key": env.str("LIMIT_KEY", "6000/minute"),  # of a new API key that names none of its own
     "actions": env.str(

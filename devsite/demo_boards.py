@@ -1,4 +1,5 @@
-"""The demo's boards, beside that of all players: this week's, one for each region, and one that is soon final."""
+"""The demo's boards, beside that of all players: this week's, one for each region, one that is soon over, and one that
+is soon frozen."""
 
 from datetime import timedelta
 
@@ -8,6 +9,7 @@ from django.db.models.functions import Now
 from scoreboard.models import EACH, Board
 
 OPENING = timedelta(minutes=1)  # who starts the demo sees it end; who comes later sees how it came out
+FINAL = timedelta(days=7)
 
 
 def add() -> None:
@@ -35,4 +37,14 @@ def add() -> None:
         zone=settings.TIME_ZONE,
         opens_at=Now(),
         closes_at=Now() + OPENING,
+    )
+    Board.objects.create(
+        slug="final",
+        title="The final",
+        description="Frozen after a minute. Points still count, and are shown when an admin reveals the board.",
+        window=Board.Window.FIXED,
+        zone=settings.TIME_ZONE,
+        opens_at=Now(),
+        freeze_at=Now() + OPENING,
+        closes_at=Now() + FINAL,
     )

@@ -6,4 +6,4 @@ class EventsConfig(AppConfig):
     verbose_name = "Events"
 
     def ready(self) -> None:
-        from events import checks  # noqa: F401  (registers)
+        from events import checks, metrics  # noqa: F401  (both register)

@@ -183,6 +183,7 @@ class DefinitionSerializer(StrictSerializer):
     zone = StrictText(max_length=64, required=False, help_text="In which its days begin: Europe/Paris.")
     opens_at = Moment(required=False, allow_null=True, help_text="What was done earlier does not count.")
     closes_at = Moment(required=False, allow_null=True, help_text="What is done then or later does not count.")
+    freeze_at = Moment(required=False, allow_null=True, help_text="Visitors see it as of then until it is revealed.")
     counts = CountsSerializer(required=False)
     who = Who(required=False, help_text="Null: everyone.")
     value = serializers.ChoiceField(choices=Rule.Value.values, required=False)

@@ -16,7 +16,7 @@ PERIODS = """
 SELECT p.key, p.starts_at, p.ends_at, p.filled_at IS NOT NULL, p.closed_at, p.ends_at <= clock_timestamp(),
        (SELECT max(f.rank) FROM final_standings f WHERE f.period_id = p.id)
   FROM board_periods p JOIN boards b ON b.id = p.board_id AND NOT b.paused
- WHERE b.slug = %s AND p.part = %s AND coalesce(p.starts_at, '-infinity') <= clock_timestamp()
+ WHERE b.slug = %s AND p.part = %s AND NOT p.truth AND coalesce(p.starts_at, '-infinity') <= clock_timestamp()
  ORDER BY coalesce(p.ends_at, 'infinity') DESC, p.id DESC LIMIT %s OFFSET %s
 """
 
@@ -41,7 +41,7 @@ def one(slug: str, hidden: bool) -> dict[str, Any]:
     part = slug.partition(".")[2]
     if rule is None or (rule.paused and not hidden):
         raise boards.no_such_board()
-    if part and slug not in known.slugs and boards.closed(slug) is None:
+    if part and slug not in known.slugs and slug not in known.over:
         raise boards.no_such_board()
     return of_rule(rule, known, part)
 
@@ -55,7 +55,7 @@ def of_global() -> dict[str, Any]:
 
 def of_rule(rule: Rule, known: Listing, part: str = "") -> dict[str, Any]:
     each = rule.attribute_value == EACH
-    parts = known.parts.get(rule.slug, []) if each and not part else []
+    parts = parts_of(rule, known) if each and not part else []
     slug = f"{rule.slug}.{part or parts[0]}" if part or parts else rule.slug
     mine, now = known.slugs.get(slug, []), known.now
     current = next((board for board in mine if board.holds(now)), None)
@@ -71,10 +71,18 @@ def of_rule(rule: Rule, known: Listing, part: str = "") -> dict[str, Any]:
     }
 
 
+def parts_of(rule: Rule, known: Listing) -> list[str]:
+    """Those that are open; of a board that is over, those that were."""
+    closed = [board.part for board in known.over.values() if boards.rule_slug(board.slug) == rule.slug]
+    return known.parts.get(rule.slug) or sorted(closed)
+
+
 def state(rule: Rule, mine: list[Board], current: Board | None, now: datetime) -> str:
     """What a visitor finds. A board with parts has none before the first player has a value."""
     if rule.paused:
         return "paused"
+    if any(board.frozen_at for board in mine):
+        return "frozen"
     if current is not None:
         return "open" if current.ready else "counting"
     if rule.closes_at is not None and rule.closes_at <= now:
@@ -94,6 +102,7 @@ def words(rule: Rule) -> dict[str, Any]:
         "zone": rule.zone,
         "opens_at": told(rule.opens_at),
         "closes_at": told(rule.closes_at),
+        "freeze_at": told(rule.freeze_at),
         "counts": {"types": rule.action_types, "sources": rule.sources},
         "who": who(rule),
         "value": rule.value,

@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from accounts.exports import ANSWERS, AUTH, EXTENSION, ExportView
 from api import exports
 from api.openapi import problems
+from leaderboard import boards
 from leaderboard.permissions import board_for
 from leaderboard.serializers import TRUTH, ViewQuery
 from leaderboard.truth import ORDER
@@ -38,6 +39,7 @@ class BoardExportView(ExportView):
         responses={**ANSWERS, **problems(400)},
     )
     def get(self, request: Request, extension: str) -> StreamingHttpResponse:
+        boards.refresh(at_once=True)  # of a period that was closed just now its standings are gone
         board = board_for(request, self.asked["board"], self.asked["period"], truth=self.asked["view"] == TRUTH)
         if board.closed_at:
             rows: tuple[str, list[int]] = FINAL, [board.id]

@@ -81,6 +81,7 @@ def board_page(request: HttpRequest) -> HttpResponse:
         "periods": choices.periods(board),
         "dates": choices.dates(board),
         "ends": board.ends_at and choices.moment(board.ends_at, board.zone),
+        "frozen": board.frozen_at and choices.moment(board.frozen_at, board.zone),
         **element(request, board, period),
     }
     return render(request, "leaderboard/board.html", context)

@@ -67,8 +67,8 @@ def reconcile(board: Board, *, check: bool = False, progress: Callable[[int], No
 def judge_sql(board: Board, report: Report, check: bool) -> None:
     """What SQL has beside the history: totals, on the board of all players, or the standings in another's period."""
     if not board.id:
-        for user_id in ledger_mismatches():
-            report.add("ledger", user_id)
+        for mismatch in ledger_mismatches():
+            report.add("ledger", mismatch)
         return
     for wrong in periods.wrong_standings(board.id):
         for user in wrong:

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from api.fields import QueryInteger, StrictText
+from api.fields import Moment, QueryInteger, StrictText
 from api.query import Query
 from leaderboard import boards
 
@@ -37,6 +37,10 @@ class LiveQuery(BoardQuery):
 
 class TopQuery(LiveQuery, ViewQuery):
     offset = QueryInteger(default=0, min_value=0, max_value=MAX_OFFSET)
+    at = Moment(
+        default=None,
+        help_text="The board as it was at this instant, in the period that held it; RFC 3339 with its offset.",
+    )
 
 
 class AroundQuery(ViewQuery):

@@ -148,8 +148,8 @@ def board_data(board: Board) -> dict[str, Any]:
     }
 
 
-def encode_page(board: Board, page: Page, rows: list[Row]) -> bytes:
-    """The body of `GET /scoreboard/top`, in UTF-8."""
+def encode_page(board: Board, page: Page, rows: list[Row], *, at: datetime | None = None) -> bytes:
+    """The body of `GET /scoreboard/top`, in UTF-8. `at`: of a past board, the instant that is shown."""
     body = {
         "success": True,
         "data": [row_data(row) for row in rows],
@@ -158,6 +158,7 @@ def encode_page(board: Board, page: Page, rows: list[Row]) -> bytes:
         "seq": page.seq,
         "players": page.players,
         "board": board_data(board),
+        **({"at": at.isoformat()} if at else {}),
     }
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 

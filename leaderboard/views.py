@@ -23,13 +23,15 @@ from accounts.back_ends import found
 from accounts.exports import MayExport
 from accounts.models import ApiKey, User
 from accounts.players import Reference
+from api.client_address import client_address
 from api.openapi import envelope, problems
 from api.problems import Problem
 from api.responses import ok
+from api.throttles import charge, hit
 from api.views import ApiView
-from leaderboard import boards, reads, snapshots
+from leaderboard import boards, past, reads, snapshots
 from leaderboard.boards import Board, Visibility
-from leaderboard.permissions import READERS, BoardIsPublicOrSignedIn, board_for
+from leaderboard.permissions import READERS, BoardIsPublicOrSignedIn, board_for, demand_sight
 from leaderboard.serializers import (
     TRUTH,
     AroundQuery,
@@ -50,6 +52,10 @@ PAGE_MEMBERS: dict[str, serializers.Field[Any, Any, Any, Any]] = {
     "seq": serializers.IntegerField(allow_null=True),
     "players": serializers.IntegerField(),
     "board": WhichBoardSerializer(),
+}
+TOP_MEMBERS = {
+    **PAGE_MEMBERS,
+    "at": serializers.DateTimeField(required=False, help_text="Of a past board: the instant that is shown."),
 }
 
 
@@ -130,9 +136,11 @@ class TopView(BoardView):
         auth=OPEN_OR_SIGNED_IN,
         summary="The board, from the top",
         tags=["board"],
-        responses={200: envelope(RowSerializer(many=True), **PAGE_MEMBERS), **problems(400, 401, 404, 429, 503)},
+        responses={200: envelope(RowSerializer(many=True), **TOP_MEMBERS), **problems(400, 401, 404, 429, 503)},
     )
     def get(self, request: Request) -> HttpResponse:
+        if self.asked["at"] is not None:
+            return self.as_of(request)
         board = self.board(request)
         limit, offset = self.asked["limit"], self.asked["offset"]
         if offset + limit <= boards.VISIBLE_TOP:
@@ -140,6 +148,18 @@ class TopView(BoardView):
             return page_response(request, board.public, snapshot, snapshot.body(limit, offset))
         page = reads.top(board, limit, offset)
         return tagged_by_content(request, board.public, snapshots.encode_page(board, page, page.rows))
+
+    def as_of(self, request: Request) -> HttpResponse:
+        """The board at a past instant."""
+        hit(charge("as-of", client_address(request._request)))
+        if self.asked["period"] is not None:
+            raise serializers.ValidationError({"period": ["Not with `at`, which says which period it is."]})
+        demand_sight(boards.visibility(self.asked["board"]), request)
+        asked = past.find(self.asked["board"], self.asked["at"], truth=self.truth)
+        demand_sight(asked.board.visibility, request)  # as it was read now
+        page = past.top(asked, self.asked["limit"], self.asked["offset"])
+        body = snapshots.encode_page(asked.board, page, page.rows, at=asked.at)
+        return tagged_by_content(request, asked.board.public, body)
 
 
 def page_response(request: Request, public: bool, snapshot: Snapshot, body: bytes) -> HttpResponse:

@@ -4,8 +4,6 @@ admin and the API say the same. Each function gives a sentence, "" for what is r
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 
-from django.db import connection
-
 from accounts.models import REGION, PlayerAttribute, Value
 
 EACH = "*"
@@ -23,14 +21,6 @@ def set_catalogue(types: Callable[[], Iterable[str]]) -> None:
 
 def catalogue() -> list[str]:
     return sorted(_catalogue())
-
-
-def zone(name: str) -> str:
-    """PostgreSQL reckons with zones, by its own list."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = %s)", [name])
-        [known] = cursor.fetchone()
-    return "" if known else f"{name!r} is no time zone; expected one like Europe/Paris."
 
 
 def moment(value: datetime | date | None) -> str:

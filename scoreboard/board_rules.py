@@ -45,7 +45,6 @@ def make(values: Mapping[str, Any], by: uuid.UUID) -> Board:
 
 def change(slug: str, values: Mapping[str, Any], by: uuid.UUID) -> Board:
     """The board with these values, the others as they were. Raises ValidationError, Problem not-found."""
-    periods.close_ended()  # by the rule by which they were counted
     with transaction.atomic():
         rule = locked(slug)
         told = []
@@ -120,6 +119,7 @@ CONSTRAINTS = {
     for field, names in {
         "window": ("boards_days", "boards_fixed"),
         "closes_at": ("boards_open",),
+        "freeze_at": ("boards_freeze",),
         "attribute_value": ("boards_attribute",),
     }.items()
 }

@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
+from django.contrib.admin.models import CHANGE
 from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
 from django.db.models import QuerySet
 
 from api.problems import Problem
-from scoreboard import ledger, periods
+from scoreboard import board_rules, ledger, periods
 from scoreboard.models import Board, BoardPeriod, BoardReveal
 
 log = structlog.get_logger(__name__)
@@ -59,6 +60,15 @@ def reveal(board: Board, pace: float, changes: int = 1) -> None:
     with connection.cursor() as cursor:
         cursor.execute(BEGIN, {"board": board.pk, "pace": pace, "changes": changes, "until": begun})
     log.info("reveal_begun", board=board.slug, pace=pace, changes=changes)
+
+
+def reveal_by(slug: str, by: uuid.UUID, pace: float, changes: int) -> None:
+    """The same of the board with this slug, with a line in the admin log. Raises Problem not-found, too."""
+    board = Board.objects.filter(slug=slug).first()
+    if board is None:
+        raise Problem("not-found", "There is no such board.")
+    reveal(board, pace, changes)
+    board_rules.note(board, CHANGE, by, f"Revealed over the API: {changes} changes every {pace} s.")
 
 
 def now() -> datetime:

@@ -36,10 +36,7 @@ DELETE FROM standings s
  WHERE NOT EXISTS (SELECT FROM board_periods p WHERE p.id = s.period_id AND p.closed_at IS NULL)
    AND s.period_id IN (SELECT DISTINCT period_id FROM standings)
 """
-FIRST_OPEN = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
-# A number of our own is higher than any that was given out. A snapshot's xmax is not: while nothing later has ended,
-# the newest open transaction counts there as one to come.
-NEXT_FREE = "SELECT pg_current_xact_id()::text::bigint"
+SCORING = "SELECT scoring_transactions()"
 
 
 def keep() -> None:
@@ -96,10 +93,10 @@ def close_ended() -> int:
 
 
 def settled() -> bool:
-    """Waits until every transaction that is open now has ended; False if that takes too long."""
-    bound = scalar(NEXT_FREE)
+    """Waits until every transaction that is scoring now has ended; False if that takes too long."""
+    before = scoring()
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while scalar(FIRST_OPEN) < bound:
+    while before & scoring():
         if time.monotonic() > deadline:
             log.warning("period_not_closed", reason="a transaction from before its end is still open")
             return False
@@ -107,10 +104,10 @@ def settled() -> bool:
     return True
 
 
-def scalar(sql: str) -> int:
+def scoring() -> set[str]:
     with connection.cursor() as cursor:
-        cursor.execute(sql)
-        return int(cursor.fetchone()[0])
+        cursor.execute(SCORING)
+        return {name for (name,) in cursor.fetchall()}
 
 
 def wrong_standings(period: int) -> Iterator[list[uuid.UUID]]:

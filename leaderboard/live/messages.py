@@ -118,13 +118,13 @@ def event_id(page: Page) -> str:
 def hello(board: Board, page: Page | None, user_id: str | None) -> Packet:
     """`epoch` and `seq` are null until this process has read the board. Sent again when the identity changes.
 
-    `now`, of a board that ends: the clock by which it does, for viewers whose own is wrong.
+    `now`, of a board that ends or is frozen: the clock by which it is, for viewers whose own is wrong.
     """
     return Packet(
         {
             "type": "connection_success",
             **which(board),
-            **({"now": boards.listing().now.isoformat()} if board.ends_at else {}),
+            **({"now": boards.listing().now.isoformat()} if board.ends_at or board.frozen_at else {}),
             "epoch": page.epoch if page else None,
             "seq": page.seq if page else None,
             "interval_ms": settings.LEADERBOARD_PUSH_INTERVAL_MS,

@@ -180,6 +180,7 @@ def slice_of(query: bytes) -> Slice | None:
         asked = parse(TopQuery, given)
     except (ValueError, ValidationError):
         return None
-    if asked["period"] is not None or asked["view"] == TRUTH or asked["limit"] + asked["offset"] > boards.VISIBLE_TOP:
+    other = asked["period"] is not None or asked["at"] is not None or asked["view"] == TRUTH
+    if other or asked["limit"] + asked["offset"] > boards.VISIBLE_TOP:
         return None
     return asked["board"], asked["limit"], asked["offset"]

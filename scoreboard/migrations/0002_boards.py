@@ -258,6 +258,7 @@ class Migration(migrations.Migration):
                 ("points", models.BigIntegerField()),
                 ("reached_at", models.DateTimeField()),
                 ("shown", models.BooleanField()),
+                ("joins", models.SmallIntegerField(help_text="How an entry joins it: see board_joins.")),
             ],
             options={
                 "db_table": "standings",

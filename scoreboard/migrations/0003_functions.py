@@ -24,13 +24,14 @@ class Migration(migrations.Migration):
         migrations.RunSQL(
             (SQL / "boards.sql").read_text(encoding="utf-8"),
             "DROP FUNCTION day_begins, board_window, player_groups, board_counts, boards_changed, board_freezes, board_open,"
-            " board_open_parts, board_close_ended, board_rule, board_applied, attribute_history_add CASCADE;"
+            " board_open_parts, scoring_transactions, board_close_ended, board_rule, board_applied, attribute_history_add CASCADE;"
             " DROP INDEX attribute_history_part",
         ),
         migrations.RunSQL(
             (SQL / "standings.sql").read_text(encoding="utf-8"),
-            "DROP FUNCTION board_sign, standings_enter, period_entries, standings_of_history, standings_recount,"
-            " standings_wrong, standings_mend, standings_fill, period_close, standing_place, standing_places",
+            "DROP FUNCTION board_sign, board_joins, period_day, standings_enter, period_entries, standings_of_history,"
+            " standings_recount, standings_wrong, standings_mend, standings_fill, period_close, standing_place,"
+            " standing_places",
         ),
         migrations.RunSQL(
             (SQL / "past.sql").read_text(encoding="utf-8"),

@@ -157,12 +157,23 @@ class Board(models.Model):
         if wrong := {field: sentence for field, sentence in wrong.items() if sentence}:
             raise ValidationError(wrong)
 
+    def rule(self) -> dict[str, object]:
+        """What decides how the board comes out; in SQL `board_rule`."""
+        others = ("slug", "title", "description", "visibility", "paused", "created_at", "revealed")
+        return {
+            field.name: getattr(self, field.name) for field in self._meta.concrete_fields if field.name not in others
+        }
+
+    def waits(self) -> bool:
+        """Whether a period is over that is frozen: how it came out is not for the public to know yet."""
+        return self.periods.filter(closed_at=None, counts_until__isnull=False, ends_at__lte=datetime.now(UTC)).exists()
+
     def wrong(self, before: "Board | None") -> Iterator[tuple[str, str]]:
         """Fields and sentences. `before`: the rule as it is stored."""
-        if before is None or before.zone != self.zone:
-            yield "zone", board_checks.zone(self.zone)
-        for field in ("starts_on", "opens_at", "closes_at"):
+        for field in ("starts_on", "opens_at", "closes_at", "freeze_at"):
             yield field, board_checks.moment(getattr(self, field))
+        if before is not None and before.rule() != self.rule() and before.waits():
+            yield "freeze_at", "A period is over and not revealed yet. Reveal it first."
         closes_at, known = self.closes_at, before.closes_at if before else None
         if closes_at is not None and closes_at != known and closes_at <= datetime.now(UTC):
             yield "closes_at", "Say a moment to come: what is over is not counted anew."
@@ -259,6 +270,7 @@ class BoardStanding(models.Model):
     points = models.BigIntegerField()
     reached_at = models.DateTimeField()
     shown = models.BooleanField()
+    joins = models.SmallIntegerField(help_text="How an entry joins it: see board_joins.")
 
     class Meta:
         db_table = "standings"

@@ -155,6 +155,15 @@ BEGIN
 END
 $$;
 
+-- The transactions of others that may hold an entry: who enters one locks rows of `user_scores` before the clock is read, and
+-- holds a lock on the table until it ends. One that is not among these reads the clock later than now.
+CREATE FUNCTION scoring_transactions() RETURNS SETOF text LANGUAGE sql VOLATILE AS $$
+    SELECT l.virtualtransaction FROM pg_locks l
+     WHERE l.locktype = 'relation' AND l.relation = 'user_scores'::regclass AND l.mode IN ('RowShareLock', 'RowExclusiveLock')
+       AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+       AND l.pid IS DISTINCT FROM pg_backend_pid()
+$$;
+
 -- Closes what is over before its rule becomes another, as `periods.close_ended` would have. Fails like a lock that is not to be had
 -- while a transaction may still hold an entry, or while a period is not filled yet: so that the change can be tried again.
 CREATE FUNCTION board_close_ended(b boards) RETURNS void LANGUAGE plpgsql AS $$
@@ -162,17 +171,18 @@ DECLARE
     v_ended bigint[] := ARRAY(SELECT p.id FROM board_periods p
                                WHERE p.board_id = b.id AND p.closed_at IS NULL AND p.ends_at <= clock_timestamp()
                                  AND NOT p.truth AND p.counts_until IS NULL ORDER BY p.ends_at, p.id);
-    v_open CONSTANT xid[] := ARRAY(SELECT l.transactionid FROM pg_locks l
-                                    WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock'
-                                      AND l.pid IS DISTINCT FROM pg_backend_pid());
+    v_scoring CONSTANT text[] := ARRAY(SELECT scoring_transactions());
     v_until CONSTANT timestamptz := clock_timestamp() + current_setting('lock_timeout')::interval;
     v_late boolean := false;
 BEGIN
+    IF EXISTS (SELECT FROM board_periods p WHERE p.board_id = b.id AND p.closed_at IS NULL AND p.ends_at <= clock_timestamp()
+                                             AND p.counts_until IS NOT NULL) THEN
+        RAISE EXCEPTION 'a period of board % is over and not revealed yet', b.slug USING ERRCODE = 'lock_not_available';
+    END IF;
     IF v_ended = '{}' THEN
         RETURN;
     END IF;
-    WHILE EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock'
-                                           AND l.transactionid = ANY (v_open)) LOOP
+    WHILE EXISTS (SELECT FROM scoring_transactions() t WHERE t = ANY (v_scoring)) LOOP
         v_late := clock_timestamp() > v_until;
         EXIT WHEN v_late;
         PERFORM pg_sleep(0.05);

@@ -78,6 +78,7 @@ DECLARE
     v_out ledger_outcome;
     v_round_of ledger_outcome[] := '{}';  -- what a round has recorded, while there are boards to enter it into
     v_boards boolean;
+    v_microseconds bigint;     -- v_now, since 1970
 BEGIN
     PERFORM FROM user_scores s WHERE s.user_id = ANY (p_user) ORDER BY s.user_id FOR NO KEY UPDATE;
     GET DIAGNOSTICS v_locked = ROW_COUNT;
@@ -92,6 +93,9 @@ BEGIN
     END IF;
 
     v_boards := EXISTS (SELECT FROM board_scopes);
+    IF v_boards THEN
+        v_microseconds := extract(epoch FROM v_now) * 1000000;
+    END IF;
 
     -- Each statement has a new snapshot: it sees what the transactions we waited for have written. What boards show of a
     -- player cannot change until this transaction ends: a change of it waits for the row of the total.
@@ -135,7 +139,16 @@ BEGIN
             END IF;
         END LOOP;
 
-        IF cardinality(v_round_of) > 0 THEN
+        IF cardinality(v_round_of) = 1 AND p_reverses IS NULL THEN
+            v_out := v_round_of[1];
+            v_out.places := (
+                SELECT json_agg(CASE WHEN s.reached_at = v_now
+                                     THEN json_build_array(s.period_id, s.points, v_microseconds, s.shown)
+                                     ELSE standing_place(s) END)
+                  FROM standings_enter(ARRAY[v_out.user_id], ARRAY[p_source[v_out.ord]], ARRAY[p_action_type[v_out.ord]],
+                                       ARRAY[v_out.delta], v_now) s);
+            RETURN NEXT v_out;
+        ELSIF cardinality(v_round_of) > 0 THEN
             RETURN QUERY
             SELECT o.ord, o.outcome, o.user_id, o.action_id, o.version, o.delta, o.old_total, o.new_total, o.created_at,
                    o.standing, p.places
@@ -143,8 +156,8 @@ BEGIN
               LEFT JOIN (SELECT s.user_id, json_agg(standing_place(s)) AS places
                            FROM ledger_enter(v_round_of, p_source, p_action_type, p_reverses, v_now) s
                           GROUP BY s.user_id) p ON p.user_id = o.user_id;
-            v_round_of := '{}';
         END IF;
+        v_round_of := '{}';
 
         IF cardinality(v_recorded) < cardinality(p_user) THEN
             RETURN QUERY

@@ -24,7 +24,7 @@ $$;
 -- are among them. `points` as they rank. Of NULL, the board of all totals.
 CREATE FUNCTION standings_as_of(b boards, p_part text, p_from timestamptz, p_at timestamptz)
 RETURNS TABLE (user_id uuid, points bigint, reached_at timestamptz) LANGUAGE plpgsql STABLE
-    SET plan_cache_mode = force_custom_plan AS $$
+    SET plan_cache_mode = force_custom_plan SET work_mem = '128MB' SET jit = off AS $$
 BEGIN
     CASE coalesce(b.value, 'total')
     WHEN 'total' THEN

@@ -6,46 +6,53 @@ CREATE FUNCTION board_sign(b boards) RETURNS int LANGUAGE sql IMMUTABLE PARALLEL
     SELECT CASE b."order" WHEN 'low' THEN -1 ELSE 1 END
 $$;
 
--- Enters new entries, at most one of each player, into every open period they belong to. Joined as it is written, key by key from
--- the entries on: what it costs depends on the boards they belong to, not on how many there are.
+-- How a new entry joins what a player has on a board: added to it, from the first sign on (1, or -1 where low wins), instead of
+-- it if it is better (2), always (3), or as one more day (4).
+CREATE FUNCTION board_joins(b boards) RETURNS smallint LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE b.value WHEN 'sum' THEN board_sign(b) WHEN 'best' THEN 2 WHEN 'latest' THEN 3 ELSE 4 END::smallint
+$$;
+
+-- Enters new entries, at most one of each player, into every open period they belong to. Looked up key by key from the entries on,
+-- in this order (OFFSET 0 keeps the planner from another): what it costs depends on the boards they belong to, not on how many
+-- there are.
 CREATE FUNCTION standings_enter(
     p_user uuid[], p_source text[], p_action_type text[], p_delta bigint[], p_at timestamptz
-) RETURNS SETOF standings LANGUAGE plpgsql ROWS 10
-    SET join_collapse_limit = 1 SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off AS $$
+) RETURNS SETOF standings LANGUAGE plpgsql ROWS 10 AS $$
 BEGIN
     RETURN QUERY
-    WITH found AS MATERIALIZED (
-        SELECT e.user_id, p.id AS period_id, b.value, b.zone, board_sign(b) AS sign, e.delta * board_sign(b) AS points
-          FROM unnest(p_user, p_source, p_action_type, p_delta) AS e(user_id, source, action_type, delta)
-          JOIN users u ON u.id = e.user_id
-         CROSS JOIN LATERAL player_groups(u) g
-         CROSS JOIN LATERAL (SELECT c.board_id FROM board_scopes c
-                              WHERE c.who = g.who AND c.action_type = ANY (ARRAY['', e.action_type]) OFFSET 0) c
-          JOIN boards b ON b.id = c.board_id AND board_counts(b, e.source, e.action_type)
-         CROSS JOIN LATERAL (SELECT p.id FROM board_periods p
-                              WHERE p.board_id = b.id AND p.part = g.part AND p.closed_at IS NULL
-                                AND coalesce(p.starts_at, '-infinity') <= p_at AND coalesce(p.ends_at, 'infinity') > p_at
-                                AND coalesce(p.counts_until, 'infinity') >= p_at
-                             OFFSET 0) p
-    )
-    INSERT INTO standings AS s (period_id, user_id, points, reached_at, shown)
-    SELECT f.period_id, f.user_id, CASE f.value WHEN 'days' THEN f.sign ELSE f.points END, p_at,
-           f.value <> 'sum' OR f.sign * f.points > 0
-      FROM found f
+    INSERT INTO standings AS s (period_id, user_id, points, reached_at, shown, joins)
+    SELECT p.id, e.user_id, CASE b.joins WHEN 4 THEN b.sign ELSE e.delta * b.sign END, p_at,
+           b.joins > 1 OR e.delta > 0, b.joins
+      FROM unnest(p_user, p_source, p_action_type, p_delta) AS e(user_id, source, action_type, delta)
+     CROSS JOIN LATERAL (SELECT u FROM users u WHERE u.id = e.user_id OFFSET 0) u
+     CROSS JOIN LATERAL player_groups(u.u) g
+     CROSS JOIN LATERAL (SELECT c.board_id FROM board_scopes c
+                          WHERE c.who = g.who AND c.action_type = ANY (ARRAY['', e.action_type]) OFFSET 0) c
+     CROSS JOIN LATERAL (SELECT b.id, board_sign(b) AS sign, board_joins(b) AS joins FROM boards b
+                          WHERE b.id = c.board_id AND board_counts(b, e.source, e.action_type) OFFSET 0) b
+     CROSS JOIN LATERAL (SELECT p.id FROM board_periods p
+                          WHERE p.board_id = b.id AND p.part = g.part AND p.closed_at IS NULL
+                            AND coalesce(p.starts_at, '-infinity') <= p_at AND coalesce(p.ends_at, 'infinity') > p_at
+                            AND coalesce(p.counts_until, 'infinity') >= p_at
+                         OFFSET 0) p
         ON CONFLICT (period_id, user_id) DO UPDATE
-       SET (points, shown, reached_at) = (
-               SELECT CASE f.value WHEN 'sum' THEN s.points + f.points WHEN 'days' THEN s.points + f.sign ELSE f.points END,
-                      f.value <> 'sum' OR f.sign * (s.points + f.points) > 0,
-                      -- A clock that was set back takes nothing from a sum, as in the history.
-                      CASE f.value WHEN 'sum' THEN greatest(s.reached_at, p_at) ELSE p_at END
-                 FROM found f WHERE f.period_id = excluded.period_id AND f.user_id = excluded.user_id)
-     WHERE (SELECT CASE f.value
-                        WHEN 'best' THEN NOT s.shown OR f.points > s.points
-                        WHEN 'days' THEN NOT s.shown OR (s.reached_at AT TIME ZONE f.zone)::date < (p_at AT TIME ZONE f.zone)::date
-                        ELSE true
-                   END
-              FROM found f WHERE f.period_id = excluded.period_id AND f.user_id = excluded.user_id)
-    RETURNING s.period_id, s.user_id, s.points, s.reached_at, s.shown;
+       SET points = CASE WHEN s.joins IN (2, 3) THEN excluded.points ELSE s.points + excluded.points END,
+           -- A clock that was set back takes nothing from a sum, as in the history.
+           reached_at = CASE WHEN s.joins IN (1, -1) THEN greatest(s.reached_at, p_at) ELSE p_at END,
+           shown = s.joins > 1 OR s.joins * (s.points + excluded.points) > 0
+     WHERE CASE s.joins
+                WHEN 2 THEN NOT s.shown OR excluded.points > s.points
+                WHEN 4 THEN NOT s.shown OR period_day(s.period_id, s.reached_at) < period_day(s.period_id, p_at)
+                ELSE true
+           END
+    RETURNING s.*;
+END
+$$;
+
+-- The day of a moment in the zone of a period's board.
+CREATE FUNCTION period_day(p_period bigint, p_at timestamptz) RETURNS date LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT (p_at AT TIME ZONE b.zone)::date FROM board_periods p JOIN boards b ON b.id = p.board_id WHERE p.id = p_period);
 END
 $$;
 
@@ -84,24 +91,24 @@ BEGIN
     WHEN 'sum' THEN
         RETURN QUERY
         SELECT p_period.id, e.user_id, sum(e.remaining)::bigint, max(greatest(e.created_at, e.reversed_at)),
-               sum(e.remaining) * board_sign(p_board) > 0
+               sum(e.remaining) * board_sign(p_board) > 0, board_joins(p_board)
           FROM period_entries(p_period, p_board, p_user) e GROUP BY e.user_id;
     WHEN 'best' THEN
         RETURN QUERY
         SELECT DISTINCT ON (e.user_id) p_period.id, e.user_id, CASE WHEN e.reversed_at IS NULL THEN e.points ELSE 0 END,
-               coalesce(e.reversed_at, e.created_at), e.reversed_at IS NULL
+               coalesce(e.reversed_at, e.created_at), e.reversed_at IS NULL, board_joins(p_board)
           FROM period_entries(p_period, p_board, p_user) e
          ORDER BY e.user_id, e.reversed_at DESC NULLS FIRST, e.points DESC, e.id;
     WHEN 'latest' THEN
         RETURN QUERY
         SELECT DISTINCT ON (e.user_id) p_period.id, e.user_id, CASE WHEN e.reversed_at IS NULL THEN e.points ELSE 0 END,
-               coalesce(e.reversed_at, e.created_at), e.reversed_at IS NULL
+               coalesce(e.reversed_at, e.created_at), e.reversed_at IS NULL, board_joins(p_board)
           FROM period_entries(p_period, p_board, p_user) e
          ORDER BY e.user_id, e.reversed_at DESC NULLS FIRST, e.id DESC;
     ELSE
         RETURN QUERY
         SELECT p_period.id, d.user_id, count(d.first)::bigint * board_sign(p_board), coalesce(max(d.first), max(d.reversed)),
-               count(d.first) > 0
+               count(d.first) > 0, board_joins(p_board)
           FROM (SELECT e.user_id, min(e.created_at) FILTER (WHERE e.reversed_at IS NULL) AS first, max(e.reversed_at) AS reversed
                   FROM period_entries(p_period, p_board, p_user) e
                  GROUP BY e.user_id, (e.created_at AT TIME ZONE p_board.zone)::date) d
@@ -132,8 +139,8 @@ BEGIN
            AND NOT EXISTS (SELECT FROM counted c WHERE c.user_id = s.user_id)
         RETURNING s.*
     ), put AS (
-        INSERT INTO standings AS s (period_id, user_id, points, reached_at, shown)
-        SELECT c.period_id, c.user_id, c.points, c.reached_at, c.shown FROM counted c
+        INSERT INTO standings AS s (period_id, user_id, points, reached_at, shown, joins)
+        SELECT c.* FROM counted c
             ON CONFLICT (period_id, user_id) DO UPDATE
            SET points = excluded.points, reached_at = excluded.reached_at, shown = excluded.shown
          WHERE (s.points, s.reached_at, s.shown) IS DISTINCT FROM (excluded.points, excluded.reached_at, excluded.shown)

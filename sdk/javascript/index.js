@@ -149,15 +149,23 @@ export class Client {
     return redeemed;
   }
 
-  /** `userId`: the scoreboard's, or `ext:` and yours. @param {string} [userId] @param {{board?: string}} [options] */
-  async score(userId, { board = 'global' } = {}) {
-    const path = `score/${userId ? encodeURIComponent(userId) : 'me'}?${new URLSearchParams({ board })}`;
+  /**
+   * `userId`: the scoreboard's, or `ext:` and yours.
+   *
+   * @param {string} [userId] @param {{board?: string, period?: string}} [options]
+   */
+  async score(userId, { board = 'global', period } = {}) {
+    const path = `score/${userId ? encodeURIComponent(userId) : 'me'}?${which(board, period)}`;
     return /** @type {Standing} */ ((await this.#call('GET', path, undefined, !!userId && !!this.#options.key)).data);
   }
 
-  /** @param {{limit?: number, offset?: number, board?: string}} [options] @returns {Promise<Board>} */
-  async top({ limit = 10, offset = 0, board = 'global' } = {}) {
-    const query = new URLSearchParams({ limit: `${limit}`, offset: `${offset}`, board });
+  /**
+   * `period`: its key, such as 2026-W47; a closed one has its final ranks. By default the current one.
+   *
+   * @param {{limit?: number, offset?: number, board?: string, period?: string}} [options] @returns {Promise<Board>}
+   */
+  async top({ limit = 10, offset = 0, board = 'global', period } = {}) {
+    const query = which(board, period, { limit: `${limit}`, offset: `${offset}` });
     const { data, last_updated, epoch, seq, players } = await this.#call('GET', `scoreboard/top?${query}`);
     return { epoch, seq, timestamp: Date.parse(last_updated) / 1000, players, top: data };
   }
@@ -166,11 +174,11 @@ export class Client {
    * Each new state of the board, until `signal` or `close` ends it; over a new connection when one ends. Throws
    * Refused.
    *
-   * @param {{limit?: number, board?: string, signal?: AbortSignal}} [options]
+   * @param {{limit?: number, board?: string, period?: string, signal?: AbortSignal}} [options]
    * @returns {AsyncGenerator<Board, void, void>}
    */
-  async *watch({ limit = 10, board = 'global', signal } = {}) {
-    const path = `scoreboard/stream?${new URLSearchParams({ limit: `${limit}`, board })}`;
+  async *watch({ limit = 10, board = 'global', period, signal } = {}) {
+    const path = `scoreboard/stream?${which(board, period, { limit: `${limit}` })}`;
     let [misses, retry, seen] = [0, 0, /** @type {[string | null, number]} */ ([null, 0])];
     while (!signal?.aborted && !this.#stopped.signal.aborted) {
       const ending = anyOf(signal, this.#stopped.signal);
@@ -349,6 +357,11 @@ async function answerOf(response, requestId = '') {
 /** @param {string} requestId @param {unknown} cause @returns {Answer} */
 function noAnswer(requestId, cause) {
   return { status: 0, requestId, retryAfter: '', document: null, cause };
+}
+
+/** The query that names a board. @param {string} board @param {string} [period] @param {Record<string, string>} [more] */
+function which(board, period, more) {
+  return new URLSearchParams({ board, ...(period && { period }), ...more });
 }
 
 function newId() {

@@ -7,7 +7,8 @@
  *
  * @import { LiveLeaderboard as PublicElement, Row, You, State, Transport, Labels } from './live-leaderboard.js'
  * @typedef {{epoch: string|null, seq: number|null, players: number, rows: Row[]}} Snapshot
- * @typedef {{period?: string|null, ends_at?: string|null, now?: string|null}} Period
+ * @typedef {{period?: string|null, ends_at?: string|null, frozen_at?: string|null, now?: string|null}} Period
+ * @typedef {Period & {code: string, next: string}} Notice
  * @typedef {{close(): void, opened: boolean, since: number, greeted?: boolean, send?(message: object): void}} Link
  */
 
@@ -47,6 +48,7 @@ const WORDS = /** @type {Required<Labels>} */ ({
   final: 'Final',
   ends: 'Ends {in}',
   ended: '{period} has ended. Now: {next}',
+  frozen: 'Frozen {ago}',
   closed: 'Disconnected',
   private: 'Sign in to see this board',
   refused: 'This site may not show the board',
@@ -77,7 +79,7 @@ class Feed {
 
   /**
    * @param {{site: string, board: string, period: string|null, limit: number, token: string|null}} where
-   * @param {{snapshot(data: Snapshot, via: Transport): void, you(you: You|null): void, board(board: Period): void,
+   * @param {{snapshot(data: Snapshot, via: Transport): void, you(you: You|null): void, board(board: Period): void, notice(notice: Notice): void,
    *          viewer(id: string|null, first: boolean): void, unproved(): void, confirmed(players?: number|null): void,
    *          state(state: State, transport: Transport|null, reason: keyof Labels|null): void}} listener
    */
@@ -274,7 +276,7 @@ class Feed {
       return this.#lost(link, 4000);
     }
     this.#alive(link);
-    if (message.type === 'notice') return void (message.code === 'closed' && this.listener.board({ period: message.next }));
+    if (message.type === 'notice') return this.listener.notice(message);
     if (message.board) this.listener.board(message);
     if (message.type === 'connection_success') {
       if (message.user_id) this.#mayAskMe = true;
@@ -579,6 +581,7 @@ class LiveLeaderboard extends HTMLElement {
   #updatedAt = 0; // Date.now()
   /** @type {string|null} */ #period = null;
   #endsAt = 0; // Unix ms by the server's clock
+  #frozenAt = 0;
   #skew = 0; // ms by which the server's clock is ahead
   #noticeAt = 0; // Date.now()
   /** @type {Map<string, Line>} */ #lines = new Map();
@@ -821,7 +824,7 @@ class LiveLeaderboard extends HTMLElement {
 
   #forget() {
     this.#snapshot = this.#period = null;
-    this.#updatedAt = this.#endsAt = this.#noticeAt = 0;
+    this.#updatedAt = this.#endsAt = this.#frozenAt = this.#noticeAt = 0;
     this.#forgetViewer();
     this.#lines.clear();
     this.#ui.body.replaceChildren();
@@ -844,6 +847,7 @@ class LiveLeaderboard extends HTMLElement {
         snapshot: (data, via) => feed === this.#feed && this.#take(data, via),
         you: (you) => feed === this.#feed && this.#takeYou(you),
         board: (board) => feed === this.#feed && this.#takeBoard(board),
+        notice: (notice) => feed === this.#feed && this.#takeNotice(notice),
         viewer: (id, first) => feed === this.#feed && this.#takeViewer(id, first),
         unproved: () => feed === this.#feed && this.#ended(),
         confirmed: (players) => feed === this.#feed && this.#confirm(players),
@@ -885,14 +889,21 @@ class LiveLeaderboard extends HTMLElement {
   }
 
   /** What may be the next period, and when it ends. @param {Period} board */
-  #takeBoard({ period = null, ends_at, now }) {
+  #takeBoard({ period = null, ends_at, frozen_at, now }) {
     if (now) this.#skew = Date.parse(now) - Date.now();
-    this.#endsAt = ends_at ? Date.parse(ends_at) : 0;
+    this.#endsAt = Date.parse(ends_at ?? '') || 0;
+    this.#frozenAt = Date.parse(frozen_at ?? '') || 0;
     if (this.#period && period && period !== this.#period) {
       this.#ui.notice.textContent = this.#say('ended', { period: this.#period, next: period });
       this.#noticeAt = Date.now();
     }
     this.#period = period;
+    this.#showStatus();
+  }
+
+  #takeNotice(/** @type {Notice} */ { code, next, frozen_at }) {
+    if (code === 'closed') this.#takeBoard({ period: next });
+    if (code === 'frozen' || code === 'revealed') this.#frozenAt = Date.parse(frozen_at ?? '') || 0;
     this.#showStatus();
   }
 
@@ -961,9 +972,10 @@ class LiveLeaderboard extends HTMLElement {
     const age = this.#updatedAt && Date.now() - this.#updatedAt;
     const told = age && this.#state !== 'live' && this.#state !== 'final' && (this.#state !== 'polling' || age > 4 * POLL_MS);
     const text = told ? this.#say('updated', { state, ago: this.#speech.when(-age) }) : state;
-    const left = this.#state !== 'final' && this.#endsAt ? this.#endsAt - this.#skew - Date.now() : 0;
-    const ends = left > 0 ? this.#say('ends', { in: this.#speech.when(left) }) : '';
-    for (const [part, words] of /** @type {const} */ ([['status', text], ['ends', ends]]))
+    const now = Date.now() + this.#skew;
+    const frozen = this.#frozenAt && this.#say('frozen', { ago: this.#speech.when(this.#frozenAt - now) });
+    const ends = this.#state !== 'final' && this.#endsAt > now && this.#say('ends', { in: this.#speech.when(this.#endsAt - now) });
+    for (const [part, words] of /** @type {const} */ ([['status', text], ['ends', [frozen, ends].filter(Boolean).join(' · ')]]))
       if (this.#ui[part].textContent !== words) this.#ui[part].textContent = words;
   }
 

@@ -14,9 +14,13 @@ def test_a_player_may_do_nothing_special(alice: User) -> None:
     assert not alice.is_staff
 
 
-def test_a_moderator_gives_bonuses_and_reads_histories_and_no_more() -> None:
+def test_a_moderator_gives_bonuses_reads_histories_and_sees_boards_and_no_more() -> None:
     moderator = player("mo", role=User.Role.MODERATOR)
-    assert moderator.get_all_permissions() == {"scoreboard.give_bonus", "scoreboard.view_any_history"}
+    assert moderator.get_all_permissions() == {
+        "scoreboard.give_bonus",
+        "scoreboard.view_any_history",
+        "scoreboard.view_board",
+    }
     assert not moderator.is_staff
 
 

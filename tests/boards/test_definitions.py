@@ -73,6 +73,7 @@ def test_a_board_is_made_in_the_words_in_which_it_is_told(api: Api, key: dict[st
         "visibility": "signed-in",
         "opens_at": None,
         "closes_at": iso(LATER),
+        "freeze_at": iso(SOON),
         "counts": {"types": ["LAP"], "sources": ["award"]},
         "who": {"attribute": "region", "value": "eu"},
         "value": "best",
@@ -148,6 +149,8 @@ BAD: list[tuple[str, Any]] = [
     ("opens_at", {"opens_at": "2026-11-26"}),
     ("opens_at", {"opens_at": "9999-12-31T23:59:59Z"}),
     ("closes_at", {"closes_at": "2001-01-01T00:00:00Z"}),
+    ("freeze_at", {"freeze_at": iso(LATER), "closes_at": iso(SOON)}),
+    ("freeze_at", {"freeze_at": "9999-12-31T23:59:59Z"}),
     ("counts.types", {"counts": {"types": ["NO_SUCH_TYPE"]}}),
     ("counts.types.0", {"counts": {"types": [5]}}),
     ("counts.sources.0", {"counts": {"sources": ["correction"]}}),
@@ -231,7 +234,8 @@ def test_points_given_before_count_at_once_and_after_an_edit_by_the_new_rule(
 ) -> None:
     award(alice, 5, "LAP")
     award(bob, 3, "QUIZ")
-    give_type("LAP"), give_type("QUIZ")
+    give_type("LAP")
+    give_type("QUIZ")
     api.post(BOARDS, {**WEEKLY, "counts": {"types": ["LAP"]}}, headers=key)
     of_board = f"{TOP}?board=weekly"
     assert [row["score"] for row in api.get(of_board).json()["data"]] == [5]
@@ -320,6 +324,21 @@ def test_periods_are_listed_the_newest_first(api: Api, alice: User) -> None:
     assert api.get(f"{BOARDS}/daily/periods?limit=2&offset=1").json()["data"] == listed[1:3]
     assert [one["key"] for one in api.get(f"{BOARDS}/global/periods").json()["data"]] == ["all"]
     assert_problem(api.get(f"{BOARDS}/nothing/periods"), "not-found")
+
+
+def test_each_state_is_told(api: Api, key: dict[str, str]) -> None:
+    make("open")
+    make("upcoming", opens_at=SOON)
+    make("frozen", freeze_at=datetime.now(UTC))
+    make("empty", attribute="region", attribute_value="*")
+    make("paused", paused=True)
+    make("closed", closes_at=datetime.now(UTC))
+    Rule.objects.create(slug="counting", title="Counting")  # and not filled
+    boards.forget()
+    told = {one["slug"]: one["state"] for one in api.get(BOARDS, headers=key).json()["data"]}
+    assert told.pop("global") == "open"
+    assert told == {state: state for state in told}
+    assert len(told) == 7
 
 
 # --- Who may -----------------------------------------------------------------------------------------

@@ -1,11 +1,16 @@
 """A frozen board: nothing newer than the freeze on any way out, corrections at once, and the revealing step by step."""
 
+import json
 import random
 import uuid
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
+from django.core.exceptions import ValidationError
+from django.db import OperationalError
 from django.test import Client
 from pytest_django.fixtures import Settings
 
@@ -22,7 +27,9 @@ from tests.support.admin_site import admin, signed_in
 from tests.support.boards import in_sql, make, recounted
 from tests.support.client import Api, assert_problem
 from tests.support.people import bearer, players, site_key
+from tests.support.processes import eventually
 from tests.support.races import at_once, none_failed
+from tests.support.worker import Worker
 
 SECRET = 777_123  # points that come after the freeze
 
@@ -94,6 +101,11 @@ def test_a_freeze_that_is_set_ahead_begins_at_its_moment_without_another_look(bo
     assert scores(boards.truth("final")) == [("alice", 15)]
 
 
+def exported(staff: Client, query: str) -> bytes:
+    answer: Any = staff.get(f"/api/v1/exports/board.csv?{query}")
+    return b"".join(answer.streaming_content)
+
+
 def ways_out(api: Api, who: User, staff: Client, slug: str = "final") -> dict[str, bytes]:
     """Everything that the public is told of a board, and a file of it as staff get it without asking for the truth."""
     asked = f"board={slug}"
@@ -111,7 +123,7 @@ def ways_out(api: Api, who: User, staff: Client, slug: str = "final") -> dict[st
         assert answer.status_code == 200
         found[path] = answer.content
     found["embed"] = api.get(f"/embed/{slug}").content
-    found["file"] = b"".join(staff.get(f"/api/v1/exports/board.csv?{asked}").streaming_content)
+    found["file"] = exported(staff, asked)
     return found
 
 
@@ -158,8 +170,7 @@ def test_only_staff_and_keys_that_may_read_see_the_truth(
             assert str(SECRET) in answer.content.decode(), answer.content
             assert answer["Cache-Control"] == "private, no-store"
     staff = signed_in(admin("eve"))
-    exported = b"".join(staff.get("/api/v1/exports/board.csv?board=final&view=truth").streaming_content)  # type: ignore[attr-defined]
-    assert str(SECRET).encode() in exported
+    assert str(SECRET).encode() in exported(staff, "board=final&view=truth")
 
 
 def test_corrections_and_hiding_reach_a_frozen_board_at_once(board: Board, alice: User, bob: User) -> None:
@@ -280,3 +291,69 @@ def test_what_cannot_be_revealed_is_refused(board: Board) -> None:
     with pytest.raises(Problem, match="not frozen"):
         freezing.reveal(rule, 1)
     assert not BoardReveal.objects.exists()
+
+
+@pytest.mark.usefixtures("unlimited")
+def test_a_key_that_edits_boards_freezes_and_reveals_over_the_api(board: Board, api: Api, alice: User) -> None:
+    key = site_key("boards")
+
+    def put(path: str, body: Any, headers: dict[str, str] = key) -> Any:
+        return api.send("PUT", f"/api/v1/boards/{path}", json.dumps(body).encode(), headers=headers)
+
+    make("final")
+    assert_problem(put("final/reveal", {"pace": 1}), "invalid-request")
+    answer = put("final", {"freeze_at": freezing.now().isoformat()})
+    assert answer.status_code == 200
+    assert answer.json()["data"]["freeze_at"] is not None
+    periods.keep()
+    award(alice, SECRET)
+    boards.forget()
+    assert scores(boards.get("final")) == []
+    assert len(api.get("/api/v1/boards/final/periods").json()["data"]) == 1
+    assert_problem(put("final/reveal", {"pace": 1}, site_key("read")), "forbidden")
+    assert_problem(put("nothing/reveal", {"pace": 1}), "not-found")
+    for pace in ("1", 0.1, 61, None, True):
+        assert_problem(put("final/reveal", {"pace": pace}), "invalid-request")
+    assert_problem(put("final/reveal", {"pace": 1, "changes": 0}), "invalid-request")
+    assert put("final/reveal", {"pace": 60, "changes": 2}).json()["data"] == {"pace": 60.0, "changes": 2}
+    assert LogEntry.objects.filter(change_message__contains="Revealed over the API").count() == 1
+    assert freezing.take_due()
+    boards.forget()
+    assert scores(boards.get("final")) == [("alice", SECRET)]
+    assert put("final/reveal", {"pace": 2}).status_code == 202
+    assert BoardReveal.objects.get().pace == 2
+    assert put("final", {"freeze_at": None}).status_code == 200
+    assert not BoardReveal.objects.exists()
+
+
+def test_a_rule_is_not_changed_while_a_period_that_is_over_waits_to_be_revealed(board: Board, alice: User) -> None:
+    begun = freezing.now()
+    rule = make("final", window="fixed", opens_at=begun - timedelta(hours=1), closes_at=begun + timedelta(hours=1))
+    freeze(rule)
+    award(alice, SECRET)
+    BoardPeriod.objects.update(ends_at=freezing.now())
+    rule.freeze_at = None
+    with pytest.raises(ValidationError, match="Reveal it first"):
+        rule.full_clean()
+    with pytest.raises(OperationalError, match="not revealed yet"):
+        rule.save()
+    rule.refresh_from_db()
+    rule.title = "The final"
+    rule.full_clean()
+    rule.save()
+    assert FinalStanding.objects.count() == 0
+
+
+def test_a_worker_takes_the_steps(board: Board, alice: User, tmp_path: Path) -> None:
+    rule = make("final")
+    public, _ = freeze(rule)
+    award(alice, 1)
+    award(alice, 2)
+    freezing.reveal(rule, 0.5)
+    worker = Worker(tmp_path / "worker.log")
+    try:
+        eventually(lambda: not BoardReveal.objects.exists(), "the board is revealed")
+    finally:
+        worker.close()
+    assert [line.score for line in in_sql(public)] == [3]
+    assert not BoardPeriod.objects.filter(truth=True).exists()

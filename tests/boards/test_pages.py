@@ -12,7 +12,7 @@ from leaderboard import boards, choices
 from leaderboard.boards import Board
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod
-from tests.support.boards import award, close_ended, end_period, make
+from tests.support.boards import award, end_period, keep, make
 
 pytestmark = pytest.mark.django_db
 LINK = re.compile(r'<a (?:rel="\w+" )?href="(\?[^"]+)"([^>]*)>(.*?)</a>')
@@ -113,7 +113,7 @@ def test_a_board_that_is_over_stays_with_its_final_ranks(client: Client, board: 
     make("cup", window="fixed", opens_at=datetime(2020, 1, 1, tzinfo=UTC), closes_at=datetime(2120, 1, 1, tzinfo=UTC))
     award(alice, 5)
     BoardPeriod.objects.update(ends_at=datetime(2026, 1, 1, tzinfo=UTC))
-    close_ended()
+    keep()
     assert links(shown(client, "/")) == {"All players": "?board=global", "Cup Final": "?board=cup"}
     page = shown(client, "/?board=cup")
     assert rows(page) == ["alice"]

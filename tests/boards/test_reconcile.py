@@ -90,7 +90,7 @@ def test_what_redis_took_over_from_a_wrong_standing_goes_with_it(weekly: Board, 
 
 def test_a_player_without_an_entry_is_taken_off(weekly: Board, victim: User) -> None:
     ghost, at = player("ghost"), of(victim, weekly).reached_at
-    BoardStanding.objects.create(period_id=weekly.id, user_id=ghost.pk, points=99, reached_at=at, shown=True)
+    BoardStanding.objects.create(period_id=weekly.id, user_id=ghost.pk, points=99, reached_at=at, shown=True, joins=1)
     assert reconcile.reconcile(weekly).players["standing"] == [str(ghost.pk)]
     assert in_sql(weekly) == recounted(BoardPeriod.objects.get(pk=weekly.id))
 

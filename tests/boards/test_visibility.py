@@ -31,6 +31,7 @@ READS = [
     "/api/v1/boards/{board}",
     "/api/v1/boards/{board}/periods",
 ]
+AS_OF = f"{TOP}?board={{board}}&at=2026-01-02T00:00:00Z"
 NOBODYS = {"Authorization": "Bearer nonsense"}
 NO_KEY = {"X-API-Key": "sb_0123456789ab_" + "x" * 43}
 
@@ -59,7 +60,7 @@ def test_a_public_board_is_for_everybody_whatever_they_bring(api: Api, paths: li
 def test_a_board_for_the_signed_in_is_401_without_a_token_and_kept_by_no_shared_cache(
     api: Api, paths: list[str], bob: User
 ) -> None:
-    for path in (path.format(board="signed-in") for path in paths):
+    for path in (path.format(board="signed-in") for path in [*paths, AS_OF]):
         for headers in ({}, NOBODYS):
             assert_problem(api.get(path, headers=headers), "not-authenticated")
         assert_problem(api.get(path, headers=NO_KEY), "forbidden")
@@ -77,7 +78,7 @@ def test_a_hidden_board_is_to_others_as_one_that_is_not_there(api: Api, paths: l
         {"headers": site_key("award", "players")},
         {"user": bob},
     ]
-    for path in paths:
+    for path in [*paths, AS_OF]:
         for stranger in strangers:
             hidden = refusal(api.get(path.format(board="hidden"), **stranger), "not-found")
             assert hidden == refusal(api.get(path.format(board="never-made"), **stranger), "not-found"), path
@@ -148,6 +149,20 @@ def test_the_embedded_page_shows_it_to_those_who_may_see_it(
     assert ">alice<" in client.get("/embed/signed-in").content.decode()
     assert client.get("/embed/hidden").status_code == 404
     assert ">alice<" in signed_in(admin()).get("/embed/hidden").content.decode()
+
+
+def test_the_site_s_page_offers_and_shows_what_its_visitor_may_see(client: Client, paths: list[str], bob: User) -> None:
+    assert client.get("/?board=hidden").status_code == client.get("/embed?board=hidden").status_code == 404
+    page = client.get("/?board=signed-in").content.decode()
+    assert ">alice<" not in page
+    assert "Hidden" not in client.get("/").content.decode()
+    client.force_login(bob)
+    assert ">alice<" in client.get("/?board=signed-in").content.decode()
+    assert client.get("/?board=hidden").status_code == 404
+    assert "Hidden" not in client.get("/").content.decode()
+    staff = signed_in(admin())
+    assert ">alice<" in staff.get("/?board=hidden").content.decode()
+    assert "Hidden" in staff.get("/").content.decode()
 
 
 def test_the_template_tag_leaves_out_what_its_visitor_may_not_see(paths: list[str], bob: User) -> None:

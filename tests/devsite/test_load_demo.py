@@ -1,6 +1,7 @@
 """`manage.py load_demo`: something to look at in an empty database, and never a known password beside real people."""
 
 import stat
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from django.contrib.auth import authenticate
 from django.core.management import CommandError, call_command
 from django.db.models import Sum
 from django.test import Client
+from django.utils import timezone
 from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 
 from accounts import api_keys, sign_in
@@ -16,9 +18,11 @@ from accounts.names import validate_username
 from devsite import demo_key
 from devsite.players import people
 from devsite.players.password import shared_password
-from leaderboard import ranking
+from leaderboard import boards, ranking, truth
 from leaderboard.boards import Board
-from scoreboard.models import ScoreHistory, UserScore
+from scoreboard.models import Board as Rule
+from scoreboard.models import BoardPeriod, FinalStanding, ScoreHistory, UserScore
+from tests.support.boards import award, keep, recounted
 from tests.support.people import player
 from tests.support.races import at_once
 
@@ -107,6 +111,62 @@ def test_totals_are_those_of_the_list_and_the_sums_of_their_histories() -> None:
     assert totals == {name: total for name, _, total, _ in people.PLAYERS} | {"alice": 64}
     sums = ScoreHistory.objects.values_list("user__username").annotate(Sum("delta"))
     assert dict(sums) == totals
+
+
+@pytest.mark.django_db(transaction=True)
+def test_its_boards_are_ready_at_once_and_count_the_same_points(board: Board) -> None:
+    call_command("load_demo")
+    boards.forget()
+    kept = {one.slug for one in boards.everyone() if one.part in ("", "eu")}
+    assert kept == {"global", "final", "opening", "region.eu", "weekly"}
+    europe = sorted(total for _, region, total, _ in people.PLAYERS if region == "EU")
+    assert sorted(row.score for row in truth.top(boards.get("region.eu"), 100).rows) == sorted([*europe, 64])
+    for slug in ("weekly", "opening", "final"):
+        totals = sorted(row.score for row in truth.top(boards.get(slug), 100).rows)
+        assert totals == sorted([64, *(total for _, _, total, _ in people.PLAYERS)])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_opening_minute_ends_with_final_ranks_that_its_history_bears_out(board: Board) -> None:
+    call_command("load_demo")
+    period = BoardPeriod.objects.get(board__slug="opening")
+    assert period.starts_at
+    assert period.ends_at
+    assert (period.ends_at - period.starts_at).total_seconds() == pytest.approx(60, abs=1)
+    BoardPeriod.objects.filter(pk=period.pk).update(ends_at=timezone.now())
+    period.refresh_from_db()
+    keep()
+    final = FinalStanding.objects.filter(period=period).order_by("rank")
+    assert [(one.user_id, one.points) for one in final] == [(line.user_id, line.score) for line in recounted(period)]
+    assert final.count() == len(people.PLAYERS) + 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_final_is_frozen_after_a_minute_and_counts_on(board: Board) -> None:
+    call_command("load_demo")
+    rule = Rule.objects.get(slug="final")
+    assert rule.freeze_at
+    assert rule.opens_at
+    Rule.objects.filter(pk=rule.pk).update(
+        opens_at=rule.opens_at - timedelta(minutes=2), freeze_at=rule.freeze_at - timedelta(minutes=1, seconds=1)
+    )
+    keep()
+    late = User.objects.get(username="alice")
+    award(late, 5)
+    frozen = boards.get("final")
+    assert frozen.frozen_at
+    shown = {row.username: row.score for row in truth.top(frozen, 100).rows}
+    true = {row.username: row.score for row in truth.top(boards.truth("final"), 100).rows}
+    assert true["alice"] - shown.get("alice", 0) >= 5
+
+
+def test_boards_are_added_once_and_without_the_demo_there_are_none() -> None:
+    call_command("prepare")
+    assert not Rule.objects.exists()
+    call_command("load_demo")
+    Rule.objects.filter(slug="region").delete()
+    call_command("load_demo")
+    assert list(Rule.objects.values_list("slug", flat=True)) == ["final", "opening", "weekly"]
 
 
 @pytest.mark.django_db(transaction=True)

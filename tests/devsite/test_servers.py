@@ -105,6 +105,7 @@ def test_a_server_that_is_there_already_is_left_alone(tmp_path: Path) -> None:
     assert not (tmp_path / "home" / "postgres").exists()
 
 
+@pytest.mark.long
 def test_the_exit_code_is_the_commands(home: Path) -> None:
     assert run(sys.executable, "-c", "raise SystemExit(7)", home=home) == "7"
 
@@ -141,6 +142,7 @@ def test_when_the_supervisor_is_killed_everything_ends_and_the_next_start_finds_
     assert psutil.wait_procs(everybody, timeout=PATIENCE)[1] == []
 
 
+@pytest.mark.long
 def test_when_all_are_killed_at_once_the_next_start_finds_all(home: Path) -> None:
     process = started(home, "sleep", "1000")
     everybody = descendants(process)

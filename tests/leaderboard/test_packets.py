@@ -1,12 +1,16 @@
 """One message in its three encodings."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Opcode
 from websockets.protocol import CLIENT, Protocol
 
+from leaderboard import boards
+from leaderboard.boards import Board
+from leaderboard.live import messages
 from leaderboard.live.messages import Packet
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=400)
@@ -49,3 +53,11 @@ def test_encoding_is_done_once() -> None:
     packet = Packet({"type": "you"})
     assert packet.frame is packet.frame
     assert packet.chunk is packet.chunk
+
+
+def test_who_counts_down_is_told_the_clock_by_which_a_board_ends(db: None) -> None:
+    ending = Board("weekly", "Weekly", 7, "2026-W47", ends_at=datetime(2026, 11, 23, tzinfo=UTC))
+    said = json.loads(messages.hello(ending, None, None).text)
+    assert said["ends_at"] == "2026-11-23T00:00:00+00:00"
+    assert abs(datetime.fromisoformat(said["now"]) - boards.listing().now) < timedelta(minutes=1)
+    assert "now" not in json.loads(messages.hello(boards.GLOBAL, None, None).text)

@@ -25,9 +25,15 @@ Values = dict[uuid.UUID, list[tuple[datetime, str]]]  # of one attribute, each s
 def make(slug: str, **rule: Any) -> Rule:
     """A rule as it is after its first filling."""
     made = Rule.objects.create(slug=slug, title=slug.title(), **rule)
+    keep()
+    return made
+
+
+def keep() -> None:
+    """What is due is done, and known to this process: also to a browser's test, which has a loop of Playwright's."""
     periods.keep()
     boards.forget()
-    return made
+    boards.refresh(at_once=True)
 
 
 def end_period(slug: str) -> tuple[str, str]:
@@ -36,13 +42,8 @@ def end_period(slug: str) -> tuple[str, str]:
     now = timezone.now()
     BoardPeriod.objects.filter(pk=ending.pk).update(ends_at=now)
     BoardPeriod.objects.filter(pk=following.pk).update(starts_at=now)
-    close_ended()
+    keep()
     return ending.key, following.key
-
-
-def close_ended() -> None:
-    periods.keep()
-    boards.forget()
 
 
 def current(slug: str) -> Board:
@@ -160,6 +161,16 @@ def line_of(
     for entry in valid:
         days.setdefault(entry.created_at.astimezone(zone).date(), entry.created_at)
     return Line(user_id, len(days), max(days.values()))
+
+
+def of_all_totals(at: datetime) -> list[Line]:
+    """The same of the board of all totals, at a past moment."""
+    totals: dict[uuid.UUID, tuple[int, datetime]] = {}
+    for entry in ScoreHistory.objects.filter(**upto(at)).order_by("id"):
+        totals[entry.user_id] = (entry.new_total, entry.created_at)
+    lines = [Line(user_id, total, reached) for user_id, (total, reached) in totals.items() if total > 0]
+    lines.sort(key=lambda line: line.user_id.bytes, reverse=True)
+    return sorted(lines, key=lambda line: (-line.score, line.reached_at))
 
 
 def in_sql(board: Board) -> list[Line]:

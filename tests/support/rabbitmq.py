@@ -29,6 +29,7 @@ def rabbitmq(home: Path, port: int, *lines: str) -> Iterator["subprocess.Popen[b
         "RABBITMQ_MNESIA_BASE": str(home / "mnesia"),
         "RABBITMQ_LOG_BASE": str(home / "log"),
         "RABBITMQ_DIST_PORT": str(free_port()),
+        "ERL_CRASH_DUMP": str(home / "erl_crash.dump"),
     }
     log = home / "rabbitmq.log"
     with running([PROGRAM], {**os.environ, **own}, log) as process:

@@ -27,10 +27,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--check", action="store_true", help="change nothing; exit 1 on drift")
-        parser.add_argument("--board", help="one board, by its slug; default all")
+        parser.add_argument("--board", help="one board, by its slug, with all of its parts; default all")
 
     def handle(self, *, check: bool, board: str | None, **options: Any) -> None:
-        chosen = [one for one in boards.everyone() if board in (None, one.slug)]
+        chosen = [one for one in boards.everyone() if board in (None, one.slug, boards.rule_slug(one.slug))]
         if not chosen:
             raise CommandError(f"There is no board {board}; there are {', '.join(boards.slugs())}.")
         failed = False

@@ -28,26 +28,37 @@ export class Client {
     viewerToken(player: string): Promise<ViewerToken>;
     /** Mints and redeems as the player whose token this is; waits while it is too early. @param {string} action_type */
     act(action_type: string): Promise<Redeemed>;
-    /** `userId`: the scoreboard's, or `ext:` and yours. @param {string} [userId] @param {{board?: string}} [options] */
-    score(userId?: string, { board }?: {
+    /**
+     * `userId`: the scoreboard's, or `ext:` and yours.
+     *
+     * @param {string} [userId] @param {{board?: string, period?: string}} [options]
+     */
+    score(userId?: string, { board, period }?: {
         board?: string;
+        period?: string;
     }): Promise<Standing>;
-    /** @param {{limit?: number, offset?: number, board?: string}} [options] @returns {Promise<Board>} */
-    top({ limit, offset, board }?: {
+    /**
+     * `period`: its key, such as 2026-W47; a closed one has its final ranks. By default the current one.
+     *
+     * @param {{limit?: number, offset?: number, board?: string, period?: string}} [options] @returns {Promise<Board>}
+     */
+    top({ limit, offset, board, period }?: {
         limit?: number;
         offset?: number;
         board?: string;
+        period?: string;
     }): Promise<Board>;
     /**
      * Each new state of the board, until `signal` or `close` ends it; over a new connection when one ends. Throws
      * Refused.
      *
-     * @param {{limit?: number, board?: string, signal?: AbortSignal}} [options]
+     * @param {{limit?: number, board?: string, period?: string, signal?: AbortSignal}} [options]
      * @returns {AsyncGenerator<Board, void, void>}
      */
-    watch({ limit, board, signal }?: {
+    watch({ limit, board, period, signal }?: {
         limit?: number;
         board?: string;
+        period?: string;
         signal?: AbortSignal;
     }): AsyncGenerator<Board, void, void>;
     /** Resolves to whether all that was accepted was answered in this time. @param {number} [milliseconds] */

@@ -37,8 +37,10 @@ class AsyncClient(Shell):
     async def award_later(self, **award: Unpack[Award]) -> None:
         await asyncio.to_thread(self._accept, award)
 
-    async def watch(self, limit: int = 10, *, board: str = "global") -> AsyncGenerator[Board, None]:
-        steps, reply, stream = self.core.watch(limit, board), None, None
+    async def watch(
+        self, limit: int = 10, *, board: str = "global", period: str | None = None
+    ) -> AsyncGenerator[Board, None]:
+        steps, reply, stream = self.core.watch(limit, board, period), None, None
         thread = ThreadPoolExecutor(1, "live-scoreboard-watch")
         try:
             while True:

@@ -153,9 +153,11 @@ class Client(Shell):
         """Accepts it and returns; it is sent in the background until there is a final answer. Raises BufferFull."""
         self._accept(award)
 
-    def watch(self, limit: int = 10, *, board: str = "global") -> Generator[Board, None, None]:
+    def watch(
+        self, limit: int = 10, *, board: str = "global", period: str | None = None
+    ) -> Generator[Board, None, None]:
         """Each new state of the board, for ever; over a new connection when one ends. Raises Refused."""
-        steps, reply = self.core.watch(limit, board), None
+        steps, reply = self.core.watch(limit, board, period), None
         while True:
             step = steps.send(reply)
             reply = (yield step.board) if isinstance(step, Show) else self.take(step)

@@ -124,21 +124,26 @@ class Core:
                 raise Refused(f"GET {path}:", "", status, redeemed)
         return redeemed
 
-    def score(self, user_id: str | None = None, *, board: str = "global") -> Steps[Standing]:
+    def score(self, user_id: str | None = None, *, board: str = "global", period: str | None = None) -> Steps[Standing]:
         """`user_id`: the scoreboard's, or `ext:` and yours; by default the player whose token this is."""
-        path = f"score/{quote(user_id, safe=':') if user_id else 'me'}?{urlencode({'board': board})}"
+        path = f"score/{quote(user_id, safe=':') if user_id else 'me'}?{which(board, period)}"
         return self.data("GET", path, key=bool(user_id and self.key))
 
-    def top(self, limit: int = 10, offset: int = 0, *, board: str = "global") -> Steps[Board]:
-        query = urlencode({"board": board, "limit": limit, "offset": offset})
+    def top(
+        self, limit: int = 10, offset: int = 0, *, board: str = "global", period: str | None = None
+    ) -> Steps[Board]:
+        """`period`: its key, such as 2026-W47; a closed one has its final ranks. By default the current one."""
+        query = which(board, period, limit=limit, offset=offset)
         said = yield from self.call("GET", f"scoreboard/top?{query}")
         return shown(
             {**said, "top": said["data"], "timestamp": datetime.fromisoformat(said["last_updated"]).timestamp()}
         )
 
-    def watch(self, limit: int, board: str) -> Generator[Send | Line | Wait | Show, Any, None]:
+    def watch(
+        self, limit: int, board: str, period: str | None = None
+    ) -> Generator[Send | Line | Wait | Show, Any, None]:
         """Shows each new state of the board, for ever, over as many connections as it takes. Raises Refused."""
-        query, seen, misses, retry = urlencode({"board": board, "limit": limit}), (None, 0), 0, 0.0
+        query, seen, misses, retry = which(board, period, limit=limit), (None, 0), 0, 0.0
         while True:
             reply = yield (send := self.request("GET", f"scoreboard/stream?{query}", stream=True))
             if isinstance(reply, Answer | Exception):
@@ -204,6 +209,11 @@ class Core:
         headers |= {"Authorization": f"Bearer {credentials}"} if credentials else {}
         sent = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         return Send(method, f"{self.base.path.rstrip('/')}/api/v1/{path}", headers, sent, stream)
+
+
+def which(board: str, period: str | None, **more: int) -> str:
+    """A query."""
+    return urlencode({"board": board, **({"period": period} if period else {}), **more})
 
 
 def judge(send: Send, reply: Answer | Exception) -> tuple[dict[str, Any], ScoreboardError | None]:

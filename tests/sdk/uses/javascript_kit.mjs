@@ -16,6 +16,9 @@ assert.equal((await client.score()).score, 10);
 assert.equal((await client.score('ext:42')).username, 'Alex');
 const shown = ({ top }) => top.map(({ score }) => score).join();
 while (shown(await client.top({ limit: 2 })) !== '50,10'); // it may be half a second old
+assert.equal(shown(await client.top({ period: 'all' })), '50,10');
+for (const call of [(where) => client.top(where), (where) => client.score('ext:42', where), (where) => client.watch(where).next()])
+  await assert.rejects(call({ period: '2020-W01' }), (error) => error instanceof Refused && error.status === 404);
 
 const boards = client.watch({ limit: 3 });
 const until = async (scores) => {

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from live_scoreboard import AsyncClient, Buffer, Client, Refused, ScoreboardError, Unavailable
 from live_scoreboard.shapes import Board
@@ -27,6 +28,9 @@ def waiting() -> None:
         assert client.score("ext:42")["username"] == "Alex"
         while shown(client.top(2)) != [50, 10]:  # it may be half a second old
             time.sleep(0.05)
+        assert shown(client.top(period="all")) == [50, 10]
+        for call in (client.top, partial(client.score, "ext:42"), lambda period: next(client.watch(period=period))):
+            assert failure(partial(call, period="2020-W01")).status == 404
 
         boards = client.watch(3)
         assert [50, 10] in map(shown, boards)

@@ -76,6 +76,8 @@ class ScriptedLive:
         """One message on the newest connection."""
         self.sockets[-1].send(json.dumps({"type": kind, "board": "global", **members}))
 
-    def show(self, *rows: dict[str, Any], seq: int, epoch: str = "e1", players: int | None = None) -> None:
+    def show(
+        self, *rows: dict[str, Any], seq: int, epoch: str = "e1", players: int | None = None, **members: Any
+    ) -> None:
         total = len(rows) if players is None else players
-        self.say("leaderboard_update", epoch=epoch, seq=seq, timestamp=0, players=total, top=list(rows))
+        self.say("leaderboard_update", epoch=epoch, seq=seq, timestamp=0, players=total, top=list(rows), **members)

@@ -79,6 +79,10 @@ ARABIC: dict[str, Any] = {
     "live": "مباشر",
     "closed": "انقطع الاتصال",
     "reconnecting": "تجري إعادة الاتصال…",
+    "final": "نهائي",
+    "ends": "تنتهي {in}",
+    "frozen": "مجمدة {ago}",
+    "ended": "انتهت الفترة {period} وبدأت {next}",
     "refused": "لا يجوز عرض اللوحة هنا",
     "updated": "{state} · آخر تحديث {ago}",
     "leads": "يتصدر {name} بـ {score}",
@@ -105,6 +109,14 @@ def test_every_word_can_be_in_another_language_and_from_right_to_left(visitors: 
     expect(page.locator("live-leaderboard [part=players]")).to_have_text("١٢٬٣٤٥ لاعبًا")
     expect(line(page, "أنت").locator("[part=rank]")).to_have_text("٨٣١")
     expect(status(page)).to_have_text("مباشر")
+    period = {"board": "daily", "ends_at": "2100-01-01T00:00:00Z", "now": "2099-12-25T23:59:00Z"} | {
+        "frozen_at": "2099-12-25T20:58:00Z"
+    }
+    live.say("connection_success", user_id="id-me", period="2099-12-24", **period)
+    live.say("connection_success", user_id="id-me", period="2099-12-25", **period)
+    ends, notice = page.locator("live-leaderboard [part=ends]"), page.locator("live-leaderboard [part=notice]")
+    expect(ends).to_have_text("مجمدة قبل ٣ ساعات · تنتهي خلال ٦ أيام")
+    expect(notice).to_have_text("انتهت الفترة 2099-12-24 وبدأت 2099-12-25")
     page.clock.run_for(11_000)
     assert not re.search("[A-Za-z]", page.evaluate(WORDS))
     cells = line(page, "لمى").evaluate("e => [...e.cells].map(cell => cell.getBoundingClientRect().left)")

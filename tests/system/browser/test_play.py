@@ -177,6 +177,7 @@ def test_a_refusal_that_is_nobodys_doing_rolls_back(page: Page, status: int, kin
     assert paid() == [10]
 
 
+@pytest.mark.long
 def test_a_gateway_that_answers_nonsense_counts_as_a_network_failure(page: Page) -> None:
     page.route(REDEEM, lambda route: route.fulfill(status=502, content_type="text/html", body="<h1>Bad gateway"))
     act(page)
@@ -254,7 +255,7 @@ def test_a_token_that_expired_is_replaced_only_when_the_player_says_so(page: Pag
     [
         (401, "not-authenticated", "You are signed out", {}),
         (403, "not-yours-to-grant", "Complete a task is not yours to grant", {}),
-        (403, "player-disabled", "Not allowed", {}),
+        pytest.param(403, "player-disabled", "Not allowed", {}, marks=pytest.mark.long),
         pytest.param(403, "forbidden", "Not allowed", {}, marks=pytest.mark.long),
         (429, "rate-limited", "Too many at once", {"retry_after": 42}),
         pytest.param(422, "anything", "Not allowed", {}, marks=pytest.mark.long),

@@ -64,6 +64,7 @@ def test_a_right_answer_is_ten_points_in_the_users_own_row_and_in_others_boards(
     assert list(ScoreHistory.objects.values_list("source", "delta")) == [("award", 10)]
 
 
+@pytest.mark.long
 def test_what_it_is_not_sure_to_have_told_is_told_again_and_paid_once(visitors: Visitors, quiz: Quiz) -> None:
     page = visitors.page()
     begin(page, quiz, "Grace")

@@ -36,7 +36,7 @@ TAGS = {
     "anyone": ("accounts", "board"),
     "player": ("actions",),
     "moderator": ("moderation",),
-    "back end": ("awards", "players"),
+    "back end": ("awards", "players", "boards"),
 }
 OTHER_TAGS = {"player": ("board", "moderation"), "back end": ("actions",), "session": ("actions",)}
 

@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -227,6 +228,14 @@ class TestOrigins:
         assert response.status == 403
 
 
+@pytest.fixture(scope="class")
+def with_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """Ended after the tests of a class: its sessions would be in the way of those that copy the database."""
+    fleet = Fleet(tmp_path_factory.mktemp("live"))
+    yield fleet
+    fleet.close()
+
+
 class TestSessions:
     @pytest.fixture
     def cookie(self, alice: User) -> str:
@@ -235,11 +244,11 @@ class TestSessions:
         return f"{site.SESSION_COOKIE_NAME}={client.cookies[site.SESSION_COOKIE_NAME].value}"
 
     @pytest.fixture
-    def server(self, transactional_db: None, fleet: Fleet, settings: Settings) -> Server:
-        """One with a database, on an empty board."""
-        share(settings, fleet.prefix)
+    def server(self, transactional_db: None, with_database: Fleet, settings: Settings) -> Server:
+        """On an empty board."""
+        share(settings, with_database.prefix)
         empty_board()
-        return fleet.server(DATABASE_URL=database_url())
+        return with_database.server(DATABASE_URL=database_url())
 
     def test_the_sites_own_page_is_known_by_its_session(self, server: Server, alice: User, cookie: str) -> None:
         own = f"http://127.0.0.1:{server.port}"

@@ -1,0 +1,151 @@
+"""Boards as they were at a past instant: exactly, from the history, by the rule as it is now.
+
+An entry counts that was made by then, by what its player was at its time, less the corrections made by then. Hidden and
+erased players are left out, as of now.
+"""
+
+import threading
+import time
+import uuid
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from rest_framework import serializers
+
+from api.problems import Problem
+from leaderboard import boards
+from leaderboard.boards import GLOBAL, Board
+from leaderboard.ranking import Page, Row
+from leaderboard.truth import ORDER
+from scoreboard import freezing
+
+KEPT, KEPT_SECONDS = 256, 60.0  # answers of this process
+SETTLED = timedelta(minutes=1)  # no transaction is open for longer: what is older than this stays as it is
+PATIENCE_SECONDS = 1.0  # for the question of another client: who waits holds a thread
+
+# Which period held the instant, and, of one that is frozen, the last moment that the public may know of.
+PERIOD = """
+SELECT b.id, b.title, coalesce(p.key, w.key), w.starts_at, w.ends_at, b."order" = 'low', b.ties = 'latest', p.closed_at,
+       CASE WHEN b.freeze_at <= clock_timestamp() THEN f.until END, b.freeze_at, b.visibility, b.zone, b.description
+  FROM boards b CROSS JOIN LATERAL board_window(b, %(at)s) w
+  LEFT JOIN LATERAL (SELECT p.key, p.closed_at FROM board_periods p
+                      WHERE p.board_id = b.id AND p.part = %(part)s AND NOT p.truth
+                        AND split_part(p.key, '.', 1) = w.key ORDER BY p.id DESC LIMIT 1) p ON true
+ CROSS JOIN LATERAL (SELECT min(p.counts_until) AS until FROM board_periods p
+                      WHERE p.board_id = b.id AND p.part = %(part)s AND coalesce(p.starts_at, '-infinity') <= %(at)s
+                        AND coalesce(p.ends_at, 'infinity') > %(at)s) f
+ WHERE b.slug = %(slug)s AND NOT b.paused
+   AND EXISTS (SELECT FROM board_periods known WHERE known.board_id = b.id AND known.part = %(part)s)
+"""
+STOOD = """
+WITH stood AS MATERIALIZED (
+    SELECT s.user_id, s.points AS total, s.reached_at
+      FROM standings_as_of((SELECT b FROM boards b WHERE b.id = %(rule)s), %(part)s, %(starts_at)s, %(at)s) s
+      JOIN users u ON u.id = s.user_id WHERE player_visible(u)
+)
+SELECT c.players, c.latest, t.* FROM (SELECT count(*) AS players, max(reached_at) AS latest FROM stood) c
+  LEFT JOIN LATERAL (SELECT user_id, total, reached_at FROM stood ORDER BY {order}
+                      LIMIT %(limit)s OFFSET %(offset)s) t ON true
+"""
+SHOWN = "SELECT u.id, player_name(u), u.avatar_url FROM users u WHERE u.id = ANY (%s) AND player_visible(u)"
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """A board at a past instant. `board`: the period that held it; `rule`: its row, 0 of the board of all totals."""
+
+    board: Board
+    rule: int
+    at: datetime
+
+
+def find(slug: str, at: datetime, *, truth: bool = False) -> Instant:
+    """Of a frozen board, unless the `truth` is asked for, no later than the public may know of.
+
+    Raises Problem not-found, and ValidationError for an instant that is not over or at which the board was not open.
+    """
+    if at > freezing.now():
+        raise serializers.ValidationError({"at": ["Expected an instant that is over."]})
+    if slug == GLOBAL.slug:
+        return Instant(GLOBAL, 0, at)
+    name, _, part = slug.partition(".")
+    with connection.cursor() as cursor:
+        cursor.execute(PERIOD, {"slug": name, "part": part, "at": at})
+        found = cursor.fetchone()
+    if found is None or slug.endswith("."):
+        raise Problem("not-found", "There is no such board.")
+    rule, title, key, starts_at, ends_at, low, latest_first, closed_at, until, freeze_at, *shown = found
+    if key is None:
+        raise serializers.ValidationError({"at": ["The board was not open at that instant."]})
+    frozen_at = freeze_at if until is not None and not truth else None
+    whole = (slug, title, -1, key, part, starts_at, ends_at, low, latest_first, True, closed_at, frozen_at, truth)
+    return Instant(Board(*whole, *shown), rule, min(at, until) if frozen_at else at)
+
+
+def top(asked: Instant, limit: int, offset: int) -> Page:
+    """Ranks offset+1 … offset+limit. Raises Problem unavailable while others ask for much."""
+    wanted = (boards.listing().version, asked, limit, offset)
+    if (page := kept(wanted)) is not None:
+        return page
+    # One at a time: each reads much, and its answer may be the next one's.
+    if not _counting.acquire(timeout=PATIENCE_SECONDS):
+        raise Problem("unavailable", "Other past boards are being counted; try again.", headers={"Retry-After": "5"})
+    try:
+        page = kept(wanted)
+        if page is None:
+            page = named(counted(asked, limit, offset))
+            if page is not None and asked.at < freezing.now() - SETTLED:
+                keep(wanted, page)
+    finally:
+        _counting.release()
+    return page if page is not None else top(asked, limit, offset)  # a player was hidden in between
+
+
+def counted(asked: Instant, limit: int, offset: int) -> Page:
+    """The lines without names."""
+    board = asked.board
+    parameters: dict[str, Any] = {"rule": asked.rule, "part": board.part, "starts_at": board.starts_at, "at": asked.at}
+    with connection.cursor() as cursor:
+        cursor.execute(STOOD.format(order=ORDER[board.latest_first]), {**parameters, "limit": limit, "offset": offset})
+        lines = cursor.fetchall()
+    players, latest = lines[0][:2]
+    rows = [
+        Row(offset + place, str(user_id), "", board.score(total), None, reached_at)
+        for place, (_, _, user_id, total, reached_at) in enumerate(lines, start=1)
+        if user_id is not None
+    ]
+    return Page(None, None, latest.timestamp() if latest else 0.0, players, rows)
+
+
+def named(page: Page) -> Page | None:
+    """With the players as they are shown now; None when one of them is not shown any more."""
+    with connection.cursor() as cursor:
+        cursor.execute(SHOWN, [[uuid.UUID(row.user_id) for row in page.rows]])
+        shown = {str(user_id): (name, avatar or None) for user_id, name, avatar in cursor.fetchall()}
+    if len(shown) < len(page.rows):
+        return None
+    rows = [replace(row, username=shown[row.user_id][0], avatar=shown[row.user_id][1]) for row in page.rows]
+    return replace(page, rows=rows)
+
+
+# --- what this process has answered ------------------------------------------------------------------
+
+_counting = threading.Lock()
+_kept: OrderedDict[Any, tuple[float, Page]] = OrderedDict()
+
+
+def kept(wanted: Any) -> Page | None:
+    """An answer of the last minute, unless a rule has changed or one of its players is hidden since."""
+    at, page = _kept.get(wanted, (0.0, None))
+    if page is None or time.monotonic() - at > KEPT_SECONDS:
+        return None
+    return named(page)
+
+
+def keep(wanted: Any, page: Page) -> None:
+    while len(_kept) >= KEPT:
+        _kept.popitem(last=False)
+    _kept[wanted] = (time.monotonic(), page)

@@ -1,0 +1,52 @@
+"""What is asked of an organiser who makes a board."""
+
+from typing import TYPE_CHECKING, Any
+from zoneinfo import available_timezones
+
+from django import forms
+
+from accounts.models import REGION, PlayerAttribute
+from scoreboard import board_checks
+from scoreboard.models import Board
+from scoreboard.models.boards import SOURCES
+
+if TYPE_CHECKING:
+    ModelForm = forms.ModelForm[Board]
+else:
+    ModelForm = forms.ModelForm
+
+
+class BoardForm(ModelForm):
+    zone = forms.ChoiceField(initial="UTC", help_text="In which its days begin.")
+    action_types = forms.MultipleChoiceField(
+        required=False, widget=forms.CheckboxSelectMultiple, help_text="Points of these count; none ticked: of all."
+    )
+    sources = forms.MultipleChoiceField(
+        required=False,
+        choices=[(source, source) for source in SOURCES],
+        widget=forms.CheckboxSelectMultiple,
+        help_text="How they were given; none ticked: all. Bonuses and adjustments count on boards of all time alone.",
+    )
+    attribute = forms.ChoiceField(required=False, help_text="A player attribute that decides who is on it.")
+
+    class Meta:
+        model = Board
+        fields = "__all__"
+        widgets = {"description": forms.Textarea(attrs={"rows": 2, "cols": 60})}
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        mine = self.instance
+        choices: dict[str, list[tuple[str, str]]] = {
+            "zone": [(zone, zone) for zone in sorted(available_timezones() | {mine.zone})],
+            "action_types": [(name, name) for name in sorted({*board_checks.catalogue(), *mine.action_types})],
+            "attribute": [("", "everyone"), *((name, name) for name in attributes(mine.attribute))],
+        }
+        for name, offered in choices.items():
+            if name in self.fields:  # not for those who may only look
+                self.fields[name].choices = offered  # type: ignore[attr-defined]
+
+
+def attributes(before: str) -> list[str]:
+    """Those that may be chosen; `before`: what was, which may be declared no more."""
+    return sorted({REGION, *PlayerAttribute.objects.values_list("pk", flat=True), *filter(None, [before])})

@@ -1,0 +1,158 @@
+"""A board at any past instant is what a plain recount of the history up to then says."""
+
+import random
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from accounts.models import User
+from leaderboard import boards, past
+from leaderboard.boards import Board
+from scoreboard import freezing, ledger
+from scoreboard.models import BoardPeriod, ScoreHistory, UserScore
+from tests.boards.test_freezing import SECRET, award, freeze, reveal_all, take_back
+from tests.boards.test_standings import live, make_all, make_all_ready
+from tests.support.admin_site import admin, signed_in
+from tests.support.boards import Line, make, of_all_totals, recounted
+from tests.support.client import Api, assert_problem
+from tests.support.people import players
+
+TOP = "/api/v1/scoreboard/top"
+FIRST, LAST = datetime(2020, 1, 1, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC)
+
+
+def lines(slug: str, at: datetime, *, truth: bool = False) -> list[Line]:
+    page = past.top(past.find(slug, at, truth=truth), 1000, 0)
+    return [Line(uuid.UUID(row.user_id), row.score, row.reached_at) for row in page.rows]
+
+
+def shown(api: Api, query: str) -> list[tuple[str, int]]:
+    answer = api.get(f"{TOP}?{query}")
+    assert answer.status_code == 200, answer.content
+    return [(row["username"], row["score"]) for row in answer.json()["data"]]
+
+
+def written(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_any_instant_equals_a_plain_recount(board: Board, seed: int) -> None:
+    chance, crowd = random.Random(seed), players(5)
+    make_all()
+    live(chance, crowd, 30)
+    make_all_ready()
+    moments = list(ScoreHistory.objects.order_by("id").values_list("created_at", flat=True))
+    now = freezing.now()
+    instants = [chance.choice(moments) + timedelta(microseconds=chance.choice((-1, 0, 1, 500))) for _ in range(12)]
+    for at in [*(min(at, now) for at in instants), now]:
+        assert lines("global", at) == of_all_totals(at), at
+        for period in BoardPeriod.objects.select_related("board"):
+            slug = f"{period.board.slug}.{period.part}" if period.part else period.board.slug
+            if (period.starts_at or FIRST) <= at < (period.ends_at or LAST):
+                assert lines(slug, at) == recounted(period, at), (slug, at)
+
+
+def test_the_global_board_as_of_now_is_the_global_board(board: Board) -> None:
+    live(random.Random(9), players(4), 10)
+    totals = UserScore.objects.filter(total__gt=0).order_by("-total", "reached_at", "-user_id")
+    assert lines("global", freezing.now()) == [Line(one.user_id, one.total, one.reached_at) for one in totals]
+
+
+def test_it_is_answered_with_the_period_that_held_the_instant(api: Api, board: Board, alice: User) -> None:
+    make("weekly", window="weekly")
+    award(alice, 5)
+    then = freezing.now()
+    award(alice, 3)
+    answer = api.get(f"{TOP}?board=weekly&at={written(then)}").json()
+    assert [row["score"] for row in answer["data"]] == [5]
+    assert (answer["board"]["period"], answer["at"]) == (boards.get("weekly").period, then.isoformat())
+    assert (answer["epoch"], answer["seq"]) == (None, None)
+    last_week = (then - timedelta(days=7)).astimezone(UTC)
+    answer = api.get(f"{TOP}?board=weekly&at={written(last_week)}").json()
+    assert (answer["data"], answer["players"]) == ([], 0)
+    year, week, _ = last_week.isocalendar()
+    assert answer["board"]["period"] == f"{year}-W{week:02}"
+    assert shown(api, f"board=global&at={written(FIRST)}") == []
+
+
+def test_a_correction_is_not_known_before_it_was_made(api: Api, board: Board, alice: User) -> None:
+    make("all")
+    wrong = award(alice, 5)
+    before = freezing.now()
+    take_back(wrong)
+    assert shown(api, f"board=all&at={written(before)}") == [("alice", 5)]
+    assert shown(api, f"board=all&at={written(freezing.now())}") == []
+
+
+def test_hiding_counts_as_of_now_also_for_an_answer_that_is_kept(
+    api: Api, board: Board, alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(past, "SETTLED", timedelta())
+    award(alice, 5)
+    award(bob, 9)
+    asked = f"board=global&at={written(freezing.now())}"
+    assert shown(api, asked) == shown(api, asked) == [("bob", 9), ("alice", 5)]
+    assert past._kept
+    User.objects.filter(pk=bob.pk).update(is_hidden=True)
+    User.objects.filter(pk=alice.pk).update(username="alicia")
+    ledger.announce_players([bob.pk, alice.pk])
+    assert shown(api, asked) == [("alicia", 5)]
+
+
+def test_an_answer_is_kept_and_not_counted_again(
+    api: Api, board: Board, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(past, "SETTLED", timedelta())
+    award(alice, 5)
+    asked = f"board=global&at={written(freezing.now())}"
+    first = shown(api, asked)
+    monkeypatch.setattr(past, "STOOD", "SELECT 1/0")
+    assert shown(api, asked) == first == [("alice", 5)]
+
+
+def test_the_public_sees_no_instant_after_a_freeze(api: Api, board: Board, alice: User) -> None:
+    rule = make("final")
+    award(alice, 5)
+    freeze(rule)
+    award(alice, SECRET)
+    asked = f"board=final&at={written(freezing.now())}"
+    assert shown(api, asked) == [("alice", 5)]
+    answer = api.get(f"{TOP}?{asked}").json()
+    assert answer["at"] == answer["board"]["frozen_at"] == rule.freeze_at.isoformat()  # type: ignore[union-attr]
+    staff = signed_in(admin()).get(f"{TOP}?{asked}&view=truth").json()
+    assert [row["score"] for row in staff["data"]] == [SECRET + 5]
+    reveal_all(rule)
+    assert shown(api, asked) == [("alice", SECRET + 5)]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "at=2026-11-26T12:00:00",
+        "at=yesterday",
+        "at=2999-01-01T00:00:00Z",
+        "at=0001-01-01T00:00:00%2B14:00",
+        "at=2026-11-01T00:00:00Z&period=all",
+        "at=",
+        "board=opened&at=2020-01-01T00:00:00Z",
+    ],
+)
+def test_an_instant_that_cannot_be_asked_for_is_refused(api: Api, board: Board, query: str) -> None:
+    make("opened", opens_at=datetime(2026, 1, 1, tzinfo=UTC))
+    assert_problem(api.get(f"{TOP}?{query}"), "invalid-request")
+
+
+def test_an_unknown_board_or_part_has_no_past(api: Api, board: Board) -> None:
+    make("all")
+    for slug in ("nothing", "all.eu", "global.eu", "all."):
+        assert_problem(api.get(f"{TOP}?board={slug}&at=2026-11-01T00:00:00Z"), "not-found")
+
+
+def test_past_boards_have_a_limit_of_their_own(api: Api, board: Board, settings: Settings, fresh_limits: None) -> None:
+    settings.LIMITS = {**settings.LIMITS, "as-of": "2/minute"}
+    asked = f"{TOP}?at={written(FIRST)}"
+    assert [api.get(asked).status_code for _ in range(3)] == [200, 200, 429]
+    assert api.get(TOP).status_code == 200
