@@ -71,12 +71,11 @@ class BackEnd:
     def deed(self) -> dict[str, Any]:
         seen_before = self.chance.random() < 0.9
         player = f"{self.site}-{self.chance.randrange(PLAYERS) if seen_before else secrets.token_hex(4)}"
-        deed: dict[str, Any] = {
+        deed = {
             "id": f"order-{secrets.token_hex(6)}",
             "player": player,
             "action_type": self.chance.choice([*POINTS]),
             "name": f"Called {player}",
-            "attributes": {"region": self.chance.choice(["eu", "us"])},
         }
         self.history.note(Minted(player, deed["id"], POINTS[deed["action_type"]]))
         return deed

@@ -1,4 +1,4 @@
-"""Two boards beside that of all players, a weekly one and one for each region, judged by the history alone."""
+"""Two boards beside that of all players, a weekly one and one of wins, judged by the history alone."""
 
 from datetime import timedelta
 from typing import Any
@@ -9,27 +9,22 @@ from tests.system.crashes.site import Site
 BOARDS = """
 from scoreboard.models import Board
 Board.objects.create(slug="weekly", title="Weekly", window="weekly", zone="Pacific/Auckland")
-Board.objects.create(slug="regions", title="By region", attribute="region", attribute_value="*")
+Board.objects.create(slug="wins", title="Wins", action_types=["WIN_MATCH"])
 """
-# Every entry with what took it back, in the periods that are open and have begun; its region is that of its moment.
+# Every entry with what took it back, in the periods that are open and have begun.
 LINES = """
 SELECT p.id, b.slug, p.part, e.user_id::text,
        sum(e.delta + coalesce(r.delta, 0))::bigint, max(greatest(e.created_at, r.created_at))
   FROM board_periods p JOIN boards b ON b.id = p.board_id
-  JOIN score_history e ON e.reverses IS NULL AND e.source IN ('action', 'award', 'bonus', 'adjustment', 'correction')
-                      AND (b.slug = 'regions' OR e.source IN ('action', 'award') AND e.created_at >= p.starts_at
-                                                 AND e.created_at < p.ends_at)
+  JOIN score_history e ON e.reverses IS NULL
+                      AND CASE b.slug WHEN 'wins' THEN e.action_type = 'WIN_MATCH'
+                                      ELSE e.source IN ('action', 'award') AND e.created_at >= p.starts_at
+                                           AND e.created_at < p.ends_at END
   JOIN users u ON u.id = e.user_id AND u.is_active AND NOT u.is_hidden
   LEFT JOIN score_history r ON r.user_id = e.user_id AND r.reverses = e.id
  WHERE p.closed_at IS NULL
-   AND (b.slug = 'weekly'
-        OR p.part = (SELECT a.value FROM attribute_history a
-                      WHERE a.user_id = e.user_id AND a.name = 'region' AND a.since <= e.created_at
-                      ORDER BY a.since DESC LIMIT 1))
  GROUP BY p.id, b.slug, p.part, e.user_id HAVING sum(e.delta + coalesce(r.delta, 0)) > 0
 """
-
-
 STANDINGS = """
 SELECT p.id, b.slug, p.part, s.user_id::text, s.points, s.reached_at
   FROM standings s JOIN board_periods p ON p.id = s.period_id AND p.closed_at IS NULL JOIN boards b ON b.id = p.board_id
