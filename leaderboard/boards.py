@@ -162,10 +162,11 @@ def in_event_loop() -> bool:
 def refresh(*, at_once: bool = False) -> None:
     """Reads SQL's boards if they changed. While PostgreSQL is away what is known stays.
 
-    One thread looks, the others go on with what there is, unless what they need is new to them: `at_once`.
+    One thread looks, the others go on with what there is; unless what they need is new to them (`at_once`), or nothing
+    is known yet.
     """
     global _looked_at, _failed_at
-    if not _looking.acquire(blocking=at_once):
+    if not _looking.acquire(blocking=at_once or _listing.version < 0):
         return
     try:
         look()

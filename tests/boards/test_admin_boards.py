@@ -70,6 +70,7 @@ def test_a_board_is_made_and_shows_at_once_what_counted_before(organiser: Client
 def test_a_preview_is_what_the_board_will_be_and_saves_nothing(organiser: Client) -> None:
     for number, user in enumerate(players(12), start=1):
         award(user, number, "LAP" if number % 2 else "QUIZ")
+        award(user, 50 - number)
     answer = organiser.post(ADD, {**TYPED, "order": "low", "value": "best", "_preview": "1"})
     assert not Rule.objects.exists()
     assert not BoardPeriod.objects.exists()
