@@ -253,6 +253,8 @@ class BoardDefinitionView(RulesView):
     )
     def put(self, request: Request, slug: str) -> Response:
         refuse_global(slug)
+        if not request.body:
+            raise serializers.ValidationError("Expected a JSON object.")
         body = DefinitionSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         before = Rule.objects.filter(slug=slug).first()

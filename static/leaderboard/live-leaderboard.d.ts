@@ -74,7 +74,7 @@ export interface Labels {
   ends?: string;
   /** The period has just ended: {period}, {next} */
   ended?: string;
-  /** {ago}: what is shown is the board as of then, until it is revealed */
+  /** In place of `live` and `final`, {ago}: what is shown is the board as of then, until it is revealed. */
   frozen?: string;
   closed?: string;
   /** Instead of `closed`: the board needs a token; it may not be shown here; there is no such board. */

@@ -487,6 +487,7 @@ const CSS = `
 [part=status] { display: inline-flex; gap: .5em; align-items: center; color: var(--_muted); font-size: .875em; font-variant-numeric: tabular-nums; }
 [part=status]::before { content: ""; width: .6em; height: .6em; border-radius: 50%; background: currentColor; }
 [data-state=live] [part=status] { color: var(--_good); } [data-state=reconnecting] [part=status], [data-state=closed] [part=status] { color: var(--_bad); }
+[data-frozen] [part=status] { color: var(--_muted); }
 p:empty { display: none; } [part=sign-in], [part=notice] { margin: 0; padding: .7rem 1.1rem; border-top: 1px solid var(--_line); font-weight: 600; }
 [part=retry] { font: inherit; color: var(--_accent); background: none; border: 1px solid currentColor; border-radius: 99px; padding: .1em .8em; cursor: pointer; }
 :focus-visible { outline: 2px solid var(--_accent); outline-offset: -2px; } [part=retry]:focus-visible { outline-offset: 2px; }
@@ -968,14 +969,18 @@ class LiveLeaderboard extends HTMLElement {
   }
 
   #showStatus() {
-    const state = this.#say((this.#state === 'closed' && this.#reason) || this.#state);
+    const now = Date.now() + this.#skew;
+    const frozen = this.#frozenAt && ['live', 'polling', 'final'].includes(this.#state);
+    const state = frozen
+      ? this.#say('frozen', { ago: this.#speech.when(this.#frozenAt - now) })
+      : this.#say((this.#state === 'closed' && this.#reason) || this.#state);
+    this.#ui.frame.toggleAttribute('data-frozen', Boolean(frozen));
     const age = this.#updatedAt && Date.now() - this.#updatedAt;
     const told = age && this.#state !== 'live' && this.#state !== 'final' && (this.#state !== 'polling' || age > 4 * POLL_MS);
     const text = told ? this.#say('updated', { state, ago: this.#speech.when(-age) }) : state;
-    const now = Date.now() + this.#skew;
-    const frozen = this.#frozenAt && this.#say('frozen', { ago: this.#speech.when(this.#frozenAt - now) });
-    const ends = this.#state !== 'final' && this.#endsAt > now && this.#say('ends', { in: this.#speech.when(this.#endsAt - now) });
-    for (const [part, words] of /** @type {const} */ ([['status', text], ['ends', [frozen, ends].filter(Boolean).join(' · ')]]))
+    const left = this.#state === 'final' ? 0 : this.#endsAt - now;
+    const ends = left > 0 ? this.#say('ends', { in: this.#speech.when(left) }) : '';
+    for (const [part, words] of /** @type {const} */ ([['status', text], ['ends', ends]]))
       if (this.#ui[part].textContent !== words) this.#ui[part].textContent = words;
   }
 

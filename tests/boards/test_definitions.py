@@ -186,6 +186,12 @@ def test_what_cannot_be_is_a_400_that_names_the_field_and_changes_nothing(api: A
         assert Rule.objects.values().get() == before
 
 
+def test_a_change_without_a_body_is_a_400(api: Api, key: dict[str, str]) -> None:
+    make("mine")
+    assert_problem(api.send("PUT", f"{BOARDS}/mine", b"", headers=key), "invalid-request")
+    assert put(api, "mine", {}, key).status_code == 200
+
+
 def test_values_of_attributes_are_of_their_kind(api: Api, key: dict[str, str]) -> None:
     declare("level", "integer")
     declare("beta", "boolean")

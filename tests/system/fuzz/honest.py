@@ -106,6 +106,14 @@ def signing_in(body: dict[str, Any]) -> dict[str, Any]:
     return chance.choice([body, {"username": SITE["username"], "password": SITE["password"]}])
 
 
+def ruling(body: dict[str, Any]) -> dict[str, Any]:
+    """Mostly without what depends on the site and the day: then a board is made or changed."""
+    if chance.random() < 0.3:
+        return body
+    named = ("slug", "title", "description", "visibility", "paused", "value", "order", "ties")
+    return {name: body[name] for name in named if name in body}
+
+
 def with_pair(name: str) -> Any:
     def made(body: dict[str, Any]) -> dict[str, Any]:
         if chance.random() < 0.5:
@@ -121,6 +129,8 @@ GOOD = {
     "award": awarding,
     "award_batch": lambda body: {"awards": body["awards"][:20]} if isinstance(body, dict) else body,
     "register": registering,
+    "make_board": ruling,
+    "change_board": ruling,
     "sign_in": signing_in,
     "refresh": with_pair("refresh"),
     "sign_out": with_pair("refresh"),

@@ -28,6 +28,7 @@ def test_viewers_are_told_of_a_freeze_see_nothing_newer_and_then_each_step(
         rebuild.rebuild(one)
     server = start(LEADERBOARD_PUSH_INTERVAL_MS="50")
     award(alice, 10)
+    server.get("/api/v1/scoreboard/top?board=final")  # from here on it knows what boards there are
     with viewer(server, "?board=final") as over_socket, watcher(server, "?board=final") as over_stream:
         both = (over_socket, over_stream)
         for screen in both:
