@@ -32,15 +32,9 @@ def test_the_command_compares_and_repairs_the_board_it_is_asked_for_with_all_its
     spoiled = boards.get("region.us")
     [row] = ranking.top(spoiled, 1).rows
     keys = boards.keys(spoiled)
-<<<<<<< HEAD
-    redis: Any = redis_client.connection()  # not the asynchronous client
-    for member in redis.zrange(keys.rank, 0, -1):
-        redis.zincrby(keys.rank, 1, member)
-=======
     members: Any = redis_client.connection().zrange(keys.rank, 0, -1)
     for member in members:
         redis_client.connection().zincrby(keys.rank, 1, member)
->>>>>>> cc7afb6d0b68d28389dee31f30927ff9e18941b7
 
     call_command("reconcile_leaderboard", "--board", "weekly")
     said = capsys.readouterr().out
