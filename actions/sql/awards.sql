@@ -135,6 +135,18 @@ BEGIN
       FROM unnest(v_ords) AS f(ord) JOIN claimed c ON c.action_id = p_action[f.ord];
     v_users := ARRAY(SELECT v_judged[f.ord].user_id FROM unnest(v_ords) WITH ORDINALITY AS f(ord, place) ORDER BY f.place);
 
+    -- How a player appears from now on, before the points: they count on the boards of the region that came with them. Totals are
+    -- held first, in the ledger's order; what it is going to refuse changes nothing.
+    IF v_locked <> '{}' AND v_ords <> '{}' THEN
+        PERFORM FROM user_scores s WHERE s.user_id = ANY (v_users) ORDER BY s.user_id FOR NO KEY UPDATE;
+        PERFORM players_describe(
+                    array_agg(s.user_id ORDER BY o), array_agg(p_name[o] ORDER BY o), array_agg(p_avatar[o] ORDER BY o),
+                    array_agg(p_region[o] ORDER BY o), array_agg(p_attributes[o] ORDER BY o), NULL)
+           FROM unnest(v_ords) o JOIN user_scores s ON s.user_id = v_judged[o].user_id JOIN users u ON u.id = s.user_id
+          WHERE s.user_id = ANY (v_locked) AND ledger_refusal(s.total, u.role, v_judged[o].points) IS NULL
+         HAVING count(*) > 0;
+    END IF;
+
     IF v_ords <> '{}' THEN
         v_ledger := ARRAY(
             SELECT l FROM ledger_record(
@@ -149,13 +161,6 @@ BEGIN
              ORDER BY l.ord);
         -- What the ledger refuses has claimed nothing.
         DELETE FROM awards w WHERE w.action_id IN (SELECT l.action_id FROM unnest(v_ledger) l WHERE l.outcome <> 'recorded');
-        IF v_locked <> '{}' THEN
-            PERFORM players_describe(
-                        array_agg(l.user_id ORDER BY o), array_agg(p_name[o] ORDER BY o), array_agg(p_avatar[o] ORDER BY o),
-                        array_agg(p_region[o] ORDER BY o), array_agg(p_attributes[o] ORDER BY o), NULL)
-               FROM unnest(v_ledger) l CROSS JOIN LATERAL (SELECT v_ords[l.ord] AS o) p
-              WHERE l.outcome = 'recorded' AND l.user_id = ANY (v_locked);
-        END IF;
     END IF;
 
     IF cardinality(v_ords) < cardinality(p_id) THEN

@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from leaderboard import boards, ranking, reconcile, sweep
+from leaderboard import boards, ranking, reconcile, sweep, truth
 from leaderboard.boards import Board
 from scoreboard import ledger, periods
 from scoreboard.ledger import Entry
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, BoardStanding, ScoreHistory
 from tests.support.boards import Line, in_sql, make, recounted
-from tests.support.people import players
+from tests.support.client import Api
+from tests.support.people import players, site_key
 
 RULES: list[dict[str, Any]] = [
     {"window": "all"},
@@ -154,3 +155,19 @@ def award(user: User, delta: int) -> None:
         outcome.standing
         for outcome in ledger.record([Entry(user.pk, uuid.uuid4(), ScoreHistory.Source.AWARD, delta=delta)])
     )
+
+
+def test_an_award_counts_by_the_region_that_comes_with_it(board: Board) -> None:
+    """Also for a player who is made by it, and for one who has moved; a repeat moves no player."""
+    make("region", attribute="region", attribute_value="*")
+    api, key = Api(), site_key()
+    deed = {"player": "42", "action_type": "COMPLETE_TASK"}
+    for number, region in (("1", "eu"), ("2", "us"), ("1", "asia")):
+        answer = api.post("/api/v1/awards", {**deed, "id": number, "attributes": {"region": region}}, headers=key)
+        assert answer.status_code in (200, 201), answer.content
+    make_all_ready()
+    assert [row.score for row in truth.top(boards.get("region.eu"), 5).rows] == [10]
+    assert [row.score for row in truth.top(boards.get("region.us"), 5).rows] == [10]
+    assert boards.find("region.asia") is None
+    assert User.objects.get(external_id="42").region == "us"
+    assert_all_agree()
