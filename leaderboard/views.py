@@ -152,11 +152,11 @@ class TopView(BoardView):
     def as_of(self, request: Request) -> HttpResponse:
         """The board at a past instant."""
         hit(charge("as-of", client_address(request._request)))
-        if self.asked["period"] is not None:
-            raise serializers.ValidationError({"period": ["Not with `at`, which says which period it is."]})
         demand_sight(boards.visibility(self.asked["board"]), request)
         asked = past.find(self.asked["board"], self.asked["at"], truth=self.truth)
         demand_sight(asked.board.visibility, request)  # as it was read now
+        if self.asked["period"] not in (None, asked.board.period):
+            raise Problem("not-found", "The board had no such period at that instant.")
         page = past.top(asked, self.asked["limit"], self.asked["offset"])
         body = snapshots.encode_page(asked.board, page, page.rows, at=asked.at)
         return tagged_by_content(request, asked.board.public, body)

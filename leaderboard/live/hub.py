@@ -45,6 +45,7 @@ class Hub:
         self.feeds: dict[Watched, Feed] = {}
         self.capacity = Capacity()
         self.closing = False
+        self.looked = asyncio.Event()  # whether SQL was asked which boards there are
         self._tasks: list[asyncio.Task[None]] = []
         self._tasks_of: dict[Watched, list[asyncio.Task[None]]] = {}
         self._sql = ThreadPoolExecutor(max_workers=1, thread_name_prefix="boards")
@@ -92,6 +93,7 @@ class Hub:
         """Once a second: what boards there are, and which period is the current one."""
         while True:
             await asyncio.get_running_loop().run_in_executor(self._sql, look)
+            self.looked.set()
             for watched, feed in list(self.feeds.items()):
                 slug, period = watched
                 board = boards.find(slug, period)

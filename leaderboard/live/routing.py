@@ -1,6 +1,7 @@
 """Routes of the push side."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from channels.routing import ProtocolTypeRouter, URLRouter
@@ -15,6 +16,8 @@ from leaderboard.live.hub import hub, stop
 from leaderboard.live.stream import StreamConsumer
 from leaderboard.live.top import Top
 from leaderboard.live.transport import Receive, Scope, Send
+
+KNOWN_SECONDS = 2.0  # for SQL to say which boards there are, before the first viewer comes
 
 
 async def no_such_socket(scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,7 +55,9 @@ async def answer(send: Send, status: int, body: bytes, content_type: str) -> Non
 async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
     """The hub is there before the first viewer comes, and gone before the loop is."""
     while (await receive())["type"] == "lifespan.startup":
-        hub()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(KNOWN_SECONDS):
+                await hub().looked.wait()
         await send({"type": "lifespan.startup.complete"})
     await stop()
     await send({"type": "lifespan.shutdown.complete"})

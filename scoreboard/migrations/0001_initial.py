@@ -158,6 +158,12 @@ class Migration(migrations.Migration):
                     models.DateTimeField(help_text="When it was done, as the site says; decides nothing.", null=True),
                 ),
                 (
+                    "reverses",
+                    models.BigIntegerField(
+                        help_text="The entry that this one takes back, whole or in part.", null=True
+                    ),
+                ),
+                (
                     "changed_xid",
                     models.BigIntegerField(
                         db_default=Cast(
@@ -201,6 +207,11 @@ class Migration(migrations.Migration):
                         autosummarize=True, fields=["created_at"], name="score_history_created"
                     ),
                     models.Index(fields=["changed_xid"], name="score_history_changed"),
+                    models.Index(
+                        condition=models.Q(("reverses__isnull", False)),
+                        fields=["user", "reverses"],
+                        name="score_history_reverses",
+                    ),
                 ],
                 "constraints": [
                     models.UniqueConstraint(fields=("user", "action_id"), name="score_history_action_once"),

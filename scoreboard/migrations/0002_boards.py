@@ -4,6 +4,7 @@ import django.contrib.postgres.fields
 import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.datetime
+import django.db.models.functions.text
 from django.conf import settings
 from django.db import migrations, models
 
@@ -210,6 +211,16 @@ class Migration(migrations.Migration):
             name="BoardPeriod",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "board",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="periods",
+                        to="scoreboard.board",
+                    ),
+                ),
                 ("part", models.CharField(blank=True, default="", max_length=32)),
                 ("key", models.CharField(help_text="all, 2026, 2026-11, 2026-W47 or 2026-11-26.", max_length=16)),
                 ("starts_at", models.DateTimeField(null=True)),
@@ -278,6 +289,24 @@ class Migration(migrations.Migration):
             name="FinalStanding",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "period",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="final",
+                        to="scoreboard.boardperiod",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
                 ("rank", models.PositiveIntegerField()),
                 ("points", models.BigIntegerField(help_text="As they are shown.")),
                 ("reached_at", models.DateTimeField()),
@@ -285,19 +314,6 @@ class Migration(migrations.Migration):
             options={
                 "db_table": "final_standings",
             },
-        ),
-        migrations.AddField(
-            model_name="scorehistory",
-            name="reverses",
-            field=models.BigIntegerField(help_text="The entry that this one takes back, whole or in part.", null=True),
-        ),
-        migrations.AddIndex(
-            model_name="scorehistory",
-            index=models.Index(
-                condition=models.Q(("reverses__isnull", False)),
-                fields=["user", "reverses"],
-                name="score_history_reverses",
-            ),
         ),
         migrations.AddConstraint(
             model_name="board",
@@ -375,17 +391,6 @@ class Migration(migrations.Migration):
                 violation_error_message="Say of which value of the attribute; * for one board for each.",
             ),
         ),
-        migrations.AddField(
-            model_name="boardperiod",
-            name="board",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="periods",
-                to="scoreboard.board",
-            ),
-        ),
         migrations.CreateModel(
             name="BoardReveal",
             fields=[
@@ -419,28 +424,14 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(fields=("who", "action_type", "board_id"), name="board_scopes_key"),
         ),
         migrations.AddIndex(
+            model_name="attributehistory",
+            index=models.Index(
+                models.F("name"), django.db.models.functions.text.Lower("value"), name="attribute_history_part"
+            ),
+        ),
+        migrations.AddIndex(
             model_name="boardstanding",
             index=models.Index(fields=["user_id"], name="standings_user"),
-        ),
-        migrations.AddField(
-            model_name="finalstanding",
-            name="period",
-            field=models.ForeignKey(
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="final",
-                to="scoreboard.boardperiod",
-            ),
-        ),
-        migrations.AddField(
-            model_name="finalstanding",
-            name="user",
-            field=models.ForeignKey(
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to=settings.AUTH_USER_MODEL,
-            ),
         ),
         migrations.AddIndex(
             model_name="boardperiod",

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import connection, models
 from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Lower, Now
 
 from accounts.models import User
 from scoreboard import board_checks
@@ -306,6 +306,7 @@ class AttributeHistory(models.Model):
 
     class Meta:
         db_table = "attribute_history"
+        indexes = [models.Index("name", Lower("value"), name="attribute_history_part")]
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.name}={self.value} since {self.since}"

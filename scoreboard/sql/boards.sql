@@ -277,4 +277,3 @@ BEGIN
 END
 $$;
 
-CREATE INDEX attribute_history_part ON attribute_history (name, lower(value));

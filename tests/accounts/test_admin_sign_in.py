@@ -64,7 +64,7 @@ def test_a_moderator_gets_in_and_sees_what_moderators_may_do(client: Client, ali
     assert "alice" in listed.content.decode()
     assert reverse("admin:accounts_user_change", args=[alice.pk]) not in listed.content.decode()
     links = set(re.findall(r'href="(/admin/[a-z]+/[a-z]+/)"', index))
-    assert links == {history}
+    assert links == {history, reverse("admin:scoreboard_board_changelist")}
     for closed in ("accounts_user", "scoreboard_userscore", "integrity_flag", "actions_actiontype", "accounts_apikey"):
         assert client.get(reverse(f"admin:{closed}_changelist")).status_code == 403
     mo.user_permissions.add(Permission.objects.get(codename="view_flag"))

@@ -146,7 +146,7 @@ def test_a_moderator_who_sees_the_history_is_not_offered_all_of_it(alice: User) 
 def test_a_query_that_postgresql_refuses_is_an_error_before_anything_is_sent(
     ada: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("leaderboard.exports.ROWS", "SELECT pg_sleep(60) WHERE %s <> ''")
+    monkeypatch.setattr("leaderboard.exports.ROWS", "SELECT pg_sleep(60) WHERE %s <> 0 AND %s >= 0")
     monkeypatch.setattr(exports, "SECONDS", 0.05)
     ada.raise_request_exception = False
     answer = ada.get("/api/v1/exports/board.csv")

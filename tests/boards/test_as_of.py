@@ -135,7 +135,6 @@ def test_the_public_sees_no_instant_after_a_freeze(api: Api, board: Board, alice
         "at=yesterday",
         "at=2999-01-01T00:00:00Z",
         "at=0001-01-01T00:00:00%2B14:00",
-        "at=2026-11-01T00:00:00Z&period=all",
         "at=",
         "board=opened&at=2020-01-01T00:00:00Z",
     ],
@@ -145,8 +144,9 @@ def test_an_instant_that_cannot_be_asked_for_is_refused(api: Api, board: Board, 
     assert_problem(api.get(f"{TOP}?{query}"), "invalid-request")
 
 
-def test_an_unknown_board_or_part_has_no_past(api: Api, board: Board) -> None:
+def test_an_unknown_board_or_part_has_no_past(api: Api, board: Board, fresh_limits: None) -> None:
     make("all")
+    assert_problem(api.get(f"{TOP}?period=2026-W47&at=2026-11-01T00:00:00Z"), "not-found")
     for slug in ("nothing", "all.eu", "global.eu", "all."):
         assert_problem(api.get(f"{TOP}?board={slug}&at=2026-11-01T00:00:00Z"), "not-found")
 

@@ -27,8 +27,8 @@ STARTS = {
 READ = """
 import django; django.setup()
 from importlib import import_module
-for app in ("accounts", "actions", "integrity", "scoreboard"):
-    import_module(f"{app}.migrations.0002_functions")
+for app, number in (("accounts", 2), ("actions", 2), ("integrity", 2), ("scoreboard", 3)):
+    import_module(f"{app}.migrations.{number:04}_functions")
 import_module("leaderboard.ranking.calls").lua("write")
 """
 DEPLOY = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]

@@ -91,7 +91,7 @@ def redis_of_its_own(settings: Settings) -> Iterator[None]:
     settings.REDIS_KEY_PREFIX = f"{site.REDIS_KEY_PREFIX}{uuid.uuid4().hex[:12]}:"
     forget_boards()
     yield
-    for board in boards.everyone():
+    for board in boards._listing.boards.values():
         names = boards.keys(board)
         redis_client.connection().delete(*names.all(), names.lock)
     forget_boards()

@@ -81,8 +81,6 @@ def test_each_viewer_gets_as_many_lines_as_it_asked_for(live: Server, query: str
         ("?board=%FF", "invalid-request"),
         ("?board=", "invalid-request"),
         ("?limit=5&window=daily", "invalid-request"),
-        ("?board=nowhere", "not-found"),
-        ("?board=__class__", "not-found"),
     ],
 )
 def test_a_query_that_cannot_be_served_is_explained_and_closed(live: Server, query: str, code: str) -> None:
@@ -91,6 +89,13 @@ def test_a_query_that_cannot_be_served_is_explained_and_closed(live: Server, que
     assert [(message["type"], message["code"]) for message in messages] == [("error", code)]
     assert messages[0]["detail"]
     assert close_code == 4504
+
+
+@pytest.mark.parametrize("board", ["nowhere", "__class__"])
+def test_without_sql_no_other_board_is_known_and_viewers_are_to_come_back(live: Server, board: str) -> None:
+    with viewer(live, f"?board={board}") as alice:
+        messages, close_code = alice.ending()
+    assert ([message["code"] for message in messages], close_code) == (["unavailable"], 4002)
 
 
 def test_there_is_no_socket_elsewhere(live: Server) -> None:
