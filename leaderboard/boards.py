@@ -166,11 +166,15 @@ def refresh(*, at_once: bool = False) -> None:
     is known yet.
     """
     global _looked_at, _failed_at
+    asked = time.monotonic()
     if not _looking.acquire(blocking=at_once or _listing.version < 0):
         return
     try:
+        if _looked_at > asked:
+            return  # who was waited for began to look after this was asked
+        began = time.monotonic()
         look()
-        _looked_at = time.monotonic()
+        _looked_at = began
     except (OperationalError, InterfaceError) as error:
         # Not at once again, and said once: that PostgreSQL is away others say, too.
         known = _looked_at > _failed_at
@@ -217,7 +221,7 @@ def rule_slug(slug: str) -> str:
 
 def visibility(slug: str) -> str:
     """Who sees the board with this slug, counted or paused; of one that is not there anybody would."""
-    rule = listing().rules.get(rule_slug(slug))
+    rule = None if slug == GLOBAL.slug else listing().rules.get(rule_slug(slug))
     return rule.visibility if rule else Visibility.PUBLIC
 
 

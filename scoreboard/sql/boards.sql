@@ -80,21 +80,22 @@ CREATE FUNCTION board_counts(b boards, p_source text, p_action_type text) RETURN
        AND (p_source IN ('action', 'award') OR (b."window" = 'all' AND b.value = 'sum'))
 $$;
 
+-- Once in a transaction, and at its end: who waits for the one row of the version holds up nobody who could be waited for.
 CREATE FUNCTION boards_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    -- Never a number that was used before, even after a backup was restored.
-    UPDATE boards_version SET version = greatest(version + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint);
-    IF NOT FOUND THEN
-        INSERT INTO boards_version (version) VALUES ((extract(epoch FROM clock_timestamp()) * 1000000)::bigint);
+    IF NOT EXISTS (SELECT FROM boards_version WHERE xmin = pg_current_xact_id()::xid) THEN
+        -- Never a number that was used before, even after a backup was restored.
+        INSERT INTO boards_version AS v (id, version) VALUES (1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)
+            ON CONFLICT (id) DO UPDATE SET version = greatest(v.version + 1, excluded.version);
     END IF;
     RETURN NULL;
 END
 $$;
 
-CREATE TRIGGER board_periods_version AFTER INSERT OR UPDATE OR DELETE ON board_periods
-    FOR EACH STATEMENT EXECUTE FUNCTION boards_changed();
-CREATE TRIGGER boards_version AFTER INSERT OR UPDATE OR DELETE ON boards
-    FOR EACH STATEMENT EXECUTE FUNCTION boards_changed();
+CREATE CONSTRAINT TRIGGER board_periods_version AFTER INSERT OR UPDATE OR DELETE ON board_periods
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION boards_changed();
+CREATE CONSTRAINT TRIGGER boards_version AFTER INSERT OR UPDATE OR DELETE ON boards
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION boards_changed();
 
 -- Whether a board freezes in a period, and is not revealed yet.
 CREATE FUNCTION board_freezes(b boards, p_starts_at timestamptz, p_ends_at timestamptz) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$

@@ -54,7 +54,7 @@ def server(live_server: LiveServer, redis_of_its_own: None, unlimited: None, hom
 def play(url: str, **options: object) -> str:
     """Runs the command; what it printed."""
     printed = StringIO()
-    defaults = {"players": 3, "rate": FAST, "seconds": 1, "repeat": 0}
+    defaults = {"players": 3, "rate": FAST, "seconds": 3, "repeat": 0}
     call_command("demo_players", url=url, stdout=printed, **{**defaults, **options})
     return printed.getvalue()
 
