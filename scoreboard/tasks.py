@@ -1,14 +1,21 @@
 """Celery tasks of the write side. Idempotent; running one twice, or two at once, does no harm."""
 
+import structlog
 from celery import shared_task
+from django.db import InterfaceError, OperationalError
 
 from scoreboard import periods
+
+log = structlog.get_logger(__name__)
 
 
 @shared_task(name="scoreboard.tasks.keep_boards")
 def keep_boards() -> None:
     """Every 10 s, and when a board was edited: periods are made ahead of their time, filled and closed."""
-    periods.keep()
+    try:
+        periods.keep()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("boards_postponed", error=str(error).strip())
 
 
 @shared_task(name="scoreboard.tasks.purge_standings")

@@ -7,9 +7,11 @@ from tests.system.crashes.evidence import BEGINNING, LAST
 from tests.system.crashes.site import Site
 
 BOARDS = """
+from scoreboard import periods
 from scoreboard.models import Board
 Board.objects.create(slug="weekly", title="Weekly", window="weekly", zone="Pacific/Auckland")
 Board.objects.create(slug="wins", title="Wins", action_types=["WIN_MATCH"])
+periods.keep()
 """
 # Every entry with what took it back, in the periods that are open and have begun.
 LINES = """
