@@ -62,12 +62,13 @@ $$;
 -- For one entry, what a call costs is the number of its statements, of the nodes of their plans, and of the expressions in
 -- them: each is set up anew in every transaction. Plans are generic, because planning each call costs more than its work, and
 -- go by keys, because whole tables and bitmaps meet every dead version of rows that change all the time.
+-- Not compiled: what boards look like to the planner can cost enough for that, and compiling takes a hundred times the work.
 CREATE FUNCTION ledger_record(
     p_user uuid[], p_action uuid[], p_source text[], p_action_type text[],
     p_delta bigint[], p_target bigint[], p_actor uuid[], p_reason text[], p_request_id text[],
     p_occurred timestamptz[] DEFAULT NULL, p_reverses bigint[] DEFAULT NULL
 ) RETURNS SETOF ledger_outcome LANGUAGE plpgsql ROWS 10
-    SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+    SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 DECLARE
     v_xid CONSTANT bigint := pg_current_xact_id()::text::bigint;
     v_now timestamptz;
