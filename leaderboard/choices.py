@@ -14,7 +14,7 @@ from leaderboard.boards import ALL, Board
 log = structlog.get_logger(__name__)
 
 SLUG = re.compile(r"[a-z0-9.-]{1,65}")
-PERIOD = re.compile(r"[0-9A-Za-z-]{1,16}")
+PERIOD = re.compile(r"[0-9A-Za-z.-]{1,16}")
 LISTED = 60  # closed periods that one page links to: those around the one it shows
 ABBREVIATION = 3  # letters; the value "eu" is written EU, "europe" Europe
 
@@ -63,11 +63,13 @@ def value(part: str) -> str:
 
 def menu(shown: Board, *, hidden: bool = False) -> list[Choice]:
     """Every board, the open ones first; one that has parts once, with the first of them."""
-    chosen = root(shown)
+    chosen = boards.rule_slug(shown.slug)
     first: dict[str, Choice] = {}
     for board in everyone(hidden=hidden):
         over = board.closed_at is not None
-        first.setdefault(root(board), Choice(board.slug, board.title, root(board) == chosen, over))
+        first.setdefault(
+            boards.rule_slug(board.slug), Choice(board.slug, board.title, boards.rule_slug(board.slug) == chosen, over)
+        )
     return list(first.values())
 
 
@@ -78,7 +80,7 @@ def parts(shown: Board, *, hidden: bool = False) -> list[Choice]:
     return [
         Choice(board.slug, value(board.part), board.slug == shown.slug, board.closed_at is not None)
         for board in everyone(hidden=hidden)
-        if root(board) == root(shown)
+        if boards.rule_slug(board.slug) == boards.rule_slug(shown.slug)
     ]
 
 
@@ -91,10 +93,6 @@ def everyone(*, hidden: bool = False) -> list[Board]:
         for board in (*found, *known.over.values())
         if board and (hidden or board.visibility != boards.Visibility.HIDDEN)
     ]
-
-
-def root(board: Board) -> str:
-    return board.slug.partition(".")[0]
 
 
 def periods(shown: Board) -> Periods | None:

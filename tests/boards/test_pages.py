@@ -121,6 +121,26 @@ def test_a_board_that_is_over_stays_with_its_final_ranks(client: Client, board: 
     assert "1 Jan 2020, 00:00 to 1 Jan 2026, 00:00 (UTC)" in page
 
 
+def test_a_season_that_was_prolonged_has_a_page_for_each_of_its_ends(client: Client, board: Board, alice: User) -> None:
+    """The later one's key is the former's with a number, which is an address like any other."""
+    over = datetime(2026, 1, 1, tzinfo=UTC)
+    opens, closes = datetime(2020, 1, 1, tzinfo=UTC), datetime(2120, 1, 1, tzinfo=UTC)
+    rule = make("cup", window="fixed", opens_at=opens, closes_at=closes)
+    award(alice, 5)
+    for key in ("all", "all.2"):
+        assert boards.get("cup").period == key
+        BoardPeriod.objects.filter(closed_at=None).update(ends_at=over)
+        keep()
+        assert rows(shown(client, f"/?board=cup&period={key}")) == rows(shown(client, f"/embed/cup?period={key}"))
+        assert "<strong>Final ranks</strong>" in shown(client, f"/?board=cup&period={key}")
+        rule.refresh_from_db()
+        rule.closes_at = closes.replace(year=rule.closes_at.year + 1)
+        rule.save()
+        keep()
+    for address in links(shown(client, "/?board=cup&period=all.2")).values():
+        assert client.get(f"/{address}").status_code == 200, address
+
+
 @pytest.mark.parametrize(
     "query",
     [
