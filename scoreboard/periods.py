@@ -2,17 +2,17 @@
 
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import structlog
 from django.db import connection, transaction
 
-from scoreboard import ledger
+from scoreboard import changes, ledger
 from scoreboard.models import Board, BoardPeriod
 
 log = structlog.get_logger(__name__)
 
-FILLED_AT_ONCE = 500  # players whose totals are locked together, for some milliseconds
+MENDED_AT_ONCE = 500  # players whose totals are locked together, for some milliseconds
 PATIENCE_SECONDS = (
     5.0  # for transactions that may hold an entry of a period that is over; else the next visit closes it
 )
@@ -20,11 +20,17 @@ POLL_SECONDS = 0.05
 
 NEXT = "SELECT board_open_parts(b, NULL) FROM boards b WHERE b.id = %s AND NOT b.paused"
 CLOSE = "SELECT period_close(p.id, b) FROM board_periods p JOIN boards b ON b.id = p.board_id WHERE p.id = %s"
-FILL = "SELECT standings_fill(%s, %s, %s)"
+# Of everyone with an entry that counts, in one snapshot: the standing, and the version of the total that goes with it.
+COUNTED = """
+SELECT c::text, s.version FROM board_periods p JOIN boards b ON b.id = p.board_id
+ CROSS JOIN LATERAL standings_of_history(p, b, NULL) c JOIN user_scores s ON s.user_id = c.user_id
+ WHERE p.id = %s AND p.closed_at IS NULL
+"""
+FILL = "SELECT standings_fill(%s, %s::standings[], %s)"
 FILLED = """
 UPDATE board_periods SET filled_at = clock_timestamp() WHERE id = %s AND filled_at IS NULL AND closed_at IS NULL
 """
-WRONG = "SELECT wrong, last FROM standings_wrong(%s, %s, %s)"
+WRONG = "SELECT * FROM standings_wrong(%s)"
 MEND = "SELECT * FROM standings_mend(%s, %s)"
 ENDED = """
 SELECT id FROM board_periods
@@ -55,16 +61,20 @@ def fill_all() -> None:
 
 
 def fill(period: BoardPeriod) -> None:
-    """Beside live traffic: an entry made meanwhile is counted by who makes it, or by us, who hold the player's total.
+    """Beside live traffic: one pass over the history, then some players at a time, each in a transaction of its own.
 
-    Some players at a time, each time in a transaction of its own.
+    Whoever began to score before the period was made known may not enter it, and is waited for. Who scores later does,
+    and has another version than was counted: such a player is counted anew.
     """
-    started, last = time.monotonic(), uuid.UUID(int=0)
-    while last is not None:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET LOCAL statement_timeout = 0")
-            cursor.execute(FILL, [period.pk, last, FILLED_AT_ONCE])
-            [last] = cursor.fetchone()
+    if not settled():
+        return
+    started, other = time.monotonic(), connection.copy()
+    try:
+        for counted in changes.stream(COUNTED, [period.pk]):
+            with other.cursor() as cursor:
+                cursor.execute(FILL, [period.pk, *map(list, zip(*counted, strict=True))])
+    finally:
+        other.close()
     if run(FILLED, period.pk):
         log.info("period_filled", period=period.pk, key=period.key, seconds=round(time.monotonic() - started, 3))
 
@@ -110,24 +120,21 @@ def scoring() -> set[str]:
         return {name for (name,) in cursor.fetchall()}
 
 
-def wrong_standings(period: int) -> Iterator[list[uuid.UUID]]:
-    """Players whose standing in an open period is not what the history says, a few hundred looked at at a time."""
-    last: uuid.UUID | None = uuid.UUID(int=0)
-    while last is not None:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET LOCAL statement_timeout = 0")
-            cursor.execute(WRONG, [period, last, FILLED_AT_ONCE])
-            wrong, last = cursor.fetchone()
-        if wrong:
-            yield wrong
+def wrong_standings(period: int) -> list[uuid.UUID]:
+    """Players whose standing in an open period is not what the history says, in one snapshot."""
+    return [user for rows in changes.stream(WRONG, [period]) for (user,) in rows]
 
 
 def mend(period: int, users: Sequence[uuid.UUID]) -> None:
-    """Counts these players' standings in an open period anew, and tells the read side of those that were wrong."""
-    with connection.cursor() as cursor:
-        cursor.execute(MEND, [period, list(users)])
-        mended = [user for (user,) in cursor.fetchall()]
-    ledger.announce(ledger.standings(mended))
+    """Counts these players' standings in an open period anew, and tells the read side of those that were wrong.
+
+    Some at a time, each time in a transaction of its own.
+    """
+    for start in range(0, len(users), MENDED_AT_ONCE):
+        with connection.cursor() as cursor:
+            cursor.execute(MEND, [period, list(users[start : start + MENDED_AT_ONCE])])
+            mended = [user for (user,) in cursor.fetchall()]
+        ledger.announce(ledger.standings(mended))
 
 
 def purge_stray() -> int:

@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
         migrations.RunSQL(
             (SQL / "standings.sql").read_text(encoding="utf-8"),
             "DROP FUNCTION board_sign, board_joins, period_day, standings_enter, period_entries, standings_of_history,"
-            " standings_recount, standings_wrong, standings_mend, standings_fill, period_close, standing_place,"
+            " standings_put, standings_recount, standings_wrong, standings_mend, standings_fill, period_close, standing_place,"
             " standing_places",
         ),
         migrations.RunSQL(
