@@ -3,12 +3,13 @@
 import time
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 import structlog
 from django.db import connection, transaction
 
 from scoreboard import changes, ledger
-from scoreboard.models import Board, BoardPeriod
+from scoreboard.models import BoardPeriod
 
 log = structlog.get_logger(__name__)
 
@@ -18,6 +19,18 @@ PATIENCE_SECONDS = (
 )
 POLL_SECONDS = 0.05
 
+# Boards that `board_open` may have something to make for: neither their last period is there, nor one that begins later
+# and ends as far ahead as it looks. Those with parts always: each part has its own.
+UNOPENED = """
+SELECT b.id FROM boards b, clock_timestamp() AS c(now)
+ WHERE NOT b.paused
+   AND (b.attribute_value = '*'
+        OR NOT EXISTS (SELECT FROM board_periods p
+                        WHERE p.board_id = b.id AND p.part = ''
+                          AND (p.ends_at IS NOT DISTINCT FROM b.closes_at
+                               OR p.starts_at > c.now AND p.ends_at > c.now + interval '8 days')))
+ ORDER BY b.id
+"""
 NEXT = "SELECT board_open_parts(b, NULL) FROM boards b WHERE b.id = %s AND NOT b.paused"
 CLOSE = "SELECT period_close(p.id, b) FROM board_periods p JOIN boards b ON b.id = p.board_id WHERE p.id = %s"
 # Of everyone with an entry that counts, in one snapshot: the standing, and the version of the total that goes with it.
@@ -48,7 +61,7 @@ SCORING = "SELECT scoring_transactions()"
 def keep() -> None:
     """Everything that is due. Safe to repeat, and to run twice at once."""
     # Each in a transaction of its own: a period that begins in a minute is committed before it does.
-    for board in Board.objects.filter(paused=False).order_by("pk").values_list("pk", flat=True):
+    for board in found(UNOPENED):
         run(NEXT, board)
     fill_all()
     close_ended()
@@ -85,9 +98,7 @@ def close_ended() -> int:
     An entry belongs to a period by PostgreSQL's clock, read before its transaction commits. So every transaction that
     was open when the period was over must have ended.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(ENDED)
-        ended = [period for (period,) in cursor.fetchall()]
+    ended = found(ENDED)
     if not ended or not settled():
         return 0
     closed = 0
@@ -115,9 +126,14 @@ def settled() -> bool:
 
 
 def scoring() -> set[str]:
+    return set(found(SCORING))
+
+
+def found(sql: str) -> list[Any]:
+    """The one column of its rows."""
     with connection.cursor() as cursor:
-        cursor.execute(SCORING)
-        return {name for (name,) in cursor.fetchall()}
+        cursor.execute(sql)
+        return [value for (value,) in cursor.fetchall()]
 
 
 def wrong_standings(period: int) -> list[uuid.UUID]:
