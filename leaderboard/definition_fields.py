@@ -8,8 +8,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from api.fields import Moment, StrictBoolean, StrictSerializer, StrictText
-from scoreboard import board_rules
-from scoreboard.board_checks import EACH, EARLIEST
+from scoreboard import board_checks, board_rules
+from scoreboard.board_checks import EACH, EARLIEST, MAX_RANKS, MAX_TIER, MAX_TIERS
 from scoreboard.models import Board as Rule
 
 PERIODIC = ["all", "daily", "weekly", "monthly", "yearly"]
@@ -54,6 +54,22 @@ WHO_SCHEMA = {
             "additionalProperties": False,
         },
     ]
+}
+TIER_NAME = {"type": "string", "minLength": 1, "maxLength": MAX_TIER}
+TIERS_SCHEMA = {
+    "type": "array",
+    "maxItems": MAX_TIERS,
+    "items": {
+        "oneOf": [
+            {
+                "type": "object",
+                "properties": {"name": TIER_NAME, kind: {"type": "integer", "minimum": 1, "maximum": most}},
+                "required": ["name", kind],
+                "additionalProperties": False,
+            }
+            for kind, most in (("ranks", MAX_RANKS), ("percent", 100))
+        ]
+    },
 }
 # Which field of a definition says what a field of the rule holds.
 SAID_BY = {
@@ -172,6 +188,16 @@ class Who(serializers.Field[Any, Any, Any, Any]):
         return text
 
 
+@extend_schema_field(TIERS_SCHEMA)
+class Tiers(serializers.Field[Any, Any, Any, Any]):
+    """As `Board.tiers` is judged."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if wrong := board_checks.tiers(data):
+            raise serializers.ValidationError(wrong)
+        return data
+
+
 class DefinitionSerializer(StrictSerializer):
     """The body of PUT: what is left out stays as it is."""
 
@@ -189,6 +215,7 @@ class DefinitionSerializer(StrictSerializer):
     value = serializers.ChoiceField(choices=Rule.Value.values, required=False)
     order = serializers.ChoiceField(choices=Rule.Order.values, required=False)
     ties = serializers.ChoiceField(choices=Rule.Ties.values, required=False)
+    tiers = Tiers(required=False, help_text="Names of the best ranks: a player has the first that the rank is within.")
 
     def rule(self, before: Rule | None = None) -> dict[str, Any]:
         """The fields of the rule that the body speaks of. Raises ValidationError."""

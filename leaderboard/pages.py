@@ -48,7 +48,7 @@ def element(
         "limit": limit,
         "theme": theme,
         "page": page,
-        "rows": page.rows[:limit] if page else [],
+        "rows": snapshots.rows_data(board, page, page.rows[:limit]) if page else [],
         "allowed": allowed,
         "site_path": settings.SITE_PATH,
     }

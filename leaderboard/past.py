@@ -16,7 +16,7 @@ from django.db import connection
 from rest_framework import serializers
 
 from api.problems import Problem
-from leaderboard import boards
+from leaderboard import boards, tiers
 from leaderboard.boards import GLOBAL, Board
 from leaderboard.ranking import Page, Row
 from leaderboard.truth import ORDER
@@ -29,7 +29,8 @@ PATIENCE_SECONDS = 1.0  # for the question of another client: who waits holds a 
 # Which period held the instant, and, of one that is frozen, the last moment that the public may know of.
 PERIOD = """
 SELECT b.id, b.title, coalesce(p.key, w.key), w.starts_at, w.ends_at, b."order" = 'low', b.ties = 'latest', p.closed_at,
-       CASE WHEN b.freeze_at <= clock_timestamp() THEN f.until END, b.freeze_at, b.visibility, b.zone, b.description
+       CASE WHEN b.freeze_at <= clock_timestamp() THEN f.until END, b.freeze_at, b.visibility, b.zone, b.description,
+       b.tiers
   FROM boards b CROSS JOIN LATERAL board_window(b, %(at)s) w
   LEFT JOIN LATERAL (SELECT p.key, p.closed_at FROM board_periods p
                       WHERE p.board_id = b.id AND p.part = %(part)s AND NOT p.truth
@@ -80,6 +81,7 @@ def find(slug: str, at: datetime, *, truth: bool = False) -> Instant:
     rule, title, key, starts_at, ends_at, low, latest_first, closed_at, until, freeze_at, *shown = found
     if key is None:
         raise serializers.ValidationError({"at": ["The board was not open at that instant."]})
+    shown[-1] = tiers.read(shown[-1])
     frozen_at = freeze_at if until is not None and not truth else None
     whole = (slug, title, -1, key, part, starts_at, ends_at, low, latest_first, True, closed_at, frozen_at, truth)
     return Instant(Board(*whole, *shown), rule, min(at, until) if frozen_at else at)

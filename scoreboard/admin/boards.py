@@ -71,7 +71,7 @@ class BoardAdmin(ModelAdmin):
                 "description": "Empty: everyone. Points count by what a player was when they were given.",
             },
         ),
-        ("Who wins", {"fields": ["value", "order", "ties"]}),
+        ("Who wins", {"fields": ["value", "order", "ties", "tiers"]}),
     ]
 
     def get_changelist(self, request: HttpRequest, **_: Any) -> type[ChangeList]:

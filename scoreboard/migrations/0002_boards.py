@@ -179,6 +179,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "tiers",
+                    models.JSONField(
+                        blank=True, default=list, help_text="Names of the best ranks; see board_checks.tiers."
+                    ),
+                ),
+                (
                     "freeze_at",
                     models.DateTimeField(
                         blank=True,

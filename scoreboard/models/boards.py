@@ -100,6 +100,7 @@ class Board(models.Model):
     value = models.CharField(max_length=6, choices=Value, default=Value.SUM)
     order = models.CharField(max_length=4, choices=Order, default=Order.HIGH)
     ties = models.CharField(max_length=8, choices=Ties, default=Ties.EARLIEST)
+    tiers = models.JSONField(blank=True, default=list, help_text="Names of the best ranks; see board_checks.tiers.")
     freeze_at = models.DateTimeField(
         null=True, blank=True, help_text="From then on the public sees the board as of then, until it is revealed."
     )
@@ -159,7 +160,7 @@ class Board(models.Model):
 
     def rule(self) -> dict[str, object]:
         """What decides how the board comes out; in SQL `board_rule`."""
-        others = ("slug", "title", "description", "visibility", "paused", "created_at", "revealed")
+        others = ("slug", "title", "description", "visibility", "paused", "created_at", "revealed", "tiers")
         return {
             field.name: getattr(self, field.name) for field in self._meta.concrete_fields if field.name not in others
         }
@@ -183,6 +184,7 @@ class Board(models.Model):
         yield "action_types", board_checks.types(self.action_types, before.action_types if before else ())
         if unknown := [name for name in self.sources if name not in SOURCES]:
             yield "sources", f"{unknown[0][:16]!r} is none of {', '.join(SOURCES)}."
+        yield "tiers", board_checks.tiers(self.tiers)
         if self.attribute and self.attribute_value:
             hidden = self.visibility == self.Visibility.HIDDEN
             about = board_checks.attribute(self.attribute, self.attribute_value, hidden)
