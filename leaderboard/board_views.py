@@ -34,6 +34,7 @@ from api.responses import ok
 from leaderboard import boards, definitions
 from leaderboard.boards import GLOBAL, Visibility
 from leaderboard.definition_fields import (
+    ATTEMPTS,
     TIERS_SCHEMA,
     WHO_SCHEMA,
     WINDOW_SCHEMA,
@@ -104,6 +105,7 @@ class BoardDocumentSerializer(serializers.Serializer[Any]):
     who = SaidWho(help_text="Null: everyone.")
     value = serializers.ChoiceField(choices=Rule.Value.values)
     order = serializers.ChoiceField(choices=Rule.Order.values)
+    attempts = serializers.IntegerField(allow_null=True, help_text=ATTEMPTS)
     ties = serializers.ChoiceField(choices=Rule.Ties.values)
     tiers = SaidTiers(help_text="Names of the best ranks; empty: none.")
     state = serializers.ChoiceField(choices=["open", "counting", "frozen", "upcoming", "closed", "paused", "empty"])

@@ -7,14 +7,16 @@ from django.core.exceptions import ValidationError
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from api.fields import Moment, StrictBoolean, StrictSerializer, StrictText
+from api.fields import Moment, StrictBoolean, StrictInteger, StrictSerializer, StrictText
 from scoreboard import board_checks, board_rules
 from scoreboard.board_checks import EACH, EARLIEST, MAX_RANKS, MAX_TIER, MAX_TIERS
 from scoreboard.models import Board as Rule
+from scoreboard.models.boards import MAX_ATTEMPTS
 
 PERIODIC = ["all", "daily", "weekly", "monthly", "yearly"]
 MAX_DAYS = 366
 MAX_TYPES, MAX_TYPE = 100, 50
+ATTEMPTS = "Of each player so many entries of a period count, the first that are not taken back; null: all."
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 SOURCES = ["action", "award", "bonus", "adjustment"]
 
@@ -214,6 +216,7 @@ class DefinitionSerializer(StrictSerializer):
     who = Who(required=False, help_text="Null: everyone.")
     value = serializers.ChoiceField(choices=Rule.Value.values, required=False)
     order = serializers.ChoiceField(choices=Rule.Order.values, required=False)
+    attempts = StrictInteger(required=False, allow_null=True, min_value=1, max_value=MAX_ATTEMPTS, help_text=ATTEMPTS)
     ties = serializers.ChoiceField(choices=Rule.Ties.values, required=False)
     tiers = Tiers(required=False, help_text="Names of the best ranks: a player has the first that the rank is within.")
 

@@ -107,6 +107,7 @@ def words(rule: Rule) -> dict[str, Any]:
         "who": who(rule),
         "value": rule.value,
         "order": rule.order,
+        "attempts": rule.attempts,
         "ties": rule.ties,
         "tiers": rule.tiers,
     }

@@ -8,7 +8,7 @@ from datetime import datetime
 import structlog
 from django.db import connection
 
-from leaderboard import catch_up, finals, ranking, rebuild, truth
+from leaderboard import boards, catch_up, finals, ranking, rebuild, truth
 from leaderboard.boards import Board
 from leaderboard.metrics import CACHE_READS
 from leaderboard.ranking import Page
@@ -22,6 +22,8 @@ SELECT player_name(u), CASE WHEN %(board)s = 0 THEN s.total ELSE coalesce(t.poin
   FROM users u JOIN user_scores s ON s.user_id = u.id
   LEFT JOIN standings t ON t.period_id = %(board)s AND t.user_id = u.id WHERE u.id = %(user)s
 """
+
+ATTEMPTS = "SELECT attempts_left FROM standings WHERE period_id = %s AND user_id = %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,17 @@ def mine(board: Board, user_id: uuid.UUID) -> PlayerStanding | None:
         fall_back(board, reason)
         page = truth.around(board, user_id, 0)
     return ranked(page) if page.rows else unranked(board, page, user_id, hidden_too=True)
+
+
+def attempts_left(board: Board, user_id: uuid.UUID) -> dict[str, int]:
+    """How many entries of this player may still count, as the board is shown; {} unless its rule counts them."""
+    rule = boards.listing().rules.get(boards.rule_slug(board.slug))
+    if rule is None or rule.attempts is None or board.closed_at:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(ATTEMPTS, [board.id, user_id])
+        found = cursor.fetchone()
+    return {"attempts_left": rule.attempts if found is None or found[0] is None else found[0]}
 
 
 def up_to_date(board: Board, user_id: uuid.UUID, newest: Sequence[Standing]) -> Page:

@@ -83,3 +83,11 @@ class PlayerStandingSerializer(serializers.Serializer[Any]):
     tier = serializers.CharField(
         required=False, allow_null=True, help_text="Of a board with tiers; null for who has none."
     )
+
+
+class OwnStandingSerializer(PlayerStandingSerializer):
+    """What a player alone is told, too."""
+
+    attempts_left = serializers.IntegerField(
+        required=False, help_text="Entries that may still count in this period; on open boards with attempts."
+    )

@@ -37,6 +37,7 @@ from leaderboard.serializers import (
     TRUTH,
     AroundQuery,
     BoardQuery,
+    OwnStandingSerializer,
     PlayerStandingSerializer,
     RowSerializer,
     TopQuery,
@@ -209,14 +210,15 @@ class MyScoreView(ApiView):
         auth=PLAYER_AUTH,
         summary="My score and rank",
         tags=["board"],
-        responses={200: envelope(PlayerStandingSerializer()), **problems(400, 401, 404, 429, 503)},
+        responses={200: envelope(OwnStandingSerializer()), **problems(400, 401, 404, 429, 503)},
     )
     def get(self, request: Request) -> Response:
-        board = board_for(request, self.asked["board"], self.asked["period"])
-        standing = reads.mine(board, cast(User, request.user).pk)
+        board, player = board_for(request, self.asked["board"], self.asked["period"]), cast(User, request.user).pk
+        standing = reads.mine(board, player)
         if standing is None:
             raise Problem("not-authenticated", "The user is disabled or gone.")
-        return ok(standing_data(board, standing), headers={"Cache-Control": "private, no-store"})
+        mine = {**standing_data(board, standing), **reads.attempts_left(board, player)}
+        return ok(mine, headers={"Cache-Control": "private, no-store"})
 
 
 class PlayerScoreView(BoardView):

@@ -71,7 +71,7 @@ class BoardAdmin(ModelAdmin):
                 "description": "Empty: everyone. Points count by what a player was when they were given.",
             },
         ),
-        ("Who wins", {"fields": ["value", "order", "ties", "tiers"]}),
+        ("Who wins", {"fields": ["value", "order", "attempts", "ties", "tiers"]}),
     ]
 
     def get_changelist(self, request: HttpRequest, **_: Any) -> type[ChangeList]:

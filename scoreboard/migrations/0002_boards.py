@@ -171,6 +171,18 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "attempts",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        help_text="Of each player so many entries of a period count, the first; empty: all.",
+                        null=True,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(10000),
+                        ],
+                    ),
+                ),
+                (
                     "ties",
                     models.CharField(
                         choices=[("earliest", "Who was there first"), ("latest", "Who was there last")],
@@ -276,6 +288,10 @@ class Migration(migrations.Migration):
                 ("reached_at", models.DateTimeField()),
                 ("shown", models.BooleanField()),
                 ("joins", models.SmallIntegerField(help_text="How an entry joins it: see board_joins.")),
+                (
+                    "attempts_left",
+                    models.SmallIntegerField(null=True, help_text="Entries that may still count; empty: all of them."),
+                ),
             ],
             options={
                 "db_table": "standings",

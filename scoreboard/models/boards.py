@@ -6,7 +6,7 @@ from zoneinfo import available_timezones
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import connection, models
 from django.db.models import F, Q
 from django.db.models.functions import Lower, Now
@@ -16,6 +16,7 @@ from scoreboard import board_checks
 
 GLOBAL = "global"
 EACH = board_checks.EACH
+MAX_ATTEMPTS = 10_000
 SOURCES = ("action", "award", "bonus", "adjustment")  # a correction belongs where its entry does
 
 
@@ -99,6 +100,12 @@ class Board(models.Model):
     )
     value = models.CharField(max_length=6, choices=Value, default=Value.SUM)
     order = models.CharField(max_length=4, choices=Order, default=Order.HIGH)
+    attempts = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_ATTEMPTS)],
+        help_text="Of each player so many entries of a period count, the first; empty: all.",
+    )
     ties = models.CharField(max_length=8, choices=Ties, default=Ties.EARLIEST)
     tiers = models.JSONField(blank=True, default=list, help_text="Names of the best ranks; see board_checks.tiers.")
     freeze_at = models.DateTimeField(
@@ -273,6 +280,7 @@ class BoardStanding(models.Model):
     reached_at = models.DateTimeField()
     shown = models.BooleanField()
     joins = models.SmallIntegerField(help_text="How an entry joins it: see board_joins.")
+    attempts_left = models.SmallIntegerField(null=True, help_text="Entries that may still count; empty: all of them.")
 
     class Meta:
         db_table = "standings"

@@ -67,6 +67,7 @@ def rules(draw: st.DrawFn) -> dict[str, Any]:
         "attribute_value": value,
         "value": draw(st.sampled_from(["sum", "sum", "best", "latest", "days"])),
         "order": draw(st.sampled_from(["high", "high", "low"])),
+        "attempts": draw(st.sampled_from([None, None, 1, 2, 3])),
         "ties": draw(st.sampled_from(["earliest", "latest"])),
     }
 

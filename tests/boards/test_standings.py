@@ -28,6 +28,10 @@ RULES: list[dict[str, Any]] = [
     {"window": "days", "every_days": 3, "starts_on": "2026-01-01", "sources": ["award"]},
     {"window": "all", "attribute": "region", "attribute_value": "eu"},
     {"window": "weekly", "attribute": "region", "attribute_value": "*"},
+    {"window": "all", "attempts": 3},
+    {"window": "daily", "value": "best", "attempts": 2},
+    {"window": "monthly", "value": "latest", "attempts": 4, "action_types": ["LAP"]},
+    {"window": "yearly", "value": "days", "attempts": 1},
 ]
 
 

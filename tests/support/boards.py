@@ -1,8 +1,9 @@
 """Boards for tests: made as an organiser makes them, and recounted from the history by plain Python."""
 
+import sys
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
@@ -98,7 +99,11 @@ def recounted(period: BoardPeriod, at: datetime | None = None) -> list[Line]:
     for entry in entries:
         if entry.user_id in visible and entry.reverses is None and belongs(rule, period, entry, values):
             counted[entry.user_id].append(entry)
-    lines = [line for user_id, mine in counted.items() if (line := line_of(rule, user_id, mine, taken_back))]
+    lines = [
+        line
+        for user_id, mine in counted.items()
+        if (line := line_of(rule, user_id, attempted(rule, mine, taken_back), taken_back))
+    ]
     late = -1 if rule.ties == "latest" else 1
     # user ids last, the greater first, as bytes: hence the two passes of a stable sort
     lines.sort(key=lambda line: line.user_id.bytes, reverse=True)
@@ -135,6 +140,20 @@ def belongs(rule: Rule, period: BoardPeriod, entry: ScoreHistory, values: Values
 def has_value(rule: Rule, period: BoardPeriod, entry: ScoreHistory, values: Values) -> bool:
     then = [value for since, value in values[entry.user_id] if since <= entry.created_at][-1:] or [""]
     return then[0].lower() == period.part if rule.attribute_value == "*" else then[0] == rule.attribute_value
+
+
+def attempted(
+    rule: Rule, mine: Iterable[ScoreHistory], taken_back: dict[int, list[ScoreHistory]]
+) -> Iterator[ScoreHistory]:
+    """The player's entries until as many stand as there are attempts."""
+    left = rule.attempts or sys.maxsize
+    for entry in mine:
+        if left == 0:
+            return
+        yield entry
+        back = taken_back[entry.pk]
+        partly = rule.value == "sum" and entry.delta + sum(each.delta for each in back) != 0
+        left -= not back or partly
 
 
 def line_of(
