@@ -103,6 +103,7 @@ class BoardDocumentSerializer(serializers.Serializer[Any]):
     freeze_at = serializers.DateTimeField(allow_null=True)
     counts = CountedSerializer(help_text="Empty lists: all.")
     who = SaidWho(help_text="Null: everyone.")
+    entry = serializers.ChoiceField(choices=Rule.Entry.values, help_text="join: of players who have joined.")
     value = serializers.ChoiceField(choices=Rule.Value.values)
     order = serializers.ChoiceField(choices=Rule.Order.values)
     attempts = serializers.IntegerField(allow_null=True, help_text=ATTEMPTS)

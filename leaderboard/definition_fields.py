@@ -214,6 +214,7 @@ class DefinitionSerializer(StrictSerializer):
     freeze_at = Moment(required=False, allow_null=True, help_text="Visitors see it as of then until it is revealed.")
     counts = CountsSerializer(required=False)
     who = Who(required=False, help_text="Null: everyone.")
+    entry = serializers.ChoiceField(choices=Rule.Entry.values, required=False, help_text="join: of players who join.")
     value = serializers.ChoiceField(choices=Rule.Value.values, required=False)
     order = serializers.ChoiceField(choices=Rule.Order.values, required=False)
     attempts = StrictInteger(required=False, allow_null=True, min_value=1, max_value=MAX_ATTEMPTS, help_text=ATTEMPTS)

@@ -12,6 +12,7 @@ from leaderboard import boards, catch_up, finals, ranking, rebuild, truth
 from leaderboard.boards import Board
 from leaderboard.metrics import CACHE_READS
 from leaderboard.ranking import Page
+from scoreboard import entrants
 from scoreboard.standing import Standing
 
 log = structlog.get_logger(__name__)
@@ -102,15 +103,19 @@ def mine(board: Board, user_id: uuid.UUID) -> PlayerStanding | None:
     return ranked(page) if page.rows else unranked(board, page, user_id, hidden_too=True)
 
 
-def attempts_left(board: Board, user_id: uuid.UUID) -> dict[str, int]:
-    """How many entries of this player may still count, as the board is shown; {} unless its rule counts them."""
+def own(board: Board, user_id: uuid.UUID) -> dict[str, int | bool]:
+    """What a board says to its player alone, as it is shown: whether the player has joined it, where players do, and
+    how many entries may still count, where that is limited and the period is open."""
     rule = boards.listing().rules.get(boards.rule_slug(board.slug))
-    if rule is None or rule.attempts is None or board.closed_at:
-        return {}
-    with connection.cursor() as cursor:
-        cursor.execute(ATTEMPTS, [board.id, user_id])
-        found = cursor.fetchone()
-    return {"attempts_left": rule.attempts if found is None or found[0] is None else found[0]}
+    found: dict[str, int | bool] = {}
+    if rule is not None and rule.entry == rule.Entry.JOIN:
+        found["joined"] = entrants.joined(rule.pk, user_id)
+    if rule is not None and rule.attempts is not None and not board.closed_at:
+        with connection.cursor() as cursor:
+            cursor.execute(ATTEMPTS, [board.id, user_id])
+            [left] = cursor.fetchone() or [None]
+        found["attempts_left"] = rule.attempts if left is None else left
+    return found
 
 
 def up_to_date(board: Board, user_id: uuid.UUID, newest: Sequence[Standing]) -> Page:

@@ -88,6 +88,7 @@ class PlayerStandingSerializer(serializers.Serializer[Any]):
 class OwnStandingSerializer(PlayerStandingSerializer):
     """What a player alone is told, too."""
 
+    joined = serializers.BooleanField(required=False, help_text="On boards that players join.")
     attempts_left = serializers.IntegerField(
         required=False, help_text="Entries that may still count in this period; on open boards with attempts."
     )

@@ -217,7 +217,7 @@ class MyScoreView(ApiView):
         standing = reads.mine(board, player)
         if standing is None:
             raise Problem("not-authenticated", "The user is disabled or gone.")
-        mine = {**standing_data(board, standing), **reads.attempts_left(board, player)}
+        mine = {**standing_data(board, standing), **reads.own(board, player)}
         return ok(mine, headers={"Cache-Control": "private, no-store"})
 
 

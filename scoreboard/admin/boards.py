@@ -67,7 +67,7 @@ class BoardAdmin(ModelAdmin):
         (
             "Who",
             {
-                "fields": ["attribute", "attribute_value"],
+                "fields": ["attribute", "attribute_value", "entry"],
                 "description": "Empty: everyone. Points count by what a player was when they were given.",
             },
         ),

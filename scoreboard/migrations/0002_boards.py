@@ -152,6 +152,15 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "entry",
+                    models.CharField(
+                        choices=[("open", "Everybody is on it"), ("join", "Players join it")],
+                        default="open",
+                        help_text="Who joins brings along what its open periods hold.",
+                        max_length=4,
+                    ),
+                ),
+                (
                     "value",
                     models.CharField(
                         choices=[
@@ -223,6 +232,24 @@ class Migration(migrations.Migration):
             options={
                 "db_table": "boards",
                 "ordering": ["slug"],
+            },
+        ),
+        migrations.CreateModel(
+            name="BoardEntrant",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "board_id", "user_id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("board_id", models.BigIntegerField()),
+                ("user_id", models.UUIDField()),
+                ("joined_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+            ],
+            options={
+                "db_table": "board_entrants",
+                "indexes": [models.Index(fields=["user_id"], name="board_entrants_user")],
             },
         ),
         migrations.CreateModel(

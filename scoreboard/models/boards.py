@@ -58,6 +58,10 @@ class Board(models.Model):
         EARLIEST = "earliest", "Who was there first"
         LATEST = "latest", "Who was there last"
 
+    class Entry(models.TextChoices):
+        OPEN = "open", "Everybody is on it"
+        JOIN = "join", "Players join it"
+
     class Visibility(models.TextChoices):
         PUBLIC = "public", "Everybody"
         SIGNED_IN = "signed-in", "Who is signed in"
@@ -97,6 +101,9 @@ class Board(models.Model):
     )
     attribute_value = models.CharField(
         max_length=64, blank=True, default="", help_text=f"Of that attribute; {EACH}: one board for each value."
+    )
+    entry = models.CharField(
+        max_length=4, choices=Entry, default=Entry.OPEN, help_text="Who joins brings along what its open periods hold."
     )
     value = models.CharField(max_length=6, choices=Value, default=Value.SUM)
     order = models.CharField(max_length=4, choices=Order, default=Order.HIGH)
@@ -247,6 +254,22 @@ class BoardPeriod(models.Model):
 
     def __str__(self) -> str:
         return f"{self.board_id} {self.part} {self.key}"
+
+
+class BoardEntrant(models.Model):
+    """Who has joined a board. Kept while it is open to all, and deleted with it."""
+
+    pk = models.CompositePrimaryKey("board_id", "user_id")
+    board_id = models.BigIntegerField()
+    user_id = models.UUIDField()
+    joined_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "board_entrants"
+        indexes = [models.Index(fields=["user_id"], name="board_entrants_user")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.board_id}"
 
 
 class BoardReveal(models.Model):

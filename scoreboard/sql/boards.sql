@@ -214,6 +214,7 @@ BEGIN
     IF TG_OP = 'DELETE' THEN
         DELETE FROM final_standings f USING board_periods p WHERE p.id = f.period_id AND p.board_id = OLD.id;
         DELETE FROM board_periods WHERE board_id = OLD.id;
+        DELETE FROM board_entrants WHERE board_id = OLD.id;
         RETURN NULL;
     END IF;
     IF v_pause THEN

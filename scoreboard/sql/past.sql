@@ -13,6 +13,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                   GROUP BY r.user_id, r.reverses) r ON r.user_id = h.user_id AND r.reverses = h.id
      WHERE h.reverses IS NULL AND h.created_at >= coalesce(p_from, '-infinity') AND h.created_at <= p_until
        AND board_counts(b, h.source, h.action_type)
+       AND (b.entry = 'open' OR EXISTS (SELECT FROM board_entrants n WHERE n.board_id = b.id AND n.user_id = h.user_id))
        AND (b.attribute = ''
             OR (SELECT CASE WHEN b.attribute_value = '*' THEN lower(a.value) = p_part ELSE a.value = b.attribute_value END
                   FROM attribute_history a

@@ -28,6 +28,13 @@ CREATE FUNCTION standing_gains(s standings, p_points bigint, p_at timestamptz) R
            END
 $$;
 
+-- Whether a player has joined a board.
+CREATE FUNCTION board_entered(p_board bigint, p_user uuid) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM board_entrants n WHERE n.board_id = p_board AND n.user_id = p_user);
+END
+$$;
+
 -- Enters new entries, at most one of each player, into every open period they belong to. Looked up key by key from the entries on,
 -- in this order (OFFSET 0 keeps the planner from another): what it costs depends on the boards they belong to, not on how many
 -- there are. Where attempts are counted each entry uses one up, whether it gains or not, and none is left for those after them.
@@ -45,7 +52,9 @@ BEGIN
      CROSS JOIN LATERAL (SELECT c.board_id FROM board_scopes c
                           WHERE c.who = g.who AND c.action_type = ANY (ARRAY['', e.action_type]) OFFSET 0) c
      CROSS JOIN LATERAL (SELECT b.id, board_sign(b) AS sign, board_joins(b) AS joins, b.attempts FROM boards b
-                          WHERE b.id = c.board_id AND board_counts(b, e.source, e.action_type) OFFSET 0) b
+                          WHERE b.id = c.board_id AND board_counts(b, e.source, e.action_type)
+                            AND CASE b.entry WHEN 'open' THEN true ELSE board_entered(b.id, e.user_id) END
+                         OFFSET 0) b
      CROSS JOIN LATERAL (SELECT p.id FROM board_periods p
                           WHERE p.board_id = b.id AND p.part = g.part AND p.closed_at IS NULL
                             AND coalesce(p.starts_at, '-infinity') <= p_at AND coalesce(p.ends_at, 'infinity') > p_at
@@ -66,11 +75,14 @@ $$;
 
 -- Of these players, the history's entries that count in a period: `points` as they rank, `left` of them what corrections have not
 -- taken back. An entry belongs to a period by its own time and by what its player was at that time; a correction by those of
--- the entry it takes back.
+-- the entry it takes back. Where players join a board, of those who have by now.
 CREATE FUNCTION period_entries(p_period board_periods, p_board boards, p_user uuid[])
 RETURNS TABLE (user_id uuid, id bigint, created_at timestamptz, points bigint, remaining bigint, reversed_at timestamptz)
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
+    IF p_board.entry = 'join' THEN
+        p_user := ARRAY(SELECT n.user_id FROM board_entrants n WHERE n.board_id = p_board.id AND n.user_id = ANY (p_user));
+    END IF;
     RETURN QUERY
     SELECT h.user_id, h.id, h.created_at, h.delta * board_sign(p_board), (h.delta + coalesce(r.delta, 0)) * board_sign(p_board), r.at
       FROM score_history h
@@ -220,6 +232,31 @@ BEGIN
     UPDATE user_scores s SET version = s.version + 1, changed_xid = pg_current_xact_id()::text::bigint
      WHERE s.user_id = ANY (p_user);
     RETURN QUERY SELECT unnest(p_user);
+END
+$$;
+
+-- Has a player join a board, or leave it, with everything that its open periods hold; what is closed stays. Returns whether that
+-- changed anything; NULL if the board is gone. The lock of the board keeps its rule, and itself, until the caller commits, and is
+-- taken before that of the total: who changes a rule waits for those who hold one.
+CREATE FUNCTION board_entry(p_board bigint, p_user uuid, p_joins boolean) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM boards b WHERE b.id = p_board FOR SHARE;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    PERFORM FROM user_scores s WHERE s.user_id = p_user FOR NO KEY UPDATE;
+    IF p_joins THEN
+        INSERT INTO board_entrants (board_id, user_id) VALUES (p_board, p_user) ON CONFLICT DO NOTHING;
+    ELSE
+        DELETE FROM board_entrants n WHERE n.board_id = p_board AND n.user_id = p_user;
+    END IF;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM standings_recount(p.id, ARRAY[p_user])
+       FROM (SELECT p.id FROM board_periods p WHERE p.board_id = p_board AND p.closed_at IS NULL ORDER BY p.id) p;
+    UPDATE user_scores s SET version = s.version + 1, changed_xid = pg_current_xact_id()::text::bigint WHERE s.user_id = p_user;
+    RETURN true;
 END
 $$;
 

@@ -197,6 +197,7 @@ TYPED = {
     "visibility": "public",
     "window": "all",
     "zone": "UTC",
+    "entry": "open",
     "value": "sum",
     "order": "high",
     "ties": "earliest",

@@ -15,9 +15,9 @@ from django.utils import timezone
 from accounts.models import User
 from leaderboard import boards, finals, truth
 from leaderboard.boards import Board
-from scoreboard import ledger, periods
+from scoreboard import entrants, ledger, periods
 from scoreboard.ledger import Entry
-from scoreboard.models import AttributeHistory, BoardPeriod, ScoreHistory
+from scoreboard.models import AttributeHistory, BoardEntrant, BoardPeriod, ScoreHistory
 from scoreboard.models import Board as Rule
 
 Values = dict[uuid.UUID, list[tuple[datetime, str]]]  # of one attribute, each since when
@@ -45,6 +45,11 @@ def end_period(slug: str) -> tuple[str, str]:
     BoardPeriod.objects.filter(pk=following.pk).update(starts_at=now)
     keep()
     return ending.key, following.key
+
+
+def enter_or_leave(rule: Rule, user: User) -> None:
+    """The other than what the player did last."""
+    (entrants.leave if entrants.joined(rule.pk, user.pk) else entrants.join)(rule, user)
 
 
 def current(slug: str) -> Board:
@@ -87,6 +92,8 @@ def recounted(period: BoardPeriod, at: datetime | None = None) -> list[Line]:
     """
     rule, entries = period.board, list(ScoreHistory.objects.filter(**upto(at)).order_by("id"))
     visible = set(User.objects.filter(is_active=True, is_hidden=False, opted_out=False).values_list("pk", flat=True))
+    if rule.entry == Rule.Entry.JOIN:
+        visible &= set(BoardEntrant.objects.filter(board_id=rule.pk).values_list("user_id", flat=True))
     said = AttributeHistory.objects.filter(name=rule.attribute).order_by("since") if rule.attribute else []
     values: Values = defaultdict(list)
     for each in said:
