@@ -28,14 +28,21 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "
 Rows = Iterable[Sequence[Any]]
 
 
-def response(name: str, extension: str, columns: Sequence[str], query: tuple[str, Any]) -> StreamingHttpResponse:
-    """The file `name-date.extension`, one of FORMATS. `query`: SQL that selects `columns`, and its parameters.
+def response(
+    name: str,
+    extension: str,
+    columns: Sequence[str],
+    query: tuple[str, Any],
+    row: Callable[[Sequence[Any]], Sequence[Any]] | None = None,
+) -> StreamingHttpResponse:
+    """The file `name-date.extension`, one of FORMATS. `query`: SQL, and its parameters, that selects `columns`, or what
+    `row` makes these of.
 
     Raises OperationalError before anything is sent; a stream that breaks off later ends without its proper end.
     """
     found = Selection(*query)
     return StreamingHttpResponse(
-        Pieces(ENCODERS[extension](columns, found), found.close),
+        Pieces(ENCODERS[extension](columns, map(row, found) if row else found), found.close),
         content_type=FORMATS[extension],
         headers={
             "Content-Disposition": f'attachment; filename="{name}-{timezone.now():%Y-%m-%d}.{extension}"',

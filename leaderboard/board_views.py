@@ -34,6 +34,8 @@ from api.responses import ok
 from leaderboard import boards, definitions
 from leaderboard.boards import GLOBAL, Visibility
 from leaderboard.definition_fields import (
+    ATTEMPTS,
+    TIERS_SCHEMA,
     WHO_SCHEMA,
     WINDOW_SCHEMA,
     DefinitionSerializer,
@@ -83,6 +85,11 @@ class SaidWho(serializers.JSONField):
     pass
 
 
+@extend_schema_field(TIERS_SCHEMA)
+class SaidTiers(serializers.JSONField):
+    pass
+
+
 class BoardDocumentSerializer(serializers.Serializer[Any]):
     slug = serializers.CharField()
     title = serializers.CharField()
@@ -96,9 +103,12 @@ class BoardDocumentSerializer(serializers.Serializer[Any]):
     freeze_at = serializers.DateTimeField(allow_null=True)
     counts = CountedSerializer(help_text="Empty lists: all.")
     who = SaidWho(help_text="Null: everyone.")
+    entry = serializers.ChoiceField(choices=Rule.Entry.values, help_text="join: of players who have joined.")
     value = serializers.ChoiceField(choices=Rule.Value.values)
     order = serializers.ChoiceField(choices=Rule.Order.values)
+    attempts = serializers.IntegerField(allow_null=True, help_text=ATTEMPTS)
     ties = serializers.ChoiceField(choices=Rule.Ties.values)
+    tiers = SaidTiers(help_text="Names of the best ranks; empty: none.")
     state = serializers.ChoiceField(choices=["open", "counting", "frozen", "upcoming", "closed", "paused", "empty"])
     period = PeriodSerializer(allow_null=True, help_text="The current one.")
     next_reset = serializers.DateTimeField(allow_null=True, help_text="When the next period begins, if one does.")

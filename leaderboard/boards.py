@@ -18,6 +18,8 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from api.problems import Problem
+from leaderboard import tiers
+from leaderboard.tiers import Tiers
 from scoreboard.models import Board as Rule
 from scoreboard.standing import Standing
 
@@ -34,7 +36,7 @@ VERSION = "SELECT coalesce((SELECT version FROM boards_version), 0), clock_times
 FIELDS = """
 SELECT p.id, b.slug || CASE WHEN p.part = '' THEN '' ELSE '.' || p.part END, b.title, p.key, p.part,
        p.starts_at, p.ends_at, b."order" = 'low', b.ties = 'latest', p.filled_at IS NOT NULL, p.closed_at,
-       CASE WHEN p.counts_until IS NOT NULL THEN b.freeze_at END, p.truth, b.visibility, b.zone, b.description
+       CASE WHEN p.counts_until IS NOT NULL THEN b.freeze_at END, p.truth, b.visibility, b.zone, b.description, b.tiers
   FROM board_periods p JOIN boards b ON b.id = p.board_id AND NOT b.paused
 """
 OPEN = f"{FIELDS} WHERE p.closed_at IS NULL ORDER BY b.slug, p.part, p.starts_at"
@@ -69,6 +71,7 @@ class Board:
     visibility: str = Visibility.PUBLIC
     zone: str = "UTC"  # in which its days begin
     description: str = ""
+    tiers: Tiers = ()
 
     @property
     def public(self) -> bool:
@@ -228,6 +231,7 @@ def visibility(slug: str) -> str:
 def board_of(row: tuple[Any, ...]) -> Board:
     """From a row of FIELDS."""
     period_id, slug, title, *others = row
+    others[-1] = tiers.read(others[-1])
     return Board(slug, title, period_id, *others)
 
 

@@ -7,14 +7,16 @@ from django.core.exceptions import ValidationError
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from api.fields import Moment, StrictBoolean, StrictSerializer, StrictText
-from scoreboard import board_rules
-from scoreboard.board_checks import EACH, EARLIEST
+from api.fields import Moment, StrictBoolean, StrictInteger, StrictSerializer, StrictText
+from scoreboard import board_checks, board_rules
+from scoreboard.board_checks import EACH, EARLIEST, MAX_RANKS, MAX_TIER, MAX_TIERS
 from scoreboard.models import Board as Rule
+from scoreboard.models.boards import MAX_ATTEMPTS
 
 PERIODIC = ["all", "daily", "weekly", "monthly", "yearly"]
 MAX_DAYS = 366
 MAX_TYPES, MAX_TYPE = 100, 50
+ATTEMPTS = "Of each player so many entries of a period count, the first that are not taken back; null: all."
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 SOURCES = ["action", "award", "bonus", "adjustment"]
 
@@ -54,6 +56,22 @@ WHO_SCHEMA = {
             "additionalProperties": False,
         },
     ]
+}
+TIER_NAME = {"type": "string", "minLength": 1, "maxLength": MAX_TIER}
+TIERS_SCHEMA = {
+    "type": "array",
+    "maxItems": MAX_TIERS,
+    "items": {
+        "oneOf": [
+            {
+                "type": "object",
+                "properties": {"name": TIER_NAME, kind: {"type": "integer", "minimum": 1, "maximum": most}},
+                "required": ["name", kind],
+                "additionalProperties": False,
+            }
+            for kind, most in (("ranks", MAX_RANKS), ("percent", 100))
+        ]
+    },
 }
 # Which field of a definition says what a field of the rule holds.
 SAID_BY = {
@@ -172,6 +190,16 @@ class Who(serializers.Field[Any, Any, Any, Any]):
         return text
 
 
+@extend_schema_field(TIERS_SCHEMA)
+class Tiers(serializers.Field[Any, Any, Any, Any]):
+    """As `Board.tiers` is judged."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if wrong := board_checks.tiers(data):
+            raise serializers.ValidationError(wrong)
+        return data
+
+
 class DefinitionSerializer(StrictSerializer):
     """The body of PUT: what is left out stays as it is."""
 
@@ -186,9 +214,12 @@ class DefinitionSerializer(StrictSerializer):
     freeze_at = Moment(required=False, allow_null=True, help_text="Visitors see it as of then until it is revealed.")
     counts = CountsSerializer(required=False)
     who = Who(required=False, help_text="Null: everyone.")
+    entry = serializers.ChoiceField(choices=Rule.Entry.values, required=False, help_text="join: of players who join.")
     value = serializers.ChoiceField(choices=Rule.Value.values, required=False)
     order = serializers.ChoiceField(choices=Rule.Order.values, required=False)
+    attempts = StrictInteger(required=False, allow_null=True, min_value=1, max_value=MAX_ATTEMPTS, help_text=ATTEMPTS)
     ties = serializers.ChoiceField(choices=Rule.Ties.values, required=False)
+    tiers = Tiers(required=False, help_text="Names of the best ranks: a player has the first that the rank is within.")
 
     def rule(self, before: Rule | None = None) -> dict[str, Any]:
         """The fields of the rule that the body speaks of. Raises ValidationError."""

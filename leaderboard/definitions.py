@@ -105,9 +105,12 @@ def words(rule: Rule) -> dict[str, Any]:
         "freeze_at": told(rule.freeze_at),
         "counts": {"types": rule.action_types, "sources": rule.sources},
         "who": who(rule),
+        "entry": rule.entry,
         "value": rule.value,
         "order": rule.order,
+        "attempts": rule.attempts,
         "ties": rule.ties,
+        "tiers": rule.tiers,
     }
 
 

@@ -1,5 +1,9 @@
 """A board as a file: all of its players in the order of their ranks, from SQL, so that it is of one moment."""
 
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
 from django.http import StreamingHttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -7,20 +11,23 @@ from rest_framework.request import Request
 from accounts.exports import ANSWERS, AUTH, EXTENSION, ExportView
 from api import exports
 from api.openapi import problems
-from leaderboard import boards
+from leaderboard import boards, tiers
+from leaderboard.boards import Board
 from leaderboard.permissions import board_for
 from leaderboard.serializers import TRUTH, ViewQuery
 from leaderboard.truth import ORDER
 
 COLUMNS = ["rank", "user_id", "provider", "external_id", "username", "score", "reached_at"]
+# Each row with the number of players last, of which its tier is made.
 ROWS = """
 SELECT row_number() OVER (ORDER BY {order}), b.user_id, u.provider, u.external_id,
-       b.username, b.total * %s, b.reached_at
+       b.username, b.total * %s, b.reached_at, count(*) OVER ()
   FROM board_players b JOIN users u ON u.id = b.user_id
  WHERE b.board = %s AND b.shown ORDER BY 1
 """
 FINAL = """
-SELECT f.rank, f.user_id, u.provider, u.external_id, player_name(u), f.points, f.reached_at
+SELECT f.rank, f.user_id, u.provider, u.external_id, player_name(u), f.points, f.reached_at,
+       (SELECT count(*) FROM final_standings WHERE period_id = %s)
   FROM final_standings f JOIN users u ON u.id = f.user_id
  WHERE f.period_id = %s AND player_visible(u) ORDER BY f.rank
 """
@@ -42,7 +49,13 @@ class BoardExportView(ExportView):
         boards.refresh(at_once=True)  # of a period that was closed just now its standings are gone
         board = board_for(request, self.asked["board"], self.asked["period"], truth=self.asked["view"] == TRUTH)
         if board.closed_at:
-            rows: tuple[str, list[int]] = FINAL, [board.id]
+            rows: tuple[str, list[int]] = FINAL, [board.id, board.id]
         else:
             rows = ROWS.format(order=ORDER[board.latest_first]), [board.score(1), board.id]
-        return exports.response(f"board-{board.name}", extension, COLUMNS, rows)
+        columns = [*COLUMNS, *tiers.shown(board.tiers, None, 0)]
+        return exports.response(f"board-{board.name}", extension, columns, rows, partial(with_tier, board))
+
+
+def with_tier(board: Board, found: Sequence[Any]) -> Sequence[Any]:
+    *row, players = found
+    return [*row, *tiers.shown(board.tiers, row[0], players).values()]

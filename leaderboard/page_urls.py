@@ -6,6 +6,7 @@ from leaderboard import pages
 
 urlpatterns = [
     path("", pages.board_page, name="board"),
+    path("enter", pages.enter, name="enter"),
     path("embed", pages.embedding, name="docs-embed"),
     path("embed/<str:board>", pages.embed, name="embed"),
 ]

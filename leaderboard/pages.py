@@ -6,18 +6,25 @@ from typing import Any
 import structlog
 from csp.decorators import csp_replace
 from django.conf import settings
+from django.contrib import messages
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import cache_control
 from django.views.decorators.clickjacking import xframe_options_exempt
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
+from accounts.models import User
 from accounts.pages import signed_in
+from api.problems import Problem, note
+from api.throttles import charge, charge_address, hit
 from leaderboard import boards, choices, snapshots
 from leaderboard.boards import Board, Visibility
 from leaderboard.permissions import sees_hidden
 from leaderboard.ranking import Page
+from scoreboard import entrants
+from scoreboard.models import Board as Rule
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +55,7 @@ def element(
         "limit": limit,
         "theme": theme,
         "page": page,
-        "rows": page.rows[:limit] if page else [],
+        "rows": snapshots.rows_data(board, page, page.rows[:limit]) if page else [],
         "allowed": allowed,
         "site_path": settings.SITE_PATH,
     }
@@ -82,9 +89,44 @@ def board_page(request: HttpRequest) -> HttpResponse:
         "dates": choices.dates(board),
         "ends": board.ends_at and choices.moment(board.ends_at, board.zone),
         "frozen": board.frozen_at and choices.moment(board.frozen_at, board.zone),
+        "entry": entry(request, board),
         **element(request, board, period),
     }
     return render(request, "leaderboard/board.html", context)
+
+
+def entry(request: HttpRequest, board: Board) -> str | None:
+    """What the visitor can do on a board that players join: `join` or `leave` it."""
+    account, rule = signed_in(request), boards.listing().rules.get(boards.rule_slug(board.slug))
+    if account is None or rule is None or rule.entry != rule.Entry.JOIN or board.closed_at:
+        return None
+    try:
+        if entrants.joined(rule.pk, account.pk):
+            return "leave"
+    except (OperationalError, InterfaceError) as error:
+        log.warning("entrants_unavailable", board=board.slug, error=str(error).strip())
+        return None
+    return "join" if account.role == User.Role.PLAYER else None
+
+
+@require_POST
+def enter(request: HttpRequest) -> HttpResponse:
+    """Joins or leaves the board, as the form says, and shows it again."""
+    board = asked_for(request, request.POST.get("board", ""), None)
+    account = signed_in(request)
+    if account is None:
+        return redirect("sign-in")
+    try:
+        charge_address(request)
+        hit(charge("user", str(account.pk)))
+        rule = Rule.objects.filter(slug=boards.rule_slug(board.slug)).first()
+        if rule is None:
+            raise Http404("There is no such board.")
+        (entrants.leave if request.POST.get("entry") == "leave" else entrants.join)(rule, account)
+    except Problem as refusal:
+        note(refusal)
+        messages.error(request, refusal.sentence)
+    return HttpResponseRedirect(f"{reverse('board')}?board={board.slug}")
 
 
 def asked_for(request: HttpRequest, slug: str, period: str | None) -> Board:

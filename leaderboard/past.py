@@ -1,7 +1,7 @@
 """Boards as they were at a past instant: exactly, from the history, by the rule as it is now.
 
 An entry counts that was made by then, by what its player was at its time, less the corrections made by then. Hidden and
-erased players are left out, as of now.
+erased players are left out, as of now; so are, of a board that players join, those who have not joined.
 """
 
 import threading
@@ -16,7 +16,7 @@ from django.db import connection
 from rest_framework import serializers
 
 from api.problems import Problem
-from leaderboard import boards
+from leaderboard import boards, tiers
 from leaderboard.boards import GLOBAL, Board
 from leaderboard.ranking import Page, Row
 from leaderboard.truth import ORDER
@@ -29,7 +29,8 @@ PATIENCE_SECONDS = 1.0  # for the question of another client: who waits holds a 
 # Which period held the instant, and, of one that is frozen, the last moment that the public may know of.
 PERIOD = """
 SELECT b.id, b.title, coalesce(p.key, w.key), w.starts_at, w.ends_at, b."order" = 'low', b.ties = 'latest', p.closed_at,
-       CASE WHEN b.freeze_at <= clock_timestamp() THEN f.until END, b.freeze_at, b.visibility, b.zone, b.description
+       CASE WHEN b.freeze_at <= clock_timestamp() THEN f.until END, b.freeze_at, b.visibility, b.zone, b.description,
+       b.tiers
   FROM boards b CROSS JOIN LATERAL board_window(b, %(at)s) w
   LEFT JOIN LATERAL (SELECT p.key, p.closed_at FROM board_periods p
                       WHERE p.board_id = b.id AND p.part = %(part)s AND NOT p.truth
@@ -50,7 +51,11 @@ SELECT c.players, c.latest, t.* FROM (SELECT count(*) AS players, max(reached_at
   LEFT JOIN LATERAL (SELECT user_id, total, reached_at FROM stood ORDER BY {order}
                       LIMIT %(limit)s OFFSET %(offset)s) t ON true
 """
-SHOWN = "SELECT u.id, player_name(u), u.avatar_url FROM users u WHERE u.id = ANY (%s) AND player_visible(u)"
+SHOWN = """
+SELECT u.id, player_name(u), u.avatar_url FROM users u
+ WHERE u.id = ANY (%s) AND player_visible(u)
+   AND NOT EXISTS (SELECT FROM boards b WHERE b.id = %s AND b.entry = 'join' AND NOT board_entered(b.id, u.id))
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,7 @@ def find(slug: str, at: datetime, *, truth: bool = False) -> Instant:
     rule, title, key, starts_at, ends_at, low, latest_first, closed_at, until, freeze_at, *shown = found
     if key is None:
         raise serializers.ValidationError({"at": ["The board was not open at that instant."]})
+    shown[-1] = tiers.read(shown[-1])
     frozen_at = freeze_at if until is not None and not truth else None
     whole = (slug, title, -1, key, part, starts_at, ends_at, low, latest_first, True, closed_at, frozen_at, truth)
     return Instant(Board(*whole, *shown), rule, min(at, until) if frozen_at else at)
@@ -96,7 +102,7 @@ def top(asked: Instant, limit: int, offset: int) -> Page:
     try:
         page = kept(wanted)
         if page is None:
-            page = named(counted(asked, limit, offset))
+            page = named(counted(asked, limit, offset), asked.rule)
             if page is not None and asked.at < freezing.now() - SETTLED:
                 keep(wanted, page)
     finally:
@@ -120,10 +126,10 @@ def counted(asked: Instant, limit: int, offset: int) -> Page:
     return Page(None, None, latest.timestamp() if latest else 0.0, players, rows)
 
 
-def named(page: Page) -> Page | None:
-    """With the players as they are shown now; None when one of them is not shown any more."""
+def named(page: Page, rule: int) -> Page | None:
+    """With the players as they are shown now; None when one of them is not shown any more, or has left the board."""
     with connection.cursor() as cursor:
-        cursor.execute(SHOWN, [[uuid.UUID(row.user_id) for row in page.rows]])
+        cursor.execute(SHOWN, [[uuid.UUID(row.user_id) for row in page.rows], rule])
         shown = {str(user_id): (name, avatar or None) for user_id, name, avatar in cursor.fetchall()}
     if len(shown) < len(page.rows):
         return None
@@ -138,11 +144,12 @@ _kept: OrderedDict[Any, tuple[float, Page]] = OrderedDict()
 
 
 def kept(wanted: Any) -> Page | None:
-    """An answer of the last minute, unless a rule has changed or one of its players is hidden since."""
+    """An answer of the last minute, unless a rule has changed or one of its players is hidden or has left since."""
     at, page = _kept.get(wanted, (0.0, None))
     if page is None or time.monotonic() - at > KEPT_SECONDS:
         return None
-    return named(page)
+    _, asked, *_ = wanted
+    return named(page, asked.rule)
 
 
 def keep(wanted: Any, page: Page) -> None:

@@ -8,10 +8,11 @@ from datetime import datetime
 import structlog
 from django.db import connection
 
-from leaderboard import catch_up, finals, ranking, rebuild, truth
+from leaderboard import boards, catch_up, finals, ranking, rebuild, truth
 from leaderboard.boards import Board
 from leaderboard.metrics import CACHE_READS
 from leaderboard.ranking import Page
+from scoreboard import entrants
 from scoreboard.standing import Standing
 
 log = structlog.get_logger(__name__)
@@ -22,6 +23,8 @@ SELECT player_name(u), CASE WHEN %(board)s = 0 THEN s.total ELSE coalesce(t.poin
   FROM users u JOIN user_scores s ON s.user_id = u.id
   LEFT JOIN standings t ON t.period_id = %(board)s AND t.user_id = u.id WHERE u.id = %(user)s
 """
+
+ATTEMPTS = "SELECT attempts_left FROM standings WHERE period_id = %s AND user_id = %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,21 @@ def mine(board: Board, user_id: uuid.UUID) -> PlayerStanding | None:
         fall_back(board, reason)
         page = truth.around(board, user_id, 0)
     return ranked(page) if page.rows else unranked(board, page, user_id, hidden_too=True)
+
+
+def own(board: Board, user_id: uuid.UUID) -> dict[str, int | bool]:
+    """What a board says to its player alone, as it is shown: whether the player has joined it, where players do, and
+    how many entries may still count, where that is limited and the period is open."""
+    rule = boards.listing().rules.get(boards.rule_slug(board.slug))
+    found: dict[str, int | bool] = {}
+    if rule is not None and rule.entry == rule.Entry.JOIN:
+        found["joined"] = entrants.joined(rule.pk, user_id)
+    if rule is not None and rule.attempts is not None and not board.closed_at:
+        with connection.cursor() as cursor:
+            cursor.execute(ATTEMPTS, [board.id, user_id])
+            [left] = cursor.fetchone() or [None]
+        found["attempts_left"] = rule.attempts if left is None else left
+    return found
 
 
 def up_to_date(board: Board, user_id: uuid.UUID, newest: Sequence[Standing]) -> Page:

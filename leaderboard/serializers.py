@@ -65,6 +65,9 @@ class RowSerializer(serializers.Serializer[Any]):
     username = serializers.CharField()
     score = serializers.IntegerField()
     avatar = serializers.URLField(allow_null=True)
+    tier = serializers.CharField(
+        required=False, allow_null=True, help_text="Of a board with tiers; null for who has none."
+    )
 
 
 class PlayerStandingSerializer(serializers.Serializer[Any]):
@@ -77,3 +80,15 @@ class PlayerStandingSerializer(serializers.Serializer[Any]):
         allow_null=True, help_text="Share of the other players who rank below, in percent."
     )
     updated_at = serializers.DateTimeField(allow_null=True, help_text="When this score was reached.")
+    tier = serializers.CharField(
+        required=False, allow_null=True, help_text="Of a board with tiers; null for who has none."
+    )
+
+
+class OwnStandingSerializer(PlayerStandingSerializer):
+    """What a player alone is told, too."""
+
+    joined = serializers.BooleanField(required=False, help_text="On boards that players join.")
+    attempts_left = serializers.IntegerField(
+        required=False, help_text="Entries that may still count in this period; on open boards with attempts."
+    )

@@ -8,13 +8,14 @@ No thundering herd at any age.
 import json
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
 
-from leaderboard import boards, reads
+from leaderboard import boards, reads, tiers
 from leaderboard.boards import Board
 from leaderboard.metrics import CACHE_READS
 from leaderboard.ranking import Page, Row
@@ -35,8 +36,9 @@ class Snapshot:
 
     @property
     def etag(self) -> str:
-        """Says, too, whether the board is frozen: that changes without a change of its rows."""
-        return f'"{self.page.epoch}:{self.page.seq}{":frozen" if self.board.frozen_at else ""}"'
+        """Says, too, whether the board is frozen, and its tiers: these change without a change of its rows."""
+        frozen = ":frozen" if self.board.frozen_at else ""
+        return f'"{self.page.epoch}:{self.page.seq}{frozen}{tiers.tag(self.board.tiers, self.page.players)}"'
 
     def body(self, limit: int, offset: int) -> bytes:
         """The encoded answer for a slice inside the visible top."""
@@ -135,6 +137,11 @@ def row_data(row: Row) -> dict[str, Any]:
     }
 
 
+def rows_data(board: Board, page: Page, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Lines of this page, each with its tier if the board has tiers."""
+    return [{**row_data(row), **tiers.shown(board.tiers, row.rank, page.players)} for row in rows]
+
+
 def board_data(board: Board) -> dict[str, Any]:
     """Which board it is, as the API says it."""
     return {
@@ -152,7 +159,7 @@ def encode_page(board: Board, page: Page, rows: list[Row], *, at: datetime | Non
     """The body of `GET /scoreboard/top`, in UTF-8. `at`: of a past board, the instant that is shown."""
     body = {
         "success": True,
-        "data": [row_data(row) for row in rows],
+        "data": rows_data(board, page, rows),
         "last_updated": iso(page.updated),
         "epoch": page.epoch,
         "seq": page.seq,

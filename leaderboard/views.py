@@ -29,13 +29,15 @@ from api.problems import Problem
 from api.responses import ok
 from api.throttles import charge, hit
 from api.views import ApiView
-from leaderboard import boards, past, reads, snapshots
+from leaderboard import boards, past, reads, snapshots, tiers
 from leaderboard.boards import Board, Visibility
 from leaderboard.permissions import READERS, BoardIsPublicOrSignedIn, board_for, demand_sight
+from leaderboard.reads import PlayerStanding
 from leaderboard.serializers import (
     TRUTH,
     AroundQuery,
     BoardQuery,
+    OwnStandingSerializer,
     PlayerStandingSerializer,
     RowSerializer,
     TopQuery,
@@ -194,6 +196,11 @@ def caching(public: bool) -> dict[str, str]:
     return {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie, X-API-Key"}
 
 
+def standing_data(board: Board, standing: PlayerStanding) -> dict[str, Any]:
+    """A player's own line, with the tier if the board has tiers."""
+    return {**asdict(standing), **tiers.shown(board.tiers, standing.rank, standing.players)}
+
+
 class MyScoreView(ApiView):
     authentication_classes = PLAYER
     query = BoardQuery
@@ -203,14 +210,15 @@ class MyScoreView(ApiView):
         auth=PLAYER_AUTH,
         summary="My score and rank",
         tags=["board"],
-        responses={200: envelope(PlayerStandingSerializer()), **problems(400, 401, 404, 429, 503)},
+        responses={200: envelope(OwnStandingSerializer()), **problems(400, 401, 404, 429, 503)},
     )
     def get(self, request: Request) -> Response:
-        board = board_for(request, self.asked["board"], self.asked["period"])
-        standing = reads.mine(board, cast(User, request.user).pk)
+        board, player = board_for(request, self.asked["board"], self.asked["period"]), cast(User, request.user).pk
+        standing = reads.mine(board, player)
         if standing is None:
             raise Problem("not-authenticated", "The user is disabled or gone.")
-        return ok(asdict(standing), headers={"Cache-Control": "private, no-store"})
+        mine = {**standing_data(board, standing), **reads.own(board, player)}
+        return ok(mine, headers={"Cache-Control": "private, no-store"})
 
 
 class PlayerScoreView(BoardView):
@@ -228,7 +236,7 @@ class PlayerScoreView(BoardView):
         standing = reads.player(board, found(request, user_id))
         if standing is None:
             raise Problem("not-found", "There is no such player.")
-        body = JSONRenderer().render({"success": True, "data": asdict(standing)})
+        body = JSONRenderer().render({"success": True, "data": standing_data(board, standing)})
         return tagged_by_content(request, board.public, body)
 
 

@@ -8,6 +8,7 @@ from accounts.models import REGION, PlayerAttribute, Value
 
 EACH = "*"
 # Python's calendar ends with the year 9999, PostgreSQL's does not; and a wrong century is a slip of the hand.
+MAX_TIERS, MAX_TIER, MAX_RANKS = 10, 32, 1_000_000  # of a board; characters of a name; the first so many ranks
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 _catalogue: Callable[[], Iterable[str]] = tuple
@@ -35,6 +36,33 @@ def types(named: Sequence[str], before: Sequence[str]) -> str:
     known = catalogue()
     unknown = [name for name in named if name not in known and name not in before]
     return f"There is no action type {', '.join(name[:50] for name in unknown[:3])}." if unknown else ""
+
+
+def tiers(said: object) -> str:
+    """`said`: a list of {"name", "ranks"}, the first so many ranks, and {"name", "percent"}, of the board's players."""
+    if not isinstance(said, list) or len(said) > MAX_TIERS:
+        return f"Expected a list of at most {MAX_TIERS} tiers."
+    widest, names = {"ranks": 0, "percent": 0}, set[str]()
+    for one in said:
+        if not isinstance(one, dict) or set(one) not in ({"name", "ranks"}, {"name", "percent"}):
+            return 'Expected {"name", "ranks"} or {"name", "percent"} for each tier.'
+        if not is_name(one["name"]):
+            return f"A tier's name has 1 to {MAX_TIER} characters, and no space around them."
+        if one["name"].casefold() in names:
+            return f"There are two tiers {one['name']!r}."
+        names.add(one["name"].casefold())
+        [kind] = set(one) - {"name"}
+        width, most = one[kind], 100 if kind == "percent" else MAX_RANKS
+        if isinstance(width, bool) or not isinstance(width, int) or not 1 <= width <= most:
+            return f"The {kind} of {one['name']!r} are a whole number from 1 to {most}."
+        if width <= widest[kind]:
+            return f"{one['name']!r} is no wider than a tier before it: nobody would have it."
+        widest[kind] = width
+    return ""
+
+
+def is_name(text: object) -> bool:
+    return isinstance(text, str) and 1 <= len(text) <= MAX_TIER and text.isprintable() and text == text.strip()
 
 
 def attribute(name: str, value: str, hidden: bool) -> tuple[str, str]:

@@ -13,7 +13,8 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from accounts.models import User
-from scoreboard.models import Bonus, ScoreHistory, UserScore
+from scoreboard import entrants
+from scoreboard.models import Board, BoardEntrant, Bonus, ScoreHistory, UserScore
 
 ENTRY = (
     *("id", "action_id", "source", "action_type", "delta", "old_total", "new_total", "reason", "request_id"),
@@ -28,7 +29,14 @@ def export(user: User) -> dict[str, Any]:
         "history": list(ScoreHistory.objects.filter(user=user).order_by("id").values(*ENTRY)),
         "bonuses_received": bonuses(Bonus.objects.filter(user_id=user.pk), "id", *BONUS),
         "bonuses_given": bonuses(Bonus.objects.filter(actor=user), "id", "user_id", *BONUS),
+        "boards_joined": boards_joined(user.pk),
     }
+
+
+def boards_joined(user_id: uuid.UUID) -> list[dict[str, Any]]:
+    joined = dict(BoardEntrant.objects.filter(user_id=user_id).values_list("board_id", "joined_at"))
+    slugs = Board.objects.filter(pk__in=joined).order_by("slug").values_list("pk", "slug")
+    return [{"board": slug, "joined_at": joined[board]} for board, slug in slugs]
 
 
 def bonuses(found: QuerySet[Bonus], *fields: str) -> list[dict[str, Any]]:
@@ -36,7 +44,8 @@ def bonuses(found: QuerySet[Bonus], *fields: str) -> list[dict[str, Any]]:
 
 
 def erase(user_id: uuid.UUID) -> None:
-    """Empties the reasons. Raises nothing of its own; a repeat finds them empty."""
+    """Leaves every board, and empties the reasons. Raises nothing of its own; a repeat finds nothing to do."""
+    entrants.leave_all(user_id)
     with transaction.atomic():
         Bonus.objects.filter(user_id=user_id).update(reason="")
         with connection.cursor() as cursor:

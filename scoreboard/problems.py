@@ -10,6 +10,7 @@ problems.declare(
     {
         "score-out-of-range": (409, "The total would leave its range"),
         "id-reused": (409, "The id was used for something else"),
+        "not-joinable": (409, "The board cannot be joined"),
         "slug-taken": (409, "There is a board with this slug"),
     }
 )

@@ -11,7 +11,7 @@ from leaderboard import boards
 from leaderboard.boards import ALL, VISIBLE_TOP, Board
 from leaderboard.live import metrics
 from leaderboard.ranking import Page, Row
-from leaderboard.snapshots import row_data
+from leaderboard.snapshots import rows_data
 
 RETRY_MS = (1000, 6000)  # jitter: viewers of a server that left come back over five seconds, not all at once
 MAX_MESSAGE = 4096  # bytes a client may send in one message
@@ -144,7 +144,7 @@ def update(board: Board, page: Page, limit: int) -> Packet:
             "seq": page.seq,
             "timestamp": page.updated,
             "players": page.players,
-            "top": [row_data(row) for row in page.rows[:limit]],
+            "top": rows_data(board, page, page.rows[:limit]),
         },
         event_id=event_id(page),
     )
@@ -167,9 +167,10 @@ def notice(code: str, board: Board, detail: str, **more: Any) -> Packet:
     )
 
 
-def you(score: int | None, rank: int | None, players: int) -> Packet:
-    """The viewer's own line. `rank` is null off the board, `score` for a player whom the board does not show."""
-    return Packet({"type": "you", "score": score, "rank": rank, "players": players})
+def you(score: int | None, rank: int | None, players: int, tier: dict[str, str | None]) -> Packet:
+    """The viewer's own line. `rank` is null off the board, `score` for a player whom the board does not show. `tier`
+    as `tiers.shown` has it."""
+    return Packet({"type": "you", "score": score, "rank": rank, "players": players, **tier})
 
 
 def current(page: Page) -> Packet:

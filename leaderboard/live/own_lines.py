@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 
-from leaderboard import catch_up
+from leaderboard import catch_up, tiers
 from leaderboard.boards import Board
 from leaderboard.live import messages, metrics
 from leaderboard.live.messages import Packet
@@ -20,7 +20,7 @@ from leaderboard.ranking.asynchronous import AsyncRanking
 
 PERSONAL_SECONDS = 1.0
 
-Line = tuple[int | None, int | None, int]  # score, rank, players
+Line = tuple[int | None, int | None, int, dict[str, str | None]]  # score, rank, players, tier
 
 
 class Player:
@@ -100,17 +100,17 @@ class OwnLines:
 
     async def refresh(self) -> None:
         """Reads every line and sends those that changed. While Redis has no answer no viewer is told anything."""
-        user_ids = list(self.players)
+        user_ids, board = list(self.players), self.board
         if not user_ids:
             return
         try:
             catch_up.demand()
-            players, places = await self._ranking.places(self.board, user_ids)
+            players, places = await self._ranking.places(board, user_ids)
         except (Unavailable, Lost):
             return
         for user_id, place in zip(user_ids, places, strict=True):
             player = self.players.get(user_id)
-            line = (place.score, place.rank, players)
+            line = (place.score, place.rank, players, tiers.shown(board.tiers, place.rank, players))
             if player is None or player.line == line:
                 continue
             player.line = line

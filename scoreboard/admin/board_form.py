@@ -16,6 +16,30 @@ else:
     ModelForm = forms.ModelForm
 
 
+class TiersField(forms.CharField):
+    """A tier a line, as people write it: "gold: 3", "silver: 20%". Whether they are sound is judged by the model."""
+
+    widget = forms.Textarea(attrs={"rows": 3, "cols": 40})
+
+    def prepare_value(self, value: Any) -> Any:
+        if not isinstance(value, list):
+            return value
+        return "\n".join(
+            f"{t['name']}: {t['ranks']}" if "ranks" in t else f"{t['name']}: {t['percent']}%" for t in value
+        )
+
+    def to_python(self, value: Any) -> Any:
+        return [tier(line) for line in (super().to_python(value) or "").splitlines() if line.strip()]
+
+
+def tier(line: str) -> dict[str, Any]:
+    name, _, width = line.rpartition(":")
+    number = width.strip().removesuffix("%").strip()
+    if not (number.isascii() and number.isdigit() and len(number) <= 7):
+        raise forms.ValidationError(f"{line.strip()[:50]!r} is no tier; write one like gold: 3, or silver: 20%.")
+    return {"name": name.strip(), "percent" if width.strip().endswith("%") else "ranks": int(number)}
+
+
 class BoardForm(ModelForm):
     zone = forms.ChoiceField(initial="UTC", help_text="In which its days begin.")
     action_types = forms.MultipleChoiceField(
@@ -26,6 +50,11 @@ class BoardForm(ModelForm):
         choices=[(source, source) for source in SOURCES],
         widget=forms.CheckboxSelectMultiple,
         help_text="How they were given; none ticked: all. Bonuses and adjustments count on boards of all time alone.",
+    )
+    tiers = TiersField(
+        required=False,
+        help_text="Names of the best ranks, the best first, one a line. gold: 3 is the first three, silver: 20% the "
+        "best fifth of its players.",
     )
     attribute = forms.ChoiceField(required=False, help_text="A player attribute that decides who is on it.")
 

@@ -67,11 +67,11 @@ class BoardAdmin(ModelAdmin):
         (
             "Who",
             {
-                "fields": ["attribute", "attribute_value"],
+                "fields": ["attribute", "attribute_value", "entry"],
                 "description": "Empty: everyone. Points count by what a player was when they were given.",
             },
         ),
-        ("Who wins", {"fields": ["value", "order", "ties"]}),
+        ("Who wins", {"fields": ["value", "order", "attempts", "ties", "tiers"]}),
     ]
 
     def get_changelist(self, request: HttpRequest, **_: Any) -> type[ChangeList]:

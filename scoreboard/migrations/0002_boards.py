@@ -152,6 +152,15 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "entry",
+                    models.CharField(
+                        choices=[("open", "Everybody is on it"), ("join", "Players join it")],
+                        default="open",
+                        help_text="Who joins brings along what its open periods hold.",
+                        max_length=4,
+                    ),
+                ),
+                (
                     "value",
                     models.CharField(
                         choices=[
@@ -171,11 +180,29 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "attempts",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        help_text="Of each player so many entries of a period count, the first; empty: all.",
+                        null=True,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(10000),
+                        ],
+                    ),
+                ),
+                (
                     "ties",
                     models.CharField(
                         choices=[("earliest", "Who was there first"), ("latest", "Who was there last")],
                         default="earliest",
                         max_length=8,
+                    ),
+                ),
+                (
+                    "tiers",
+                    models.JSONField(
+                        blank=True, default=list, help_text="Names of the best ranks; see board_checks.tiers."
                     ),
                 ),
                 (
@@ -205,6 +232,24 @@ class Migration(migrations.Migration):
             options={
                 "db_table": "boards",
                 "ordering": ["slug"],
+            },
+        ),
+        migrations.CreateModel(
+            name="BoardEntrant",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "board_id", "user_id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("board_id", models.BigIntegerField()),
+                ("user_id", models.UUIDField()),
+                ("joined_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+            ],
+            options={
+                "db_table": "board_entrants",
+                "indexes": [models.Index(fields=["user_id"], name="board_entrants_user")],
             },
         ),
         migrations.CreateModel(
@@ -270,6 +315,10 @@ class Migration(migrations.Migration):
                 ("reached_at", models.DateTimeField()),
                 ("shown", models.BooleanField()),
                 ("joins", models.SmallIntegerField(help_text="How an entry joins it: see board_joins.")),
+                (
+                    "attempts_left",
+                    models.SmallIntegerField(null=True, help_text="Entries that may still count; empty: all of them."),
+                ),
             ],
             options={
                 "db_table": "standings",

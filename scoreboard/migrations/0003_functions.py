@@ -28,13 +28,14 @@ class Migration(migrations.Migration):
         ),
         migrations.RunSQL(
             (SQL / "standings.sql").read_text(encoding="utf-8"),
-            "DROP FUNCTION board_sign, board_joins, period_day, standings_enter, period_entries, standings_of_history,"
-            " standings_put, standings_recount, standings_wrong, standings_mend, standings_fill, period_close, standing_place,"
+            "DROP FUNCTION board_sign, board_joins, period_day, standing_gains, board_entered, standings_enter,"
+            " period_entries, entry_stands, period_counted, standings_of_history, standings_put, standings_recount,"
+            " standings_wrong, standings_mend, board_entry, standings_fill, period_close, standing_place,"
             " standing_places",
         ),
         migrations.RunSQL(
             (SQL / "past.sql").read_text(encoding="utf-8"),
-            "DROP FUNCTION entries_between, standings_as_of, period_reveal, period_unlike",
+            "DROP FUNCTION entries_between, entries_counted, standings_as_of, period_reveal, period_unlike",
         ),
         migrations.RunSQL(
             (SQL / "shown_columns.sql").read_text(encoding="utf-8"),

@@ -6,7 +6,7 @@ from zoneinfo import available_timezones
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import connection, models
 from django.db.models import F, Q
 from django.db.models.functions import Lower, Now
@@ -16,6 +16,7 @@ from scoreboard import board_checks
 
 GLOBAL = "global"
 EACH = board_checks.EACH
+MAX_ATTEMPTS = 10_000
 SOURCES = ("action", "award", "bonus", "adjustment")  # a correction belongs where its entry does
 
 
@@ -57,6 +58,10 @@ class Board(models.Model):
         EARLIEST = "earliest", "Who was there first"
         LATEST = "latest", "Who was there last"
 
+    class Entry(models.TextChoices):
+        OPEN = "open", "Everybody is on it"
+        JOIN = "join", "Players join it"
+
     class Visibility(models.TextChoices):
         PUBLIC = "public", "Everybody"
         SIGNED_IN = "signed-in", "Who is signed in"
@@ -97,9 +102,19 @@ class Board(models.Model):
     attribute_value = models.CharField(
         max_length=64, blank=True, default="", help_text=f"Of that attribute; {EACH}: one board for each value."
     )
+    entry = models.CharField(
+        max_length=4, choices=Entry, default=Entry.OPEN, help_text="Who joins brings along what its open periods hold."
+    )
     value = models.CharField(max_length=6, choices=Value, default=Value.SUM)
     order = models.CharField(max_length=4, choices=Order, default=Order.HIGH)
+    attempts = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_ATTEMPTS)],
+        help_text="Of each player so many entries of a period count, the first; empty: all.",
+    )
     ties = models.CharField(max_length=8, choices=Ties, default=Ties.EARLIEST)
+    tiers = models.JSONField(blank=True, default=list, help_text="Names of the best ranks; see board_checks.tiers.")
     freeze_at = models.DateTimeField(
         null=True, blank=True, help_text="From then on the public sees the board as of then, until it is revealed."
     )
@@ -159,7 +174,7 @@ class Board(models.Model):
 
     def rule(self) -> dict[str, object]:
         """What decides how the board comes out; in SQL `board_rule`."""
-        others = ("slug", "title", "description", "visibility", "paused", "created_at", "revealed")
+        others = ("slug", "title", "description", "visibility", "paused", "created_at", "revealed", "tiers")
         return {
             field.name: getattr(self, field.name) for field in self._meta.concrete_fields if field.name not in others
         }
@@ -183,6 +198,7 @@ class Board(models.Model):
         yield "action_types", board_checks.types(self.action_types, before.action_types if before else ())
         if unknown := [name for name in self.sources if name not in SOURCES]:
             yield "sources", f"{unknown[0][:16]!r} is none of {', '.join(SOURCES)}."
+        yield "tiers", board_checks.tiers(self.tiers)
         if self.attribute and self.attribute_value:
             hidden = self.visibility == self.Visibility.HIDDEN
             about = board_checks.attribute(self.attribute, self.attribute_value, hidden)
@@ -240,6 +256,22 @@ class BoardPeriod(models.Model):
         return f"{self.board_id} {self.part} {self.key}"
 
 
+class BoardEntrant(models.Model):
+    """Who has joined a board. Kept while it is open to all, and deleted with it."""
+
+    pk = models.CompositePrimaryKey("board_id", "user_id")
+    board_id = models.BigIntegerField()
+    user_id = models.UUIDField()
+    joined_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "board_entrants"
+        indexes = [models.Index(fields=["user_id"], name="board_entrants_user")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.board_id}"
+
+
 class BoardReveal(models.Model):
     """A freeze that is being revealed: `changes` entries of each frozen period every `pace` seconds."""
 
@@ -271,6 +303,7 @@ class BoardStanding(models.Model):
     reached_at = models.DateTimeField()
     shown = models.BooleanField()
     joins = models.SmallIntegerField(help_text="How an entry joins it: see board_joins.")
+    attempts_left = models.SmallIntegerField(null=True, help_text="Entries that may still count; empty: all of them.")
 
     class Meta:
         db_table = "standings"

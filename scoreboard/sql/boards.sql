@@ -197,7 +197,7 @@ $$;
 
 -- What decides how a board comes out.
 CREATE FUNCTION board_rule(b boards) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
-    SELECT to_jsonb(b) - ARRAY['slug', 'title', 'description', 'visibility', 'paused', 'created_at', 'revealed']
+    SELECT to_jsonb(b) - ARRAY['slug', 'title', 'description', 'visibility', 'paused', 'created_at', 'revealed', 'tiers']
 $$;
 
 -- A rule that is made or changed is applied anew: its open periods go, with all that was counted in them, and others, under new
@@ -214,6 +214,7 @@ BEGIN
     IF TG_OP = 'DELETE' THEN
         DELETE FROM final_standings f USING board_periods p WHERE p.id = f.period_id AND p.board_id = OLD.id;
         DELETE FROM board_periods WHERE board_id = OLD.id;
+        DELETE FROM board_entrants WHERE board_id = OLD.id;
         RETURN NULL;
     END IF;
     IF v_pause THEN

@@ -13,11 +13,25 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                   GROUP BY r.user_id, r.reverses) r ON r.user_id = h.user_id AND r.reverses = h.id
      WHERE h.reverses IS NULL AND h.created_at >= coalesce(p_from, '-infinity') AND h.created_at <= p_until
        AND board_counts(b, h.source, h.action_type)
+       AND (b.entry = 'open' OR EXISTS (SELECT FROM board_entrants n WHERE n.board_id = b.id AND n.user_id = h.user_id))
        AND (b.attribute = ''
             OR (SELECT CASE WHEN b.attribute_value = '*' THEN lower(a.value) = p_part ELSE a.value = b.attribute_value END
                   FROM attribute_history a
                  WHERE a.user_id = h.user_id AND a.name = b.attribute AND a.since <= h.created_at
                  ORDER BY a.since DESC LIMIT 1))
+$$;
+
+-- Those of them that count, as `period_counted` has it; from the beginning of a period on.
+CREATE FUNCTION entries_counted(b boards, p_part text, p_from timestamptz, p_until timestamptz)
+RETURNS TABLE (user_id uuid, id bigint, created_at timestamptz, points bigint, remaining bigint, reversed_at timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT * FROM entries_between(b, p_part, p_from, p_until) e WHERE b.attempts IS NULL
+     UNION ALL
+    SELECT e.user_id, e.id, e.created_at, e.points, e.remaining, e.reversed_at
+      FROM (SELECT e.*, count(*) FILTER (WHERE entry_stands(b, e.remaining, e.reversed_at))
+                            OVER (PARTITION BY e.user_id ORDER BY e.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+              FROM entries_between(b, p_part, p_from, p_until) e WHERE b.attempts IS NOT NULL) e
+     WHERE e.before < b.attempts
 $$;
 
 -- How everyone with something to show stood at a moment, on a board whose period that holds it began at `p_from`; hidden players
@@ -34,22 +48,22 @@ BEGIN
     WHEN 'sum' THEN
         RETURN QUERY
         SELECT e.user_id, sum(e.remaining)::bigint, max(greatest(e.created_at, e.reversed_at))
-          FROM entries_between(b, p_part, p_from, p_at) e GROUP BY e.user_id HAVING sum(e.remaining) * board_sign(b) > 0;
+          FROM entries_counted(b, p_part, p_from, p_at) e GROUP BY e.user_id HAVING sum(e.remaining) * board_sign(b) > 0;
     WHEN 'best' THEN
         RETURN QUERY
         SELECT DISTINCT ON (e.user_id) e.user_id, e.points, e.created_at
-          FROM entries_between(b, p_part, p_from, p_at) e WHERE e.reversed_at IS NULL
+          FROM entries_counted(b, p_part, p_from, p_at) e WHERE e.reversed_at IS NULL
          ORDER BY e.user_id, e.points DESC, e.id;
     WHEN 'latest' THEN
         RETURN QUERY
         SELECT DISTINCT ON (e.user_id) e.user_id, e.points, e.created_at
-          FROM entries_between(b, p_part, p_from, p_at) e WHERE e.reversed_at IS NULL
+          FROM entries_counted(b, p_part, p_from, p_at) e WHERE e.reversed_at IS NULL
          ORDER BY e.user_id, e.created_at DESC, e.id DESC;
     ELSE
         RETURN QUERY
         SELECT d.user_id, count(*)::bigint * board_sign(b), max(d.first)
           FROM (SELECT e.user_id, min(e.created_at) AS first
-                  FROM entries_between(b, p_part, p_from, p_at) e WHERE e.reversed_at IS NULL
+                  FROM entries_counted(b, p_part, p_from, p_at) e WHERE e.reversed_at IS NULL
                  GROUP BY e.user_id, (e.created_at AT TIME ZONE b.zone)::date) d
          GROUP BY d.user_id;
     END CASE;
@@ -96,6 +110,7 @@ $$;
 -- revealing had begun. Some players at a time, who are returned, under new versions; none when the two are alike.
 CREATE FUNCTION period_unlike(p_period bigint, p_truth bigint, p_limit int) RETURNS uuid[] LANGUAGE plpgsql AS $$
 DECLARE
+    v_attempts CONSTANT int := (SELECT b.attempts FROM board_periods p JOIN boards b ON b.id = p.board_id WHERE p.id = p_period);
     v_users uuid[];
 BEGIN
     v_users := ARRAY(
@@ -103,6 +118,7 @@ BEGIN
           FULL JOIN (SELECT * FROM standings b WHERE b.period_id = p_truth) b USING (user_id)
          WHERE coalesce(a.shown, false) <> coalesce(b.shown, false)
             OR b.shown AND (a.points, a.reached_at) IS DISTINCT FROM (b.points, b.reached_at)
+            OR coalesce(a.attempts_left, v_attempts) IS DISTINCT FROM coalesce(b.attempts_left, v_attempts)
          ORDER BY user_id LIMIT p_limit);
     PERFORM FROM user_scores s WHERE s.user_id = ANY (v_users) ORDER BY s.user_id FOR NO KEY UPDATE;
     PERFORM standings_recount(p_period, v_users), standings_recount(p_truth, v_users);

@@ -12,43 +12,6 @@ CREATE FUNCTION board_joins(b boards) RETURNS smallint LANGUAGE sql IMMUTABLE AS
     SELECT CASE b.value WHEN 'sum' THEN board_sign(b) WHEN 'best' THEN 2 WHEN 'latest' THEN 3 ELSE 4 END::smallint
 $$;
 
--- Enters new entries, at most one of each player, into every open period they belong to. Looked up key by key from the entries on,
--- in this order (OFFSET 0 keeps the planner from another): what it costs depends on the boards they belong to, not on how many
--- there are.
-CREATE FUNCTION standings_enter(
-    p_user uuid[], p_source text[], p_action_type text[], p_delta bigint[], p_at timestamptz
-) RETURNS SETOF standings LANGUAGE plpgsql ROWS 10 AS $$
-BEGIN
-    RETURN QUERY
-    INSERT INTO standings AS s (period_id, user_id, points, reached_at, shown, joins)
-    SELECT p.id, e.user_id, CASE b.joins WHEN 4 THEN b.sign ELSE e.delta * b.sign END, p_at,
-           b.joins > 1 OR e.delta > 0, b.joins
-      FROM unnest(p_user, p_source, p_action_type, p_delta) AS e(user_id, source, action_type, delta)
-     CROSS JOIN LATERAL (SELECT u FROM users u WHERE u.id = e.user_id OFFSET 0) u
-     CROSS JOIN LATERAL player_groups(u.u) g
-     CROSS JOIN LATERAL (SELECT c.board_id FROM board_scopes c
-                          WHERE c.who = g.who AND c.action_type = ANY (ARRAY['', e.action_type]) OFFSET 0) c
-     CROSS JOIN LATERAL (SELECT b.id, board_sign(b) AS sign, board_joins(b) AS joins FROM boards b
-                          WHERE b.id = c.board_id AND board_counts(b, e.source, e.action_type) OFFSET 0) b
-     CROSS JOIN LATERAL (SELECT p.id FROM board_periods p
-                          WHERE p.board_id = b.id AND p.part = g.part AND p.closed_at IS NULL
-                            AND coalesce(p.starts_at, '-infinity') <= p_at AND coalesce(p.ends_at, 'infinity') > p_at
-                            AND coalesce(p.counts_until, 'infinity') >= p_at
-                         OFFSET 0) p
-        ON CONFLICT (period_id, user_id) DO UPDATE
-       SET points = CASE WHEN s.joins IN (2, 3) THEN excluded.points ELSE s.points + excluded.points END,
-           -- A clock that was set back takes nothing from a sum, as in the history.
-           reached_at = CASE WHEN s.joins IN (1, -1) THEN greatest(s.reached_at, p_at) ELSE p_at END,
-           shown = s.joins > 1 OR s.joins * (s.points + excluded.points) > 0
-     WHERE CASE s.joins
-                WHEN 2 THEN NOT s.shown OR excluded.points > s.points
-                WHEN 4 THEN NOT s.shown OR period_day(s.period_id, s.reached_at) < period_day(s.period_id, p_at)
-                ELSE true
-           END
-    RETURNING s.*;
-END
-$$;
-
 -- The day of a moment in the zone of a period's board.
 CREATE FUNCTION period_day(p_period bigint, p_at timestamptz) RETURNS date LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -56,9 +19,63 @@ BEGIN
 END
 $$;
 
+-- Whether a new entry changes what its player has there: one that is not the best, or a second one of a day, does not.
+CREATE FUNCTION standing_gains(s standings, p_points bigint, p_at timestamptz) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT CASE s.joins
+                WHEN 2 THEN NOT s.shown OR p_points > s.points
+                WHEN 4 THEN NOT s.shown OR period_day(s.period_id, s.reached_at) < period_day(s.period_id, p_at)
+                ELSE true
+           END
+$$;
+
+-- Whether a player has joined a board.
+CREATE FUNCTION board_entered(p_board bigint, p_user uuid) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM board_entrants n WHERE n.board_id = p_board AND n.user_id = p_user);
+END
+$$;
+
+-- Enters new entries, at most one of each player, into every open period they belong to. Looked up key by key from the entries on,
+-- in this order (OFFSET 0 keeps the planner from another): what it costs depends on the boards they belong to, not on how many
+-- there are. Where attempts are counted each entry uses one up, whether it gains or not, and none is left for those after them.
+CREATE FUNCTION standings_enter(
+    p_user uuid[], p_source text[], p_action_type text[], p_delta bigint[], p_at timestamptz
+) RETURNS SETOF standings LANGUAGE plpgsql ROWS 10 AS $$
+BEGIN
+    RETURN QUERY
+    INSERT INTO standings AS s (period_id, user_id, points, reached_at, shown, joins, attempts_left)
+    SELECT p.id, e.user_id, CASE b.joins WHEN 4 THEN b.sign ELSE e.delta * b.sign END, p_at,
+           b.joins > 1 OR e.delta > 0, b.joins, b.attempts - 1
+      FROM unnest(p_user, p_source, p_action_type, p_delta) AS e(user_id, source, action_type, delta)
+     CROSS JOIN LATERAL (SELECT u FROM users u WHERE u.id = e.user_id OFFSET 0) u
+     CROSS JOIN LATERAL player_groups(u.u) g
+     CROSS JOIN LATERAL (SELECT c.board_id FROM board_scopes c
+                          WHERE c.who = g.who AND c.action_type = ANY (ARRAY['', e.action_type]) OFFSET 0) c
+     CROSS JOIN LATERAL (SELECT b.id, board_sign(b) AS sign, board_joins(b) AS joins, b.attempts FROM boards b
+                          WHERE b.id = c.board_id AND board_counts(b, e.source, e.action_type)
+                            AND CASE b.entry WHEN 'open' THEN true ELSE board_entered(b.id, e.user_id) END
+                         OFFSET 0) b
+     CROSS JOIN LATERAL (SELECT p.id FROM board_periods p
+                          WHERE p.board_id = b.id AND p.part = g.part AND p.closed_at IS NULL
+                            AND coalesce(p.starts_at, '-infinity') <= p_at AND coalesce(p.ends_at, 'infinity') > p_at
+                            AND coalesce(p.counts_until, 'infinity') >= p_at
+                         OFFSET 0) p
+        ON CONFLICT (period_id, user_id) DO UPDATE
+       SET points = CASE WHEN s.attempts_left IS NOT NULL AND NOT standing_gains(s, excluded.points, p_at) THEN s.points
+                         WHEN s.joins IN (2, 3) THEN excluded.points ELSE s.points + excluded.points END,
+           -- A clock that was set back takes nothing from a sum, as in the history.
+           reached_at = CASE WHEN s.attempts_left IS NOT NULL AND NOT standing_gains(s, excluded.points, p_at) THEN s.reached_at
+                             WHEN s.joins IN (1, -1) THEN greatest(s.reached_at, p_at) ELSE p_at END,
+           shown = s.joins > 1 OR s.joins * (s.points + excluded.points) > 0,
+           attempts_left = s.attempts_left - 1
+     WHERE CASE WHEN s.attempts_left IS NULL THEN standing_gains(s, excluded.points, p_at) ELSE s.attempts_left > 0 END
+    RETURNING s.*;
+END
+$$;
+
 -- Of these players, or of all for NULL, the history's entries that count in a period: `points` as they rank, `remaining` of them
 -- what corrections have not taken back. An entry belongs to a period by its own time and by what its player was at that
--- time; a correction by those of the entry it takes back.
+-- time; a correction by those of the entry it takes back. Where players join a board, of those who have by now.
 -- Inlined into the statement around it, whose plan is to be made for its players: by an index for some, one pass for all.
 CREATE FUNCTION period_entries(p_period board_periods, p_board boards, p_user uuid[])
 RETURNS TABLE (user_id uuid, id bigint, created_at timestamptz, points bigint, remaining bigint, reversed_at timestamptz)
@@ -72,12 +89,39 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
        AND h.created_at >= coalesce(p_period.starts_at, '-infinity') AND h.created_at < coalesce(p_period.ends_at, 'infinity')
        AND h.created_at <= coalesce(p_period.counts_until, 'infinity')
        AND board_counts(p_board, h.source, h.action_type)
+       AND (p_board.entry <> 'join' OR EXISTS (SELECT FROM board_entrants n WHERE n.board_id = p_board.id AND n.user_id = h.user_id))
        AND (p_board.attribute = ''
             OR (SELECT CASE WHEN p_board.attribute_value = '*' THEN lower(a.value) = p_period.part
                             ELSE a.value = p_board.attribute_value END
                   FROM attribute_history a
                  WHERE a.user_id = h.user_id AND a.name = p_board.attribute AND a.since <= h.created_at
                  ORDER BY a.since DESC LIMIT 1))
+$$;
+
+-- Whether of an entry, less the corrections made of it, anything is left that counts: of a sum what remains of its points, of all
+-- else the entry as a whole.
+CREATE FUNCTION entry_stands(b boards, p_remaining bigint, p_reversed_at timestamptz) RETURNS boolean LANGUAGE sql IMMUTABLE
+    PARALLEL SAFE AS $$
+    SELECT p_reversed_at IS NULL OR (b.value = 'sum' AND p_remaining <> 0)
+$$;
+
+-- Of the entries that belong to a period those that count: all, or where attempts are counted the first of each player, until as
+-- many stand; and how many attempts are left. One that is taken back makes room for the next. In the order in which they were
+-- recorded, whatever the clock said.
+CREATE FUNCTION period_counted(p_period board_periods, p_board boards, p_user uuid[])
+RETURNS TABLE (user_id uuid, id bigint, created_at timestamptz, points bigint, remaining bigint, reversed_at timestamptz,
+               attempts_left smallint)
+LANGUAGE sql STABLE AS $$
+    SELECT e.*, NULL::smallint FROM period_entries(p_period, p_board, p_user) e WHERE p_board.attempts IS NULL
+     UNION ALL
+    SELECT e.user_id, e.id, e.created_at, e.points, e.remaining, e.reversed_at, greatest(p_board.attempts - e.used, 0)::smallint
+      FROM (SELECT e.*,
+                   count(*) FILTER (WHERE entry_stands(p_board, e.remaining, e.reversed_at))
+                       OVER (PARTITION BY e.user_id ORDER BY e.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before,
+                   count(*) FILTER (WHERE entry_stands(p_board, e.remaining, e.reversed_at))
+                       OVER (PARTITION BY e.user_id) AS used
+              FROM period_entries(p_period, p_board, p_user) e WHERE p_board.attempts IS NOT NULL) e
+     WHERE e.before < p_board.attempts
 $$;
 
 -- How these players, or all for NULL, stand in a period, by the history alone: what `standings_enter` has come to, and the judge
@@ -90,26 +134,27 @@ BEGIN
     WHEN 'sum' THEN
         RETURN QUERY
         SELECT p_period.id, e.user_id, sum(e.remaining)::bigint, max(greatest(e.created_at, e.reversed_at)),
-               sum(e.remaining) * board_sign(p_board) > 0, board_joins(p_board)
-          FROM period_entries(p_period, p_board, p_user) e GROUP BY e.user_id;
+               sum(e.remaining) * board_sign(p_board) > 0, board_joins(p_board), min(e.attempts_left)
+          FROM period_counted(p_period, p_board, p_user) e GROUP BY e.user_id;
     WHEN 'best' THEN
         RETURN QUERY
         SELECT DISTINCT ON (e.user_id) p_period.id, e.user_id, CASE WHEN e.reversed_at IS NULL THEN e.points ELSE 0 END,
-               coalesce(e.reversed_at, e.created_at), e.reversed_at IS NULL, board_joins(p_board)
-          FROM period_entries(p_period, p_board, p_user) e
+               coalesce(e.reversed_at, e.created_at), e.reversed_at IS NULL, board_joins(p_board), e.attempts_left
+          FROM period_counted(p_period, p_board, p_user) e
          ORDER BY e.user_id, e.reversed_at DESC NULLS FIRST, e.points DESC, e.id;
     WHEN 'latest' THEN
         RETURN QUERY
         SELECT DISTINCT ON (e.user_id) p_period.id, e.user_id, CASE WHEN e.reversed_at IS NULL THEN e.points ELSE 0 END,
-               coalesce(e.reversed_at, e.created_at), e.reversed_at IS NULL, board_joins(p_board)
-          FROM period_entries(p_period, p_board, p_user) e
+               coalesce(e.reversed_at, e.created_at), e.reversed_at IS NULL, board_joins(p_board), e.attempts_left
+          FROM period_counted(p_period, p_board, p_user) e
          ORDER BY e.user_id, e.reversed_at DESC NULLS FIRST, e.id DESC;
     ELSE
         RETURN QUERY
         SELECT p_period.id, d.user_id, count(d.first)::bigint * board_sign(p_board), coalesce(max(d.first), max(d.reversed)),
-               count(d.first) > 0, board_joins(p_board)
-          FROM (SELECT e.user_id, min(e.created_at) FILTER (WHERE e.reversed_at IS NULL) AS first, max(e.reversed_at) AS reversed
-                  FROM period_entries(p_period, p_board, p_user) e
+               count(d.first) > 0, board_joins(p_board), min(d.attempts_left)
+          FROM (SELECT e.user_id, min(e.created_at) FILTER (WHERE e.reversed_at IS NULL) AS first, max(e.reversed_at) AS reversed,
+                       min(e.attempts_left) AS attempts_left
+                  FROM period_counted(p_period, p_board, p_user) e
                  GROUP BY e.user_id, (e.created_at AT TIME ZONE p_board.zone)::date) d
          GROUP BY d.user_id;
     END CASE;
@@ -118,11 +163,13 @@ $$;
 
 -- Makes standings what was counted. Returns those that were not.
 CREATE FUNCTION standings_put(p_counted standings[]) RETURNS SETOF standings LANGUAGE sql AS $$
-    INSERT INTO standings AS s (period_id, user_id, points, reached_at, shown, joins)
+    INSERT INTO standings AS s (period_id, user_id, points, reached_at, shown, joins, attempts_left)
     SELECT c.* FROM unnest(p_counted) c
         ON CONFLICT (period_id, user_id) DO UPDATE
-       SET points = excluded.points, reached_at = excluded.reached_at, shown = excluded.shown
-     WHERE (s.points, s.reached_at, s.shown) IS DISTINCT FROM (excluded.points, excluded.reached_at, excluded.shown)
+       SET points = excluded.points, reached_at = excluded.reached_at, shown = excluded.shown,
+           attempts_left = excluded.attempts_left
+     WHERE (s.points, s.reached_at, s.shown, s.attempts_left)
+           IS DISTINCT FROM (excluded.points, excluded.reached_at, excluded.shown, excluded.attempts_left)
     RETURNING s.*
 $$;
 
@@ -142,8 +189,9 @@ BEGIN
     END IF;
     v_counted := ARRAY(SELECT c FROM standings_of_history(v_period, v_board, p_user) c);
     RETURN QUERY
-    UPDATE standings s SET points = 0, shown = false
-     WHERE s.period_id = p_period AND s.user_id = ANY (p_user) AND (s.points, s.shown) IS DISTINCT FROM (0, false)
+    UPDATE standings s SET points = 0, shown = false, attempts_left = v_board.attempts
+     WHERE s.period_id = p_period AND s.user_id = ANY (p_user)
+       AND (s.points, s.shown, s.attempts_left) IS DISTINCT FROM (0, false, v_board.attempts)
        AND s.user_id <> ALL (ARRAY(SELECT c.user_id FROM unnest(v_counted) c))
     RETURNING s.*;
     RETURN QUERY SELECT * FROM standings_put(v_counted);
@@ -153,14 +201,16 @@ $$;
 -- Those whose standing in a period is not what the history says, both in one snapshot, so that no lock is needed to see it.
 CREATE FUNCTION standings_wrong(p_period bigint) RETURNS SETOF uuid LANGUAGE sql STABLE AS $$
     SELECT coalesce(c.user_id, s.user_id)
-      FROM (SELECT h.* FROM board_periods p JOIN boards b ON b.id = p.board_id
+      FROM (SELECT h.*, b.attempts FROM board_periods p JOIN boards b ON b.id = p.board_id
              CROSS JOIN LATERAL standings_of_history(p, b, NULL) h
              WHERE p.id = p_period AND p.closed_at IS NULL) c
-      FULL JOIN (SELECT t.* FROM standings t WHERE t.period_id = p_period
-                    AND EXISTS (SELECT FROM board_periods p WHERE p.id = p_period AND p.closed_at IS NULL)) s
+      FULL JOIN (SELECT t.*, b.attempts FROM standings t JOIN board_periods p ON p.id = t.period_id
+                   JOIN boards b ON b.id = p.board_id WHERE t.period_id = p_period AND p.closed_at IS NULL) s
            ON s.user_id = c.user_id
-     WHERE (coalesce(c.points, 0), coalesce(c.shown, false), CASE WHEN c.shown THEN c.reached_at END)
-           IS DISTINCT FROM (coalesce(s.points, 0), coalesce(s.shown, false), CASE WHEN s.shown THEN s.reached_at END)
+     WHERE (coalesce(c.points, 0), coalesce(c.shown, false), CASE WHEN c.shown THEN c.reached_at END,
+            coalesce(c.attempts_left, s.attempts))
+           IS DISTINCT FROM (coalesce(s.points, 0), coalesce(s.shown, false), CASE WHEN s.shown THEN s.reached_at END,
+                             coalesce(s.attempts_left, c.attempts))
 $$;
 
 -- Makes them right, and tells by the players' versions. Returns those that were not.
@@ -171,6 +221,31 @@ BEGIN
     UPDATE user_scores s SET version = s.version + 1, changed_xid = pg_current_xact_id()::text::bigint
      WHERE s.user_id = ANY (p_user);
     RETURN QUERY SELECT unnest(p_user);
+END
+$$;
+
+-- Has a player join a board, or leave it, with everything that its open periods hold; what is closed stays. Returns whether that
+-- changed anything; NULL if the board is gone. The lock of the board keeps its rule, and itself, until the caller commits, and is
+-- taken before that of the total: who changes a rule waits for those who hold one.
+CREATE FUNCTION board_entry(p_board bigint, p_user uuid, p_joins boolean) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM boards b WHERE b.id = p_board FOR SHARE;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    PERFORM FROM user_scores s WHERE s.user_id = p_user FOR NO KEY UPDATE;
+    IF p_joins THEN
+        INSERT INTO board_entrants (board_id, user_id) VALUES (p_board, p_user) ON CONFLICT DO NOTHING;
+    ELSE
+        DELETE FROM board_entrants n WHERE n.board_id = p_board AND n.user_id = p_user;
+    END IF;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM standings_recount(p.id, ARRAY[p_user])
+       FROM (SELECT p.id FROM board_periods p WHERE p.board_id = p_board AND p.closed_at IS NULL ORDER BY p.id) p;
+    UPDATE user_scores s SET version = s.version + 1, changed_xid = pg_current_xact_id()::text::bigint WHERE s.user_id = p_user;
+    RETURN true;
 END
 $$;
 

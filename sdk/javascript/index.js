@@ -22,9 +22,9 @@ export { BufferFull, MemoryBuffer } from './buffer.js';
 /** @typedef {{action_id: string, new_score: number, score_delta: number, rank: number | null}} Redeemed */
 /**
  * @typedef {{user_id: string, username: string, score: number, rank: number | null, players: number,
- *   percentile: number | null, updated_at: string | null}} Standing
+ *   percentile: number | null, updated_at: string | null, tier?: string | null}} Standing
  */
-/** @typedef {{rank: number, user_id: string, username: string, score: number, avatar: string | null}} Row */
+/** @typedef {{rank: number, user_id: string, username: string, score: number, avatar: string | null, tier?: string | null}} Row */
 /**
  * `timestamp`: Unix seconds of its last change. `epoch`, `seq`: null while SQL stands in for Redis.
  * @typedef {{epoch: string | null, seq: number | null, timestamp: number, players: number, top: Row[]}} Board

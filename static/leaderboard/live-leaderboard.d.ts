@@ -9,6 +9,8 @@ export interface Row {
   score: number;
   /** An http(s) URL, or null. */
   avatar: string | null;
+  /** On a board with tiers, null for who has none. */
+  tier?: string | null;
 }
 
 /** The viewer's own standing; `score` and `rank` are null for a player whom the board does not show (yet). */

@@ -427,7 +427,7 @@ class Line {
     );
   }
 
-  /** @param {{rank: number|null, score: number, username: string, user_id: string, avatar: string|null}} row */
+  /** @param {{rank: number|null, score: number, username: string, user_id: string, avatar: string|null, tier?: string|null}} row */
   show(row, /** @type {boolean} */ mine, /** @type {boolean} */ flash) {
     const parts = ['row', mine && 'you', row.rank !== null && row.rank <= 3 && `top${row.rank}`];
     this.element.setAttribute('part', parts.filter(Boolean).join(' '));
@@ -441,6 +441,7 @@ class Line {
       this.avatarURL = undefined; // the initials are the new name's
     }
     if (this.avatarURL !== row.avatar) this.portray(row);
+    this.name.dataset.tier = row.tier ?? '';
     if (flash && row.score !== this.score) this.flash(row.score - this.score);
     this.score = row.score;
   }
@@ -506,6 +507,7 @@ th, td { padding: 0; font-weight: inherit; text-align: start; } th:last-child, t
 [part=avatar] { position: relative; flex: none; display: grid; place-items: center; width: 2.1em; height: 2.1em; border-radius: 50%; overflow: clip; font-size: .875em; font-weight: 600;
   background: hsl(var(--hue, 230) var(--_s, 60%) 88%); color: hsl(var(--hue, 230) 70% 22%); }
 [part=avatar] img { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: cover; background: var(--_bg); }
+[part=name]::after { content: " " attr(data-tier); color: var(--_n, var(--_muted)); }
 [part=name] { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; min-width: 0; }
 [part=score] { position: relative; font-weight: 600; white-space: nowrap; }
 [part=delta] { opacity: 0; position: absolute; inset-inline-end: 100%; margin-inline-end: .5em; padding: 0 .4em; border-radius: 99px;

@@ -28,6 +28,7 @@ TYPED = {
     "visibility": "public",
     "window": "weekly",
     "zone": "Europe/Paris",
+    "entry": "open",
     "value": "sum",
     "order": "high",
     "ties": "earliest",

@@ -76,9 +76,12 @@ def test_a_board_is_made_in_the_words_in_which_it_is_told(api: Api, key: dict[st
         "freeze_at": iso(SOON),
         "counts": {"types": ["LAP"], "sources": ["award"]},
         "who": {"attribute": "region", "value": "eu"},
+        "entry": "join",
+        "attempts": 3,
         "value": "best",
         "order": "low",
         "ties": "latest",
+        "tiers": [{"name": "gold", "ranks": 3}],
         "paused": False,
     }
     answer = api.post(BOARDS, body, headers=key)
@@ -96,8 +99,15 @@ def test_a_board_is_made_in_the_words_in_which_it_is_told(api: Api, key: dict[st
 def test_left_out_it_is_all_time_utc_every_type_everyone_the_sum(api: Api, key: dict[str, str]) -> None:
     told = api.post(BOARDS, {"slug": "plain", "title": "Plain"}, headers=key).json()["data"]
     assert {
-        name: told[name] for name in ("window", "zone", "counts", "who", "value", "order", "ties", "visibility")
+        name: told[name]
+        for name in (
+            *("window", "zone", "counts", "who", "value", "order", "ties", "visibility"),
+            *("entry", "attempts", "tiers"),
+        )
     } == {
+        "entry": "open",
+        "attempts": None,
+        "tiers": [],
         "window": "all",
         "zone": "UTC",
         "counts": {"types": [], "sources": []},
@@ -167,6 +177,9 @@ BAD: list[tuple[str, Any]] = [
     ("value", {"value": "median"}),
     ("order", {"order": "up"}),
     ("ties", {"ties": "random"}),
+    ("entry", {"entry": "invite"}),
+    ("attempts", {"attempts": 0}),
+    ("tiers", {"tiers": [{"name": "gold"}]}),
     ("visibility", {"visibility": "private"}),
     ("paused", {"paused": "no"}),
     ("unit", {"unit": "team"}),
@@ -190,6 +203,15 @@ def test_a_change_without_a_body_is_a_400(api: Api, key: dict[str, str]) -> None
     make("mine")
     assert_problem(api.send("PUT", f"{BOARDS}/mine", b"", headers=key), "invalid-request")
     assert put(api, "mine", {}, key).status_code == 200
+
+
+@pytest.mark.parametrize("slug", ["%00", "a%00b", "%ED%A0%80", "x" * 66, "No-Such", "%C3%A9"])
+def test_what_cannot_be_a_slug_is_not_there(api: Api, key: dict[str, str], slug: str) -> None:
+    assert_problem(api.get(f"{BOARDS}/{slug}"), "not-found")
+    assert_problem(api.get(f"{BOARDS}/{slug}/periods"), "not-found")
+    assert_problem(put(api, slug, {"title": "Mine"}, key), "not-found")
+    assert_problem(api.send("DELETE", f"{BOARDS}/{slug}", b"", headers=key), "not-found")
+    assert_problem(put(api, f"{slug}/reveal", {"pace": 2}, key), "not-found")
 
 
 def test_values_of_attributes_are_of_their_kind(api: Api, key: dict[str, str]) -> None:

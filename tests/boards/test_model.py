@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from accounts.models import User
 from leaderboard import boards, ranking, rebuild, reconcile, snapshots
 from leaderboard.boards import Board
-from scoreboard import ledger, periods
+from scoreboard import entrants, ledger, periods
 from scoreboard.ledger import Entry
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, ScoreHistory
 from tests.support import past
-from tests.support.boards import Line, address, away, in_sql, now, recounted
+from tests.support.boards import Line, address, away, enter_or_leave, in_sql, now, recounted
 from tests.support.client import TOP, Api
 from tests.support.database import empty
 from tests.support.fixtures import forget_boards, forget_keys
@@ -65,8 +65,10 @@ def rules(draw: st.DrawFn) -> dict[str, Any]:
         "sources": draw(st.sampled_from([[], [], ["action"], ["award", "bonus"], ["adjustment", "action"]])),
         "attribute": attribute,
         "attribute_value": value,
+        "entry": draw(st.sampled_from(["open", "open", "join"])),
         "value": draw(st.sampled_from(["sum", "sum", "best", "latest", "days"])),
         "order": draw(st.sampled_from(["high", "high", "low"])),
+        "attempts": draw(st.sampled_from([None, None, 1, 2, 3])),
         "ties": draw(st.sampled_from(["earliest", "latest"])),
     }
 
@@ -85,7 +87,9 @@ EVENTS = st.lists(
 PRESENT = st.lists(
     st.tuples(
         st.integers(0, CROWD - 1),
-        st.sampled_from(["action", "award", "bonus", "adjust", "revert", "part", "region", "team", "hide", "show"]),
+        st.sampled_from(
+            ["action", "award", "bonus", "adjust", "revert", "part", "region", "team", "hide", "show", "enter"]
+        ),
         st.integers(1, 9),
         st.integers(0, 9),
     ),
@@ -130,6 +134,10 @@ def a_past(crowd: list[User], drawn: list[tuple[int, int, str, int, int]]) -> li
 def live(crowd: list[User], drawn: list[tuple[int, str, int, int]]) -> None:
     for who, what, points, choice in drawn:
         user = User.objects.get(pk=crowd[who].pk)
+        if what == "enter":
+            for rule in Rule.objects.filter(entry=Rule.Entry.JOIN).order_by("pk")[choice % 3 : choice % 3 + 1]:
+                enter_or_leave(rule, user)
+            continue
         if what in ("hide", "show"):
             change: dict[str, Any] = {"is_hidden": what == "hide"}
         elif what == "region":
@@ -242,7 +250,10 @@ def test_every_period_of_every_board_is_a_plain_recount_everywhere(
     afresh()
     crowd = players(CROWD)
     past.write(a_past(crowd, before))
-    make_all(drawn)
+    for rule in make_all(drawn):
+        if rule.entry == Rule.Entry.JOIN:
+            for user in crowd[which % CROWD :]:
+                entrants.join(rule, user)
     periods.keep()
     forget_boards()
     closed = {

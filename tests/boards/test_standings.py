@@ -14,7 +14,7 @@ from scoreboard import ledger, periods
 from scoreboard.ledger import Entry
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, BoardStanding, ScoreHistory
-from tests.support.boards import Line, in_sql, make, recounted
+from tests.support.boards import Line, enter_or_leave, in_sql, make, recounted
 from tests.support.client import Api
 from tests.support.people import players, site_key
 
@@ -28,6 +28,12 @@ RULES: list[dict[str, Any]] = [
     {"window": "days", "every_days": 3, "starts_on": "2026-01-01", "sources": ["award"]},
     {"window": "all", "attribute": "region", "attribute_value": "eu"},
     {"window": "weekly", "attribute": "region", "attribute_value": "*"},
+    {"window": "all", "attempts": 3},
+    {"window": "daily", "value": "best", "attempts": 2},
+    {"window": "monthly", "value": "latest", "attempts": 4, "action_types": ["LAP"]},
+    {"window": "yearly", "value": "days", "attempts": 1},
+    {"window": "all", "entry": "join"},
+    {"window": "daily", "entry": "join", "value": "best", "attempts": 2, "attribute": "region", "attribute_value": "*"},
 ]
 
 
@@ -40,8 +46,11 @@ def make_all() -> list[Rule]:
 
 
 def live(chance: random.Random, crowd: Sequence[User], rounds: int) -> None:
-    """Deeds, bonuses, corrections of some of them, and players who move."""
+    """Deeds, bonuses, corrections of some of them, and players who move, join and leave."""
     for _ in range(rounds):
+        for rule in Rule.objects.filter(entry=Rule.Entry.JOIN):
+            if chance.random() < 0.4:
+                enter_or_leave(rule, chance.choice(crowd))
         entries = [some_entry(chance, chance.choice(crowd)) for _ in range(chance.randint(1, 6))]
         ledger.announce(outcome.standing for outcome in ledger.record(entries))
         if chance.random() < 0.3:

@@ -1,8 +1,9 @@
 """Boards for tests: made as an organiser makes them, and recounted from the history by plain Python."""
 
+import sys
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
@@ -14,9 +15,9 @@ from django.utils import timezone
 from accounts.models import User
 from leaderboard import boards, finals, truth
 from leaderboard.boards import Board
-from scoreboard import ledger, periods
+from scoreboard import entrants, ledger, periods
 from scoreboard.ledger import Entry
-from scoreboard.models import AttributeHistory, BoardPeriod, ScoreHistory
+from scoreboard.models import AttributeHistory, BoardEntrant, BoardPeriod, ScoreHistory
 from scoreboard.models import Board as Rule
 
 Values = dict[uuid.UUID, list[tuple[datetime, str]]]  # of one attribute, each since when
@@ -44,6 +45,11 @@ def end_period(slug: str) -> tuple[str, str]:
     BoardPeriod.objects.filter(pk=following.pk).update(starts_at=now)
     keep()
     return ending.key, following.key
+
+
+def enter_or_leave(rule: Rule, user: User) -> None:
+    """The other than what the player did last."""
+    (entrants.leave if entrants.joined(rule.pk, user.pk) else entrants.join)(rule, user)
 
 
 def current(slug: str) -> Board:
@@ -86,6 +92,8 @@ def recounted(period: BoardPeriod, at: datetime | None = None) -> list[Line]:
     """
     rule, entries = period.board, list(ScoreHistory.objects.filter(**upto(at)).order_by("id"))
     visible = set(User.objects.filter(is_active=True, is_hidden=False, opted_out=False).values_list("pk", flat=True))
+    if rule.entry == Rule.Entry.JOIN:
+        visible &= set(BoardEntrant.objects.filter(board_id=rule.pk).values_list("user_id", flat=True))
     said = AttributeHistory.objects.filter(name=rule.attribute).order_by("since") if rule.attribute else []
     values: Values = defaultdict(list)
     for each in said:
@@ -98,7 +106,11 @@ def recounted(period: BoardPeriod, at: datetime | None = None) -> list[Line]:
     for entry in entries:
         if entry.user_id in visible and entry.reverses is None and belongs(rule, period, entry, values):
             counted[entry.user_id].append(entry)
-    lines = [line for user_id, mine in counted.items() if (line := line_of(rule, user_id, mine, taken_back))]
+    lines = [
+        line
+        for user_id, mine in counted.items()
+        if (line := line_of(rule, user_id, attempted(rule, mine, taken_back), taken_back))
+    ]
     late = -1 if rule.ties == "latest" else 1
     # user ids last, the greater first, as bytes: hence the two passes of a stable sort
     lines.sort(key=lambda line: line.user_id.bytes, reverse=True)
@@ -135,6 +147,20 @@ def belongs(rule: Rule, period: BoardPeriod, entry: ScoreHistory, values: Values
 def has_value(rule: Rule, period: BoardPeriod, entry: ScoreHistory, values: Values) -> bool:
     then = [value for since, value in values[entry.user_id] if since <= entry.created_at][-1:] or [""]
     return then[0].lower() == period.part if rule.attribute_value == "*" else then[0] == rule.attribute_value
+
+
+def attempted(
+    rule: Rule, mine: Iterable[ScoreHistory], taken_back: dict[int, list[ScoreHistory]]
+) -> Iterator[ScoreHistory]:
+    """The player's entries until as many stand as there are attempts."""
+    left = rule.attempts or sys.maxsize
+    for entry in mine:
+        if left == 0:
+            return
+        yield entry
+        back = taken_back[entry.pk]
+        partly = rule.value == "sum" and entry.delta + sum(each.delta for each in back) != 0
+        left -= not back or partly
 
 
 def line_of(

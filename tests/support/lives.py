@@ -17,8 +17,8 @@ from accounts.models import AuditLog, SignUpAddress, User
 from actions import queue, tokens
 from api import redis_client
 from integrity.models import Flag, FlaggedEntry
-from scoreboard import bonus
-from scoreboard.models import ScoreHistory
+from scoreboard import bonus, entrants
+from scoreboard.models import Board, ScoreHistory
 from tests.support.admin_site import superuser
 from tests.support.database import tables
 from tests.support.people import give, player
@@ -32,6 +32,7 @@ def life(name: str = NAME) -> User:
     mod = superuser("moderator")
     zoe = player(name, email=EMAIL, avatar_url=AVATAR, region="EU")
     give(zoe, 40)
+    entrants.join(Board.objects.create(slug="league", title="League", entry=Board.Entry.JOIN), zoe)
     bonus.give(mod.pk, "key-1", zoe.pk, 7, f"For {NAME}, who found the bug")
     give(player("Neighbour"), 20)
     now = datetime.now(UTC)

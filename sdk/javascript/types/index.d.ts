@@ -124,6 +124,7 @@ export type Standing = {
     players: number;
     percentile: number | null;
     updated_at: string | null;
+    tier?: string | null;
 };
 export type Row = {
     rank: number;
@@ -131,6 +132,7 @@ export type Row = {
     username: string;
     score: number;
     avatar: string | null;
+    tier?: string | null;
 };
 /**
  * `timestamp`: Unix seconds of its last change. `epoch`, `seq`: null while SQL stands in for Redis.

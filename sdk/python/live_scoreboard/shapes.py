@@ -1,6 +1,6 @@
 """What goes to a scoreboard and what comes back, as docs/openapi.yaml of the scoreboard has it."""
 
-from typing import Any, Required, TypedDict
+from typing import Any, NotRequired, Required, TypedDict
 
 
 class PlayerFields(TypedDict, total=False):
@@ -68,6 +68,7 @@ class Standing(TypedDict):
     players: int
     percentile: float | None
     updated_at: str | None
+    tier: NotRequired[str | None]  # of a board with tiers
 
 
 class Row(TypedDict):
@@ -76,6 +77,7 @@ class Row(TypedDict):
     username: str
     score: int
     avatar: str | None
+    tier: NotRequired[str | None]
 
 
 class Board(TypedDict):
