@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, BoardStanding
 from tests.boards.test_seasons import award, impatient, unfinished
 from tests.support.boards import current, in_sql, make, recounted
+from tests.support.client import Api
 from tests.support.people import players
 
 __all__ = ["impatient"]
@@ -31,6 +33,11 @@ def elsewhere(work: Any) -> None:
     thread = threading.Thread(target=run)
     thread.start()
     thread.join()
+
+
+def made_and_filled(slug: str) -> None:
+    Rule.objects.create(slug=slug, title="New")
+    periods.keep()
 
 
 @pytest.mark.parametrize("value", ["sum", "best", "latest", "days"])
@@ -82,3 +89,12 @@ def test_a_board_deleted_while_it_is_filled_keeps_no_standing(board: Board, monk
     periods.keep()
     assert not BoardPeriod.objects.exists()
     assert not BoardStanding.objects.exists()
+
+
+def test_a_board_made_a_moment_ago_is_there_in_every_process(board: Board, api: Api) -> None:
+    """Also in one that looked which boards there are just before, and would not look again for a second."""
+    for path in ("boards/{}", "scoreboard/top?board={}", "boards/{}/periods"):
+        slug = f"new-{len(path)}"
+        boards.refresh(at_once=True)
+        elsewhere(partial(made_and_filled, slug))
+        assert api.get(f"/api/v1/{path.format(slug)}").status_code == 200
