@@ -38,7 +38,7 @@ RECORD = named(
     f"""
 SELECT o.outcome, o.user_id, o.action_id, o.delta, o.old_total, o.new_total, o.created_at, {NESTED_COLUMNS}
   FROM ledger_record(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::bigint[], %s::bigint[],
-                     %s::uuid[], %s::text[], %s::text[], NULL, %s::bigint[]) o
+                     %s::uuid[], %s::text[], %s::text[], NULL, %s::bigint[], %s::bigint[]) o
  ORDER BY o.ord
 """,  # noqa: S608
 )
@@ -93,13 +93,14 @@ class Outcome:
     standing: Standing | None
 
 
-def record(entries: Sequence[Entry]) -> list[Outcome]:
+def record(entries: Sequence[Entry], boards: Sequence[int] | None = None) -> list[Outcome]:
     """Judges each entry alone and writes the accepted ones, in one statement; outcomes come in the order of `entries`.
 
+    `boards`: those that each of them names, see named_boards.py.
     Raises OperationalError when PostgreSQL is away; then nothing was written, or, if the connection broke while
     committing, a repeat with the same action ids tells.
     """
-    columns: list[list[Any] | None] = [
+    columns: list[Any] = [
         [e.user_id for e in entries],
         [e.action_id for e in entries],
         [e.source.value for e in entries],
@@ -110,6 +111,7 @@ def record(entries: Sequence[Entry]) -> list[Outcome]:
         [e.reason for e in entries],
         [current_request_id()] * len(entries),
         [e.reverses for e in entries] if any(e.reverses for e in entries) else None,
+        None if boards is None else list(boards),
     ]
     with connection.cursor() as cursor:
         cursor.execute(RECORD, columns)

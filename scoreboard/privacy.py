@@ -13,11 +13,12 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from accounts.models import User
+from scoreboard import named_boards
 from scoreboard.models import Bonus, ScoreHistory, UserScore
 
 ENTRY = (
     *("id", "action_id", "source", "action_type", "delta", "old_total", "new_total", "reason", "request_id"),
-    *("created_at", "occurred_at"),
+    *("created_at", "occurred_at", "boards"),
 )
 BONUS = ("points", "reason", "state", "created_at")
 
@@ -25,10 +26,20 @@ BONUS = ("points", "reason", "state", "created_at")
 def export(user: User) -> dict[str, Any]:
     return {
         "score": UserScore.objects.filter(pk=user.pk).values("total", "version", "reached_at").first(),
-        "history": list(ScoreHistory.objects.filter(user=user).order_by("id").values(*ENTRY)),
+        "history": history(ScoreHistory.objects.filter(user=user).order_by("id")),
         "bonuses_received": bonuses(Bonus.objects.filter(user_id=user.pk), "id", *BONUS),
         "bonuses_given": bonuses(Bonus.objects.filter(actor=user), "id", "user_id", *BONUS),
     }
+
+
+def history(found: QuerySet[ScoreHistory]) -> list[dict[str, Any]]:
+    """`boards` by their slugs, of those that the person may see."""
+    entries = list(found)
+    slugs = named_boards.slugs(entries, hidden=False)
+    told = [{name: getattr(entry, name) for name in ENTRY} for entry in entries]
+    for entry in told:
+        entry["boards"] = entry["boards"] and [slugs[board] for board in entry["boards"] if board in slugs]
+    return told
 
 
 def bonuses(found: QuerySet[Bonus], *fields: str) -> list[dict[str, Any]]:

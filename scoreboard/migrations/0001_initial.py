@@ -2,6 +2,7 @@
 
 import uuid
 
+import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
 import django.db.models.deletion
 import django.db.models.expressions
@@ -93,6 +94,10 @@ class Migration(migrations.Migration):
                     models.DateTimeField(help_text="By a second person; empty when it was paid at once.", null=True),
                 ),
                 (
+                    "boards",
+                    models.JSONField(help_text="The boards it names: the id of each by its slug.", null=True),
+                ),
+                (
                     "actor",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
@@ -161,6 +166,15 @@ class Migration(migrations.Migration):
                     "reverses",
                     models.BigIntegerField(
                         help_text="The entry that this one takes back, whole or in part.", null=True
+                    ),
+                ),
+                (
+                    "boards",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.BigIntegerField(),
+                        help_text="The boards it names; empty: those that sum up all of all time.",
+                        null=True,
+                        size=None,
                     ),
                 ),
                 (

@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Func, Q
@@ -77,6 +78,9 @@ class ScoreHistory(models.Model):
     created_at = models.DateTimeField()
     occurred_at = models.DateTimeField(null=True, help_text="When it was done, as the site says; decides nothing.")
     reverses = models.BigIntegerField(null=True, help_text="The entry that this one takes back, whole or in part.")
+    boards = ArrayField(
+        models.BigIntegerField(), null=True, help_text="The boards it names; empty: those that sum up all of all time."
+    )
     # The transaction that appended it: what readers of `changes` go by. PostgreSQL fills it in for every writer.
     changed_xid = models.BigIntegerField(db_default=CURRENT_TRANSACTION, editable=False)
 
@@ -127,6 +131,8 @@ class Bonus(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.PAID)
     decided_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", db_index=False)
     decided_at = models.DateTimeField(null=True, help_text="By a second person; empty when it was paid at once.")
+    # Ids as they were when it was asked: another board may have the slug by the time it is paid.
+    boards = models.JSONField(null=True, help_text="The boards it names: the id of each by its slug.")
 
     class Meta:
         db_table = "bonuses"
@@ -137,3 +143,8 @@ class Bonus(models.Model):
 
     def __str__(self) -> str:
         return f"{self.points} to {self.user_id}"
+
+    @property
+    def named(self) -> list[str]:
+        """The slugs of the boards that it names, as it was asked."""
+        return sorted(self.boards or ())

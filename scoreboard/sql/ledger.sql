@@ -31,7 +31,7 @@ $$;
 -- Enters what a round has recorded into the boards. One that takes an earlier entry back changes the periods of that one, and what
 -- is best or latest there may be any other entry: so they are counted anew.
 CREATE FUNCTION ledger_enter(
-    p_recorded ledger_outcome[], p_source text[], p_action_type text[], p_reverses bigint[], p_at timestamptz
+    p_recorded ledger_outcome[], p_source text[], p_action_type text[], p_reverses bigint[], p_at timestamptz, p_boards bigint[]
 ) RETURNS SETOF standings LANGUAGE plpgsql AS $$
 DECLARE
     v_all CONSTANT ledger_outcome[] := p_recorded;
@@ -50,12 +50,13 @@ BEGIN
         ARRAY(SELECT o.user_id FROM unnest(p_recorded) o ORDER BY o.ord),
         ARRAY(SELECT p_source[o.ord] FROM unnest(p_recorded) o ORDER BY o.ord),
         ARRAY(SELECT p_action_type[o.ord] FROM unnest(p_recorded) o ORDER BY o.ord),
-        ARRAY(SELECT o.delta FROM unnest(p_recorded) o ORDER BY o.ord), p_at);
+        ARRAY(SELECT o.delta FROM unnest(p_recorded) o ORDER BY o.ord), p_at, p_boards);
 END
 $$;
 
 -- Each entry is judged alone: one that is refused does not touch the others. `p_target`, where given, replaces the total instead
 -- of adding to it. `p_occurred` is only told. `p_reverses`, where given, is the entry of the same player that this one takes back.
+-- `p_boards`, where given, are the boards that every entry of the call names: see board_counts.
 --
 -- A round is at most one entry of each player, and most calls are one round. Where a player has several, each takes the next
 -- round, which sees what those before it wrote: a repeat within the call is a duplicate like any other.
@@ -66,7 +67,7 @@ $$;
 CREATE FUNCTION ledger_record(
     p_user uuid[], p_action uuid[], p_source text[], p_action_type text[],
     p_delta bigint[], p_target bigint[], p_actor uuid[], p_reason text[], p_request_id text[],
-    p_occurred timestamptz[] DEFAULT NULL, p_reverses bigint[] DEFAULT NULL
+    p_occurred timestamptz[] DEFAULT NULL, p_reverses bigint[] DEFAULT NULL, p_boards bigint[] DEFAULT NULL
 ) RETURNS SETOF ledger_outcome LANGUAGE plpgsql ROWS 10
     SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 DECLARE
@@ -121,10 +122,10 @@ BEGIN
                           player_visible(u) AS visible, player_name(u) AS username, u.avatar_url, u.region, u.role
             ), written AS (
                 INSERT INTO score_history (user_id, action_id, source, action_type, delta, old_total, new_total, version,
-                                           actor_id, reason, request_id, created_at, occurred_at, reverses)
+                                           actor_id, reason, request_id, created_at, occurred_at, reverses, boards)
                 SELECT r.user_id, r.action_id, p_source[r.ord], p_action_type[r.ord], r.delta, r.total - r.delta, r.total,
                        r.version, p_actor[r.ord], p_reason[r.ord], p_request_id[r.ord], v_now, p_occurred[r.ord],
-                       p_reverses[r.ord]
+                       p_reverses[r.ord], p_boards
                   FROM raised r
             )
             SELECT r.ord, 'recorded', r.user_id, r.action_id, r.version, r.delta, r.total - r.delta, r.total, v_now,
@@ -147,7 +148,7 @@ BEGIN
                                      THEN json_build_array(s.period_id, s.points, v_microseconds, s.shown)
                                      ELSE standing_place(s) END)
                   FROM standings_enter(ARRAY[v_out.user_id], ARRAY[p_source[v_out.ord]], ARRAY[p_action_type[v_out.ord]],
-                                       ARRAY[v_out.delta], v_now) s);
+                                       ARRAY[v_out.delta], v_now, p_boards) s);
             RETURN NEXT v_out;
         ELSIF cardinality(v_round_of) > 0 THEN
             RETURN QUERY
@@ -155,7 +156,7 @@ BEGIN
                    o.standing, p.places
               FROM unnest(v_round_of) o
               LEFT JOIN (SELECT s.user_id, json_agg(standing_place(s)) AS places
-                           FROM ledger_enter(v_round_of, p_source, p_action_type, p_reverses, v_now) s
+                           FROM ledger_enter(v_round_of, p_source, p_action_type, p_reverses, v_now, p_boards) s
                           GROUP BY s.user_id) p ON p.user_id = o.user_id;
         END IF;
         v_round_of := '{}';

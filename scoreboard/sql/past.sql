@@ -12,7 +12,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                    FROM score_history r WHERE r.reverses IS NOT NULL AND r.created_at <= p_until
                   GROUP BY r.user_id, r.reverses) r ON r.user_id = h.user_id AND r.reverses = h.id
      WHERE h.reverses IS NULL AND h.created_at >= coalesce(p_from, '-infinity') AND h.created_at <= p_until
-       AND board_counts(b, h.source, h.action_type)
+       AND board_counts(b, h.source, h.action_type, h.boards)
        AND (b.attribute = ''
             OR (SELECT CASE WHEN b.attribute_value = '*' THEN lower(a.value) = p_part ELSE a.value = b.attribute_value END
                   FROM attribute_history a

@@ -12,11 +12,11 @@ CREATE FUNCTION board_joins(b boards) RETURNS smallint LANGUAGE sql IMMUTABLE AS
     SELECT CASE b.value WHEN 'sum' THEN board_sign(b) WHEN 'best' THEN 2 WHEN 'latest' THEN 3 ELSE 4 END::smallint
 $$;
 
--- Enters new entries, at most one of each player, into every open period they belong to. Looked up key by key from the entries on,
--- in this order (OFFSET 0 keeps the planner from another): what it costs depends on the boards they belong to, not on how many
--- there are.
+-- Enters new entries, at most one of each player, into every open period they belong to; all of them name the same boards, or none.
+-- Looked up key by key from the entries on, in this order (OFFSET 0 keeps the planner from another): what it costs depends on the
+-- boards they belong to, not on how many there are.
 CREATE FUNCTION standings_enter(
-    p_user uuid[], p_source text[], p_action_type text[], p_delta bigint[], p_at timestamptz
+    p_user uuid[], p_source text[], p_action_type text[], p_delta bigint[], p_at timestamptz, p_boards bigint[]
 ) RETURNS SETOF standings LANGUAGE plpgsql ROWS 10 AS $$
 BEGIN
     RETURN QUERY
@@ -29,7 +29,7 @@ BEGIN
      CROSS JOIN LATERAL (SELECT c.board_id FROM board_scopes c
                           WHERE c.who = g.who AND c.action_type = ANY (ARRAY['', e.action_type]) OFFSET 0) c
      CROSS JOIN LATERAL (SELECT b.id, board_sign(b) AS sign, board_joins(b) AS joins FROM boards b
-                          WHERE b.id = c.board_id AND board_counts(b, e.source, e.action_type) OFFSET 0) b
+                          WHERE b.id = c.board_id AND board_counts(b, e.source, e.action_type, p_boards) OFFSET 0) b
      CROSS JOIN LATERAL (SELECT p.id FROM board_periods p
                           WHERE p.board_id = b.id AND p.part = g.part AND p.closed_at IS NULL
                             AND coalesce(p.starts_at, '-infinity') <= p_at AND coalesce(p.ends_at, 'infinity') > p_at
@@ -72,7 +72,7 @@ BEGIN
      WHERE h.user_id = ANY (p_user) AND h.reverses IS NULL
        AND h.created_at >= coalesce(p_period.starts_at, '-infinity') AND h.created_at < coalesce(p_period.ends_at, 'infinity')
        AND h.created_at <= coalesce(p_period.counts_until, 'infinity')
-       AND board_counts(p_board, h.source, h.action_type)
+       AND board_counts(p_board, h.source, h.action_type, h.boards)
        AND (p_board.attribute = ''
             OR (SELECT CASE WHEN p_board.attribute_value = '*' THEN lower(a.value) = p_period.part
                             ELSE a.value = p_board.attribute_value END

@@ -45,6 +45,7 @@ ZONES = [
 ]
 TYPES = ["LAP", "QUIZ"]
 VALUES = ["", "eu", "EU", "us", "m/s"]
+FIRST = 1000  # id of the first board: what is given may name boards before they are made, and ones that never are
 
 WINDOWS = st.sampled_from(["all", "daily", "weekly", "monthly", "yearly", "days", "fixed"])
 WHO = st.sampled_from([("", ""), ("", ""), ("region", "eu"), ("region", "*"), ("team", "*"), ("team", "us")])
@@ -106,9 +107,9 @@ def a_past(crowd: list[User], drawn: list[tuple[int, int, str, int, int]]) -> li
         if what in ("action", "award"):
             more = {"source": what, "action_type": TYPES[choice % 2]}
         elif what == "bonus":
-            more = {"source": "bonus"}
+            more = {"source": "bonus", "boards": named(choice)}
         elif what == "adjust":
-            delta, more = points - 5, {"source": "adjustment"}
+            delta, more = points - 5, {"source": "adjustment", "boards": named(choice)}
         else:
             mine = [place for place, still in left.items() if still > 0 and events[place].user_id == user]
             if not mine:
@@ -119,12 +120,17 @@ def a_past(crowd: list[User], drawn: list[tuple[int, int, str, int, int]]) -> li
         if delta == 0 or totals[user] + delta < 0:
             continue
         totals[user] += delta
-        if what in ("action", "award"):
+        if what in ("action", "award", "bonus"):
             left[len(events)] = delta
         elif "reverses" in more:
             left[more["reverses"]] += delta
         events.append(past.Event(at, user, delta, **more))
     return events
+
+
+def named(choice: int) -> tuple[int, ...] | None:
+    """The boards that a bonus or an adjustment names: mostly none, or some of three."""
+    return tuple(FIRST + place for place in range(3) if choice >> place & 1) if choice > 4 else None
 
 
 def live(crowd: list[User], drawn: list[tuple[int, str, int, int]]) -> None:
@@ -137,7 +143,8 @@ def live(crowd: list[User], drawn: list[tuple[int, str, int, int]]) -> None:
         elif what == "team":
             change = {"attributes": {"team": VALUES[choice % len(VALUES)]}}
         else:
-            ledger.announce(o.standing for o in ledger.record([an_entry(user, what, points, choice)]))
+            naming = named(choice) if what in ("bonus", "adjust") else None
+            ledger.announce(o.standing for o in ledger.record([an_entry(user, what, points, choice)], naming))
             continue
         User.objects.filter(pk=user.pk).update(**change)
         ledger.announce_players([user.pk])
@@ -146,7 +153,7 @@ def live(crowd: list[User], drawn: list[tuple[int, str, int, int]]) -> None:
 def an_entry(user: User, what: str, points: int, choice: int) -> Entry:
     source = ScoreHistory.Source
     if what in ("revert", "part"):
-        mine = list(ScoreHistory.objects.filter(user=user, source__in=["action", "award"]).order_by("id"))
+        mine = list(ScoreHistory.objects.filter(user=user, source__in=["action", "award", "bonus"]).order_by("id"))
         gone = {row.reverses for row in ScoreHistory.objects.filter(user=user, reverses__isnull=False)}
         if rows := [row for row in mine if row.pk not in gone]:
             row = rows[choice % len(rows)]
@@ -169,7 +176,11 @@ def make_all(drawn: list[dict[str, Any]]) -> list[Rule]:
         )
         if rule["window"] == "fixed":
             opens, closes = opens or start, closes or now() + timedelta(days=1)
-        made.append(Rule.objects.create(slug=f"rule-{number}", title="Rule", opens_at=opens, closes_at=closes, **rule))
+        made.append(
+            Rule.objects.create(
+                pk=FIRST + number, slug=f"rule-{number}", title="Rule", opens_at=opens, closes_at=closes, **rule
+            )
+        )
         away(made[-1], max(start, opens) if opens else start)
     return made
 

@@ -41,9 +41,11 @@ def make_all() -> list[Rule]:
 
 def live(chance: random.Random, crowd: Sequence[User], rounds: int) -> None:
     """Deeds, bonuses, corrections of some of them, and players who move."""
+    known = [*Rule.objects.values_list("pk", flat=True)]
     for _ in range(rounds):
         entries = [some_entry(chance, chance.choice(crowd)) for _ in range(chance.randint(1, 6))]
-        ledger.announce(outcome.standing for outcome in ledger.record(entries))
+        some = chance.sample(known, chance.randint(0, min(3, len(known)))) if chance.random() < 0.5 else None
+        ledger.announce(outcome.standing for outcome in ledger.record(entries, some))
         if chance.random() < 0.3:
             mover = chance.choice(crowd)
             User.objects.filter(pk=mover.pk).update(region=chance.choice(["", "eu", "us", "EU"]))
@@ -52,7 +54,9 @@ def live(chance: random.Random, crowd: Sequence[User], rounds: int) -> None:
 
 def some_entry(chance: random.Random, user: User) -> Entry:
     earlier = (
-        ScoreHistory.objects.filter(user=user, reverses=None, source__in=["action", "award"]).order_by("?").first()
+        ScoreHistory.objects.filter(user=user, reverses=None, source__in=["action", "award", "bonus"])
+        .order_by("?")
+        .first()
     )
     if earlier and chance.random() < 0.2:
         return Entry(
@@ -63,7 +67,7 @@ def some_entry(chance: random.Random, user: User) -> Entry:
             action_type=earlier.action_type,
             reverses=earlier.pk,
         )
-    source = chance.choice(["action", "award", "award", "bonus"])
+    source = chance.choice(["action", "award", "award", "bonus", "bonus"])
     kind = chance.choice(["LAP", "QUIZ"]) if source != "bonus" else ""
     return Entry(user.pk, uuid.uuid4(), ScoreHistory.Source(source), delta=chance.randint(1, 9), action_type=kind)
 

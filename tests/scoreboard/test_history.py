@@ -61,6 +61,7 @@ def test_a_player_reads_their_own_newest_first(api: Api, alice: User, bob: User)
         "reason": "test",
         "created_at": newest.created_at.isoformat().replace("+00:00", "Z"),
         "occurred_at": None,
+        "boards": None,
         "actor": None,
     }
 

@@ -127,9 +127,16 @@ def belongs(rule: Rule, period: BoardPeriod, entry: ScoreHistory, values: Values
         return False
     if rule.sources and entry.source not in rule.sources:
         return False
-    if entry.source not in ("action", "award") and not (rule.window == "all" and rule.value == "sum"):
+    if entry.source not in ("action", "award") and not named(rule, entry):
         return False
     return not rule.attribute or has_value(rule, period, entry, values)
+
+
+def named(rule: Rule, entry: ScoreHistory) -> bool:
+    """Whether what was given without a deed is given here."""
+    if rule.value != "sum":
+        return False
+    return rule.window == "all" if entry.boards is None else rule.pk in entry.boards
 
 
 def has_value(rule: Rule, period: BoardPeriod, entry: ScoreHistory, values: Values) -> bool:

@@ -27,6 +27,7 @@ class Event:
     source: str = "award"
     action_type: str = ""
     reverses: int | None = None
+    boards: tuple[int, ...] | None = None
     name: str = ""
     value: str = ""
 
@@ -67,6 +68,7 @@ def entry(event: Event, score: UserScore, ids: Sequence[int | None]) -> ScoreHis
         new_total=score.total + event.delta,
         version=score.version,
         created_at=event.at,
+        boards=None if event.boards is None else list(event.boards),
         reverses=None if event.reverses is None else ids[event.reverses],
     )
 
