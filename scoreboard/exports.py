@@ -25,6 +25,7 @@ COLUMNS = {
     "username": "user__username",
     "display_name": "user__display_name",
     "delta": "delta",
+    "value": "value",
     "old_total": "old_total",
     "new_total": "new_total",
     "source": "source",

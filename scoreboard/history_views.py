@@ -46,7 +46,8 @@ class HistoryEntrySerializer(serializers.Serializer[Any]):
     action_id = serializers.UUIDField()
     source = serializers.ChoiceField(ScoreHistory.Source.choices)  # type: ignore[assignment]  # Field has a `source`
     action_type = serializers.CharField(help_text="Empty unless the source is an action, an award or its correction.")
-    delta = serializers.IntegerField()
+    delta = serializers.IntegerField(help_text="0 of a measure.")
+    value = serializers.IntegerField(allow_null=True, help_text="Of a measure, and of what takes one back.")
     old_total = serializers.IntegerField()
     new_total = serializers.IntegerField()
     reason = serializers.CharField(help_text="Empty for actions.")

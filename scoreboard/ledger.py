@@ -38,7 +38,7 @@ RECORD = named(
     f"""
 SELECT o.outcome, o.user_id, o.action_id, o.delta, o.old_total, o.new_total, o.created_at, {NESTED_COLUMNS}
   FROM ledger_record(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::bigint[], %s::bigint[],
-                     %s::uuid[], %s::text[], %s::text[], NULL, %s::bigint[], %s::bigint[]) o
+                     %s::uuid[], %s::text[], %s::text[], NULL, %s::bigint[], %s::bigint[], %s::bigint[]) o
  ORDER BY o.ord
 """,  # noqa: S608
 )
@@ -71,6 +71,7 @@ class Entry:
     actor_id: uuid.UUID | None = None
     reason: str = ""
     reverses: int | None = None  # the entry of the history that this one takes back
+    value: int | None = None  # of a measure, and of what takes one back: then `delta` is 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ def record(entries: Sequence[Entry], boards: Sequence[int] | None = None) -> lis
         [current_request_id()] * len(entries),
         [e.reverses for e in entries] if any(e.reverses for e in entries) else None,
         None if boards is None else list(boards),
+        [e.value for e in entries] if any(e.value is not None for e in entries) else None,
     ]
     with connection.cursor() as cursor:
         cursor.execute(RECORD, columns)

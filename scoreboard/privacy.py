@@ -17,8 +17,8 @@ from scoreboard import named_boards
 from scoreboard.models import Bonus, ScoreHistory, UserScore
 
 ENTRY = (
-    *("id", "action_id", "source", "action_type", "delta", "old_total", "new_total", "reason", "request_id"),
-    *("created_at", "occurred_at", "boards"),
+    *("id", "action_id", "source", "action_type", "delta", "value", "old_total", "new_total", "reason", "request_id"),
+    *("created_at", "occurred_at", "boards", "metadata"),
 )
 BONUS = ("points", "reason", "state", "created_at")
 

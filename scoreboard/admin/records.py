@@ -33,6 +33,7 @@ class ScoreHistoryAdmin(ExportableAdmin):
         "created_at",
         "player",
         "delta",
+        "value",
         "totals",
         "source",
         "action_type",

@@ -177,6 +177,8 @@ class Migration(migrations.Migration):
                         size=None,
                     ),
                 ),
+                ("value", models.BigIntegerField(help_text="Of a measure, which gives no points.", null=True)),
+                ("metadata", models.JSONField(help_text="What else the site says of the deed.", null=True)),
                 (
                     "changed_xid",
                     models.BigIntegerField(
@@ -239,6 +241,14 @@ class Migration(migrations.Migration):
                             )
                         ),
                         name="score_history_sums",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("value__isnull", True),
+                            models.Q(("delta", 0), ("value__range", (-9007199254740991, 9007199254740991))),
+                            _connector="OR",
+                        ),
+                        name="score_history_measure",
                     ),
                 ],
             },

@@ -81,6 +81,8 @@ class ScoreHistory(models.Model):
     boards = ArrayField(
         models.BigIntegerField(), null=True, help_text="The boards it names; empty: those that sum up all of all time."
     )
+    value = models.BigIntegerField(null=True, help_text="Of a measure, which gives no points.")
+    metadata = models.JSONField(null=True, help_text="What else the site says of the deed.")
     # The transaction that appended it: what readers of `changes` go by. PostgreSQL fills it in for every writer.
     changed_xid = models.BigIntegerField(db_default=CURRENT_TRANSACTION, editable=False)
 
@@ -91,6 +93,10 @@ class ScoreHistory(models.Model):
             # The last word on double spending, whatever the code above it does.
             models.UniqueConstraint(fields=["user", "action_id"], name="score_history_action_once"),
             models.CheckConstraint(condition=Q(new_total=F("old_total") + F("delta")), name="score_history_sums"),
+            models.CheckConstraint(
+                condition=Q(value__isnull=True) | Q(value__range=(-MAX_TOTAL, MAX_TOTAL), delta=0),
+                name="score_history_measure",
+            ),
         ]
         indexes = [
             models.Index("user", F("id").desc(), name="score_history_user"),

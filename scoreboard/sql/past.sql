@@ -6,13 +6,13 @@
 CREATE FUNCTION entries_between(b boards, p_part text, p_from timestamptz, p_until timestamptz)
 RETURNS TABLE (user_id uuid, id bigint, created_at timestamptz, points bigint, remaining bigint, reversed_at timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT h.user_id, h.id, h.created_at, h.delta * board_sign(b), (h.delta + coalesce(r.delta, 0)) * board_sign(b), r.at
+    SELECT h.user_id, h.id, h.created_at, coalesce(h.value, h.delta) * board_sign(b), (h.delta + coalesce(r.delta, 0)) * board_sign(b), r.at
       FROM score_history h
       LEFT JOIN (SELECT r.user_id, r.reverses, sum(r.delta)::bigint AS delta, max(r.created_at) AS at
                    FROM score_history r WHERE r.reverses IS NOT NULL AND r.created_at <= p_until
                   GROUP BY r.user_id, r.reverses) r ON r.user_id = h.user_id AND r.reverses = h.id
      WHERE h.reverses IS NULL AND h.created_at >= coalesce(p_from, '-infinity') AND h.created_at <= p_until
-       AND board_counts(b, h.source, h.action_type, h.boards)
+       AND board_counts(b, h.source, h.action_type, h.boards, h.value IS NOT NULL)
        AND (b.attribute = ''
             OR (SELECT CASE WHEN b.attribute_value = '*' THEN lower(a.value) = p_part ELSE a.value = b.attribute_value END
                   FROM attribute_history a
@@ -30,7 +30,7 @@ BEGIN
     WHEN 'total' THEN
         RETURN QUERY
         SELECT h.user_id, sum(h.delta)::bigint, max(h.created_at) FROM score_history h
-         WHERE h.created_at <= p_at GROUP BY h.user_id HAVING sum(h.delta) > 0;
+         WHERE h.created_at <= p_at AND h.value IS NULL GROUP BY h.user_id HAVING sum(h.delta) > 0;
     WHEN 'sum' THEN
         RETURN QUERY
         SELECT e.user_id, sum(e.remaining)::bigint, max(greatest(e.created_at, e.reversed_at))

@@ -16,20 +16,20 @@ $$;
 -- Looked up key by key from the entries on, in this order (OFFSET 0 keeps the planner from another): what it costs depends on the
 -- boards they belong to, not on how many there are.
 CREATE FUNCTION standings_enter(
-    p_user uuid[], p_source text[], p_action_type text[], p_delta bigint[], p_at timestamptz, p_boards bigint[]
+    p_user uuid[], p_source text[], p_action_type text[], p_delta bigint[], p_at timestamptz, p_boards bigint[], p_value bigint[]
 ) RETURNS SETOF standings LANGUAGE plpgsql ROWS 10 AS $$
 BEGIN
     RETURN QUERY
     INSERT INTO standings AS s (period_id, user_id, points, reached_at, shown, joins)
-    SELECT p.id, e.user_id, CASE b.joins WHEN 4 THEN b.sign ELSE e.delta * b.sign END, p_at,
+    SELECT p.id, e.user_id, CASE b.joins WHEN 4 THEN b.sign ELSE coalesce(e.value, e.delta) * b.sign END, p_at,
            b.joins > 1 OR e.delta > 0, b.joins
-      FROM unnest(p_user, p_source, p_action_type, p_delta) AS e(user_id, source, action_type, delta)
+      FROM unnest(p_user, p_source, p_action_type, p_delta, p_value) AS e(user_id, source, action_type, delta, value)
      CROSS JOIN LATERAL (SELECT u FROM users u WHERE u.id = e.user_id OFFSET 0) u
      CROSS JOIN LATERAL player_groups(u.u) g
      CROSS JOIN LATERAL (SELECT c.board_id FROM board_scopes c
                           WHERE c.who = g.who AND c.action_type = ANY (ARRAY['', e.action_type]) OFFSET 0) c
      CROSS JOIN LATERAL (SELECT b.id, board_sign(b) AS sign, board_joins(b) AS joins FROM boards b
-                          WHERE b.id = c.board_id AND board_counts(b, e.source, e.action_type, p_boards) OFFSET 0) b
+                          WHERE b.id = c.board_id AND board_counts(b, e.source, e.action_type, p_boards, e.value IS NOT NULL) OFFSET 0) b
      CROSS JOIN LATERAL (SELECT p.id FROM board_periods p
                           WHERE p.board_id = b.id AND p.part = g.part AND p.closed_at IS NULL
                             AND coalesce(p.starts_at, '-infinity') <= p_at AND coalesce(p.ends_at, 'infinity') > p_at
@@ -64,7 +64,7 @@ RETURNS TABLE (user_id uuid, id bigint, created_at timestamptz, points bigint, r
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN QUERY
-    SELECT h.user_id, h.id, h.created_at, h.delta * board_sign(p_board), (h.delta + coalesce(r.delta, 0)) * board_sign(p_board), r.at
+    SELECT h.user_id, h.id, h.created_at, coalesce(h.value, h.delta) * board_sign(p_board), (h.delta + coalesce(r.delta, 0)) * board_sign(p_board), r.at
       FROM score_history h
       LEFT JOIN (SELECT r.user_id, r.reverses, sum(r.delta)::bigint AS delta, max(r.created_at) AS at
                    FROM score_history r WHERE r.user_id = ANY (p_user) AND r.reverses IS NOT NULL
@@ -72,7 +72,7 @@ BEGIN
      WHERE h.user_id = ANY (p_user) AND h.reverses IS NULL
        AND h.created_at >= coalesce(p_period.starts_at, '-infinity') AND h.created_at < coalesce(p_period.ends_at, 'infinity')
        AND h.created_at <= coalesce(p_period.counts_until, 'infinity')
-       AND board_counts(p_board, h.source, h.action_type, h.boards)
+       AND board_counts(p_board, h.source, h.action_type, h.boards, h.value IS NOT NULL)
        AND (p_board.attribute = ''
             OR (SELECT CASE WHEN p_board.attribute_value = '*' THEN lower(a.value) = p_period.part
                             ELSE a.value = p_board.attribute_value END

@@ -5,12 +5,12 @@ export { BufferFull, MemoryBuffer } from './buffer.js';
 
 /**
  * A deed. `id` is your own id of it: the same award again pays nothing. Exactly one of `player` and `user_id`.
- * @typedef {{id: string, action_type: string, player?: string, user_id?: string, points?: number, name?: string,
- *   avatar?: string | null, attributes?: Attributes, occurred_at?: string}} Award
+ * @typedef {{id: string, action_type: string, player?: string, user_id?: string, points?: number,
+ *   value?: number, name?: string, avatar?: string | null, attributes?: Attributes, occurred_at?: string}} Award
  */
 /**
- * @typedef {{id: string, player: string | null, user_id: string, score_delta: number, new_score: number,
- *   rank: number | null, replayed: boolean}} Awarded
+ * @typedef {{id: string, player: string | null, user_id: string, score_delta: number, value: number | null,
+ *   new_score: number, rank: number | null, replayed: boolean}} Awarded
  */
 /** @typedef {Record<string, string | number | boolean | null>} Attributes */
 /** @typedef {{name?: string, avatar?: string | null, attributes?: Attributes, opted_out?: boolean}} PlayerFields */

@@ -62,7 +62,7 @@ def rules(draw: st.DrawFn) -> dict[str, Any]:
         "starts_on": draw(st.dates(date(2026, 11, 1), date(2027, 1, 31))),
         "opens": draw(st.none() | MOMENTS),
         "closes": draw(st.none() | st.integers(MINUTES + 60, 2 * MINUTES)),
-        "action_types": draw(st.sampled_from([[], [], ["LAP"], ["LAP", "GONE"]])),
+        "action_types": draw(st.sampled_from([[], [], ["LAP"], ["LAP", "GONE"], ["TIME"], ["TIME", "LAP"]])),
         "sources": draw(st.sampled_from([[], [], ["action"], ["award", "bonus"], ["adjustment", "action"]])),
         "attribute": attribute,
         "attribute_value": value,
@@ -77,7 +77,7 @@ EVENTS = st.lists(
     st.tuples(
         MOMENTS,
         st.integers(0, CROWD - 1),
-        st.sampled_from(["action", "award", "award", "bonus", "adjust", "revert", "part", "region", "team"]),
+        st.sampled_from(["action", "award", "award", "measure", "bonus", "adjust", "revert", "part", "region", "team"]),
         st.integers(1, 9),
         st.integers(0, 9),
     ),
@@ -86,7 +86,9 @@ EVENTS = st.lists(
 PRESENT = st.lists(
     st.tuples(
         st.integers(0, CROWD - 1),
-        st.sampled_from(["action", "award", "bonus", "adjust", "revert", "part", "region", "team", "hide", "show"]),
+        st.sampled_from(
+            ["action", "award", "measure", "bonus", "adjust", "revert", "part", "region", "team", "hide", "show"]
+        ),
         st.integers(1, 9),
         st.integers(0, 9),
     ),
@@ -98,13 +100,16 @@ def a_past(crowd: list[User], drawn: list[tuple[int, int, str, int, int]]) -> li
     """In the order of time, each total at least 0, and no entry taken back twice."""
     start, events = now() - timedelta(days=DAYS), list[past.Event]()
     totals, left = dict.fromkeys((user.pk for user in crowd), 0), dict[int, int]()
+    measured = set[int]()  # places of measures that are not taken back
     for minute, who, what, points, choice in sorted(drawn):
         user, at = crowd[who].pk, start + timedelta(minutes=minute, microseconds=len(events))
         delta, more = points, dict[str, Any]()
         if what in ("region", "team"):
             events.append(past.Event(at, user, name=what, value=VALUES[choice % len(VALUES)]))
             continue
-        if what in ("action", "award"):
+        if what == "measure":
+            delta, more = 0, {"action_type": "TIME", "measure": points - 5}
+        elif what in ("action", "award"):
             more = {"source": what, "action_type": TYPES[choice % 2]}
         elif what == "bonus":
             more = {"source": "bonus", "boards": named(choice)}
@@ -112,16 +117,24 @@ def a_past(crowd: list[User], drawn: list[tuple[int, int, str, int, int]]) -> li
             delta, more = points - 5, {"source": "adjustment", "boards": named(choice)}
         else:
             mine = [place for place, still in left.items() if still > 0 and events[place].user_id == user]
+            mine += [place for place in sorted(measured) if events[place].user_id == user]
             if not mine:
                 continue
             place = mine[choice % len(mine)]
-            delta = -left[place] if what == "revert" else -min(left[place], points)
             more = {"source": "correction", "reverses": place, "action_type": events[place].action_type}
-        if delta == 0 or totals[user] + delta < 0:
+            if place in measured:
+                delta, more["measure"] = 0, events[place].measure
+            else:
+                delta = -left[place] if what == "revert" else -min(left[place], points)
+        if (delta == 0 and "measure" not in more) or totals[user] + delta < 0:
             continue
         totals[user] += delta
         if what in ("action", "award", "bonus"):
             left[len(events)] = delta
+        elif what == "measure":
+            measured.add(len(events))
+        elif "reverses" in more and more["reverses"] in measured:
+            measured.remove(more["reverses"])
         elif "reverses" in more:
             left[more["reverses"]] += delta
         events.append(past.Event(at, user, delta, **more))
@@ -158,7 +171,10 @@ def an_entry(user: User, what: str, points: int, choice: int) -> Entry:
         if rows := [row for row in mine if row.pk not in gone]:
             row = rows[choice % len(rows)]
             back = row.delta if what == "revert" else min(points, row.delta)
-            return Entry(user.pk, uuid.uuid4(), source.CORRECTION, -back, action_type=row.action_type, reverses=row.pk)
+            more: dict[str, Any] = {"action_type": row.action_type, "reverses": row.pk, "value": row.value}
+            return Entry(user.pk, uuid.uuid4(), source.CORRECTION, -back, **more)
+    if what == "measure":
+        return Entry(user.pk, uuid.uuid4(), source.AWARD, action_type="TIME", value=points - 5)
     if what in ("action", "award"):
         return Entry(user.pk, uuid.uuid4(), source(what), points, action_type=TYPES[choice % 2])
     if what == "adjust":

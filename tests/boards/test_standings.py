@@ -24,6 +24,9 @@ RULES: list[dict[str, Any]] = [
     {"window": "daily", "value": "best"},
     {"window": "daily", "value": "best", "order": "low", "action_types": ["LAP"]},
     {"window": "monthly", "value": "latest", "ties": "latest"},
+    {"window": "weekly", "value": "best", "order": "low", "action_types": ["TIME"]},
+    {"window": "daily", "value": "days", "action_types": ["TIME", "LAP"]},
+    {"window": "all", "action_types": ["TIME", "LAP"]},
     {"window": "yearly", "value": "days", "zone": "America/New_York"},
     {"window": "days", "every_days": 3, "starts_on": "2026-01-01", "sources": ["award"]},
     {"window": "all", "attribute": "region", "attribute_value": "eu"},
@@ -66,7 +69,11 @@ def some_entry(chance: random.Random, user: User) -> Entry:
             delta=-earlier.delta,
             action_type=earlier.action_type,
             reverses=earlier.pk,
+            value=earlier.value,
         )
+    if chance.random() < 0.25:
+        value = chance.randint(-9, 9)
+        return Entry(user.pk, uuid.uuid4(), ScoreHistory.Source.AWARD, action_type="TIME", value=value)
     source = chance.choice(["action", "award", "award", "bonus", "bonus"])
     kind = chance.choice(["LAP", "QUIZ"]) if source != "bonus" else ""
     return Entry(user.pk, uuid.uuid4(), ScoreHistory.Source(source), delta=chance.randint(1, 9), action_type=kind)

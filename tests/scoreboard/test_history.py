@@ -56,6 +56,7 @@ def test_a_player_reads_their_own_newest_first(api: Api, alice: User, bob: User)
         "source": "adjustment",
         "action_type": "",
         "delta": -2,
+        "value": None,
         "old_total": 12,
         "new_total": 10,
         "reason": "test",

@@ -129,6 +129,9 @@ def belongs(rule: Rule, period: BoardPeriod, entry: ScoreHistory, values: Values
         return False
     if entry.source not in ("action", "award") and not named(rule, entry):
         return False
+    # A measure is no points: not even beside others of any type.
+    if entry.value is not None and (rule.value == "sum" or not rule.action_types):
+        return False
     return not rule.attribute or has_value(rule, period, entry, values)
 
 
@@ -158,10 +161,10 @@ def line_of(
     if not valid:
         return None
     if rule.value == "latest":
-        return Line(user_id, valid[-1].delta, valid[-1].created_at)
+        return Line(user_id, worth(valid[-1]), valid[-1].created_at)
     if rule.value == "best":
-        best = (min if rule.order == "low" else max)(entry.delta for entry in valid)
-        first = next(entry for entry in valid if entry.delta == best)
+        best = (min if rule.order == "low" else max)(worth(entry) for entry in valid)
+        first = next(entry for entry in valid if worth(entry) == best)
         return Line(user_id, best, first.created_at)
     zone: tzinfo = ZoneInfo(rule.zone)
     days: dict[Any, datetime] = {}
@@ -170,10 +173,15 @@ def line_of(
     return Line(user_id, len(days), max(days.values()))
 
 
+def worth(entry: ScoreHistory) -> int:
+    """What an entry shows on a board of single ones."""
+    return entry.delta if entry.value is None else entry.value
+
+
 def of_all_totals(at: datetime) -> list[Line]:
     """The same of the board of all totals, at a past moment."""
     totals: dict[uuid.UUID, tuple[int, datetime]] = {}
-    for entry in ScoreHistory.objects.filter(**upto(at)).order_by("id"):
+    for entry in ScoreHistory.objects.filter(value=None, **upto(at)).order_by("id"):
         totals[entry.user_id] = (entry.new_total, entry.created_at)
     lines = [Line(user_id, total, reached) for user_id, (total, reached) in totals.items() if total > 0]
     lines.sort(key=lambda line: line.user_id.bytes, reverse=True)

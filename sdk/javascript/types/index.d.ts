@@ -74,6 +74,7 @@ export type Award = {
     player?: string;
     user_id?: string;
     points?: number;
+    value?: number;
     name?: string;
     avatar?: string | null;
     attributes?: Attributes;
@@ -84,6 +85,7 @@ export type Awarded = {
     player: string | null;
     user_id: string;
     score_delta: number;
+    value: number | null;
     new_score: number;
     rank: number | null;
     replayed: boolean;
