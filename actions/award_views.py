@@ -18,6 +18,7 @@ from accounts.player_fields import ATTRIBUTES, Attributes, DescriptionSerializer
 from accounts.players import Description
 from actions import awards, batch
 from actions.awards import MAX_AWARDS, Entry
+from actions.metadata import Metadata
 from actions.models import MAX_POINTS
 from actions.problems import AwardIdReusedSerializer
 from api.fields import Moment, StrictInteger, StrictText
@@ -48,6 +49,10 @@ class AwardSerializer(DescriptionSerializer):
     points = StrictInteger(required=False, min_value=1, max_value=MAX_POINTS, help_text="Default: the catalogue's.")
     value = StrictInteger(
         required=False, help_text="What was measured; of an action type that is a measure, and only then."
+    )
+    metadata = Metadata(
+        required=False,
+        help_text="What else there is to say: an object of 1 KiB and 5 levels at most; not compared in repeats.",
     )
     attributes = Attributes(required=False, judged=False, help_text=ATTRIBUTES)
     occurred_at = Moment(required=False, help_text="Shown in the history; decides nothing.")
@@ -249,6 +254,7 @@ def entry_of(said: dict[str, Any]) -> Entry:
         user=said.get("user_id"),
         points=said.get("points"),
         value=said.get("value"),
+        metadata=said.get("metadata"),
         occurred_at=said.get("occurred_at"),
         description=Description(**described, attributes=good),
         wrong=ValidationError({"attributes": wrong}) if wrong else None,

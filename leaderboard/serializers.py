@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from api.fields import Moment, QueryInteger, StrictText
@@ -59,12 +60,21 @@ class WhichBoardSerializer(serializers.Serializer[Any]):
     )
 
 
+METADATA = "Of the best or the latest entry, if its award had any and the board shows single entries."
+
+
+@extend_schema_field({"type": "object", "additionalProperties": True})
+class Metadata(serializers.JSONField):
+    """An object, as an award brought it."""
+
+
 class RowSerializer(serializers.Serializer[Any]):
     rank = serializers.IntegerField()
     user_id = serializers.UUIDField()
     username = serializers.CharField()
     score = serializers.IntegerField()
     avatar = serializers.URLField(allow_null=True)
+    metadata = Metadata(required=False, help_text=METADATA)
 
 
 class PlayerStandingSerializer(serializers.Serializer[Any]):
@@ -77,3 +87,4 @@ class PlayerStandingSerializer(serializers.Serializer[Any]):
         allow_null=True, help_text="Share of the other players who rank below, in percent."
     )
     updated_at = serializers.DateTimeField(allow_null=True, help_text="When this score was reached.")
+    metadata = Metadata(required=False, help_text=METADATA)

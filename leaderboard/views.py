@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Any, cast
@@ -210,7 +209,7 @@ class MyScoreView(ApiView):
         standing = reads.mine(board, cast(User, request.user).pk)
         if standing is None:
             raise Problem("not-authenticated", "The user is disabled or gone.")
-        return ok(asdict(standing), headers={"Cache-Control": "private, no-store"})
+        return ok(standing.data, headers={"Cache-Control": "private, no-store"})
 
 
 class PlayerScoreView(BoardView):
@@ -228,7 +227,7 @@ class PlayerScoreView(BoardView):
         standing = reads.player(board, found(request, user_id))
         if standing is None:
             raise Problem("not-found", "There is no such player.")
-        body = JSONRenderer().render({"success": True, "data": asdict(standing)})
+        body = JSONRenderer().render({"success": True, "data": standing.data})
         return tagged_by_content(request, board.public, body)
 
 

@@ -51,6 +51,7 @@ class HistoryEntrySerializer(serializers.Serializer[Any]):
     old_total = serializers.IntegerField()
     new_total = serializers.IntegerField()
     reason = serializers.CharField(help_text="Empty for actions.")
+    metadata = serializers.JSONField(allow_null=True, help_text="What else the site that awarded it says of the deed.")
     created_at = serializers.DateTimeField()
     occurred_at = serializers.DateTimeField(
         allow_null=True, help_text="When it was done, as the site that awarded it says; decides nothing."

@@ -270,6 +270,7 @@ class Migration(migrations.Migration):
                 ("reached_at", models.DateTimeField()),
                 ("shown", models.BooleanField()),
                 ("joins", models.SmallIntegerField(help_text="How an entry joins it: see board_joins.")),
+                ("metadata", models.JSONField(help_text="Of the best or the latest entry.", null=True)),
             ],
             options={
                 "db_table": "standings",
@@ -310,6 +311,7 @@ class Migration(migrations.Migration):
                 ("rank", models.PositiveIntegerField()),
                 ("points", models.BigIntegerField(help_text="As they are shown.")),
                 ("reached_at", models.DateTimeField()),
+                ("metadata", models.JSONField(help_text="Of the best or the latest entry.", null=True)),
             ],
             options={
                 "db_table": "final_standings",

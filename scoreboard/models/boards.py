@@ -271,6 +271,7 @@ class BoardStanding(models.Model):
     reached_at = models.DateTimeField()
     shown = models.BooleanField()
     joins = models.SmallIntegerField(help_text="How an entry joins it: see board_joins.")
+    metadata = models.JSONField(null=True, help_text="Of the best or the latest entry.")
 
     class Meta:
         db_table = "standings"
@@ -320,6 +321,7 @@ class FinalStanding(models.Model):
     user = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="+")
     points = models.BigIntegerField(help_text="As they are shown.")
     reached_at = models.DateTimeField()
+    metadata = models.JSONField(null=True, help_text="Of the best or the latest entry.")
 
     class Meta:
         db_table = "final_standings"

@@ -1,6 +1,6 @@
 -- History is append-only, for code and for a hurried person at a psql prompt alike, with one exception: of a player who was
--- erased, the free text that others wrote about them, and what describes their deeds, is emptied, by `score_history_forget` and by nothing else. No figure,
--- time, id or order can change by it, so every sum stays what it was.
+-- erased, the free text that others wrote about them, and what describes their deeds, is emptied, by `score_history_forget` and by
+-- nothing else. No figure, time, id or order can change by it, so every sum stays what it was.
 CREATE FUNCTION score_history_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'UPDATE' AND current_setting('scoreboard.forgetting', true) = 'on' THEN
@@ -34,7 +34,7 @@ CREATE TRIGGER score_history_append_only_row
     BEFORE UPDATE ON score_history
     FOR EACH ROW EXECUTE FUNCTION score_history_refuse_row();
 
--- Returns how many entries were emptied. The parameter is set in the body: a SET clause that names a parameter of one's own
+-- What describes them is on boards, too. Returns how many entries were emptied. The parameter is set in the body: a SET clause that names a parameter of one's own
 -- takes a superuser.
 CREATE FUNCTION score_history_forget(p_user uuid) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
@@ -46,6 +46,9 @@ BEGIN
      WHERE user_id = p_user AND (reason <> '' OR metadata IS NOT NULL);
     GET DIAGNOSTICS v_emptied = ROW_COUNT;
     PERFORM set_config('scoreboard.forgetting', v_before, true);
+    PERFORM FROM user_scores s WHERE s.user_id = p_user FOR NO KEY UPDATE;
+    UPDATE standings SET metadata = NULL WHERE user_id = p_user AND metadata IS NOT NULL;
+    UPDATE final_standings SET metadata = NULL WHERE user_id = p_user AND metadata IS NOT NULL;
     RETURN v_emptied;
 END
 $$;

@@ -34,7 +34,7 @@ $$;
 -- is best or latest there may be any other entry: so they are counted anew.
 CREATE FUNCTION ledger_enter(
     p_recorded ledger_outcome[], p_source text[], p_action_type text[], p_reverses bigint[], p_at timestamptz, p_boards bigint[],
-    p_value bigint[]
+    p_value bigint[], p_metadata jsonb[]
 ) RETURNS SETOF standings LANGUAGE plpgsql AS $$
 DECLARE
     v_all CONSTANT ledger_outcome[] := p_recorded;
@@ -54,14 +54,15 @@ BEGIN
         ARRAY(SELECT p_source[o.ord] FROM unnest(p_recorded) o ORDER BY o.ord),
         ARRAY(SELECT p_action_type[o.ord] FROM unnest(p_recorded) o ORDER BY o.ord),
         ARRAY(SELECT o.delta FROM unnest(p_recorded) o ORDER BY o.ord), p_at, p_boards,
-        ARRAY(SELECT p_value[o.ord] FROM unnest(p_recorded) o ORDER BY o.ord));
+        ARRAY(SELECT p_value[o.ord] FROM unnest(p_recorded) o ORDER BY o.ord),
+        ARRAY(SELECT p_metadata[o.ord] FROM unnest(p_recorded) o ORDER BY o.ord));
 END
 $$;
 
 -- Each entry is judged alone: one that is refused does not touch the others. `p_target`, where given, replaces the total instead
 -- of adding to it. `p_occurred` is only told. `p_reverses`, where given, is the entry of the same player that this one takes back.
 -- `p_boards`, where given, are the boards that every entry of the call names: see board_counts. `p_value`, where given, makes the
--- entry a measure, or what takes one back: of no points. `p_metadata` is only told.
+-- entry a measure, or what takes one back: of no points. `p_metadata` describes it.
 --
 -- A round is at most one entry of each player, and most calls are one round. Where a player has several, each takes the next
 -- round, which sees what those before it wrote: a repeat within the call is a duplicate like any other.
@@ -151,11 +152,12 @@ BEGIN
         IF cardinality(v_round_of) = 1 AND p_reverses IS NULL THEN
             v_out := v_round_of[1];
             v_out.places := (
-                SELECT json_agg(CASE WHEN s.reached_at = v_now
+                SELECT json_agg(CASE WHEN s.reached_at = v_now AND s.metadata IS NULL
                                      THEN json_build_array(s.period_id, s.points, v_microseconds, s.shown)
                                      ELSE standing_place(s) END)
                   FROM standings_enter(ARRAY[v_out.user_id], ARRAY[p_source[v_out.ord]], ARRAY[p_action_type[v_out.ord]],
-                                       ARRAY[v_out.delta], v_now, p_boards, ARRAY[p_value[v_out.ord]]) s);
+                                       ARRAY[v_out.delta], v_now, p_boards, ARRAY[p_value[v_out.ord]],
+                                       ARRAY[p_metadata[v_out.ord]]) s);
             RETURN NEXT v_out;
         ELSIF cardinality(v_round_of) > 0 THEN
             RETURN QUERY
@@ -163,7 +165,8 @@ BEGIN
                    o.standing, p.places
               FROM unnest(v_round_of) o
               LEFT JOIN (SELECT s.user_id, json_agg(standing_place(s)) AS places
-                           FROM ledger_enter(v_round_of, p_source, p_action_type, p_reverses, v_now, p_boards, p_value) s
+                           FROM ledger_enter(v_round_of, p_source, p_action_type, p_reverses, v_now, p_boards, p_value,
+                                             p_metadata) s
                           GROUP BY s.user_id) p ON p.user_id = o.user_id;
         END IF;
         v_round_of := '{}';

@@ -16,14 +16,16 @@ $$;
 -- Looked up key by key from the entries on, in this order (OFFSET 0 keeps the planner from another): what it costs depends on the
 -- boards they belong to, not on how many there are.
 CREATE FUNCTION standings_enter(
-    p_user uuid[], p_source text[], p_action_type text[], p_delta bigint[], p_at timestamptz, p_boards bigint[], p_value bigint[]
+    p_user uuid[], p_source text[], p_action_type text[], p_delta bigint[], p_at timestamptz, p_boards bigint[], p_value bigint[],
+    p_metadata jsonb[]
 ) RETURNS SETOF standings LANGUAGE plpgsql ROWS 10 AS $$
 BEGIN
     RETURN QUERY
-    INSERT INTO standings AS s (period_id, user_id, points, reached_at, shown, joins)
+    INSERT INTO standings AS s (period_id, user_id, points, reached_at, shown, joins, metadata)
     SELECT p.id, e.user_id, CASE b.joins WHEN 4 THEN b.sign ELSE coalesce(e.value, e.delta) * b.sign END, p_at,
-           b.joins > 1 OR e.delta > 0, b.joins
-      FROM unnest(p_user, p_source, p_action_type, p_delta, p_value) AS e(user_id, source, action_type, delta, value)
+           b.joins > 1 OR e.delta > 0, b.joins, CASE WHEN b.joins IN (2, 3) THEN e.metadata END
+      FROM unnest(p_user, p_source, p_action_type, p_delta, p_value, p_metadata)
+           AS e(user_id, source, action_type, delta, value, metadata)
      CROSS JOIN LATERAL (SELECT u FROM users u WHERE u.id = e.user_id OFFSET 0) u
      CROSS JOIN LATERAL player_groups(u.u) g
      CROSS JOIN LATERAL (SELECT c.board_id FROM board_scopes c
@@ -39,7 +41,8 @@ BEGIN
        SET points = CASE WHEN s.joins IN (2, 3) THEN excluded.points ELSE s.points + excluded.points END,
            -- A clock that was set back takes nothing from a sum, as in the history.
            reached_at = CASE WHEN s.joins IN (1, -1) THEN greatest(s.reached_at, p_at) ELSE p_at END,
-           shown = s.joins > 1 OR s.joins * (s.points + excluded.points) > 0
+           shown = s.joins > 1 OR s.joins * (s.points + excluded.points) > 0,
+           metadata = excluded.metadata
      WHERE CASE s.joins
                 WHEN 2 THEN NOT s.shown OR excluded.points > s.points
                 WHEN 4 THEN NOT s.shown OR period_day(s.period_id, s.reached_at) < period_day(s.period_id, p_at)
@@ -60,11 +63,13 @@ $$;
 -- taken back. An entry belongs to a period by its own time and by what its player was at that time; a correction by those of
 -- the entry it takes back.
 CREATE FUNCTION period_entries(p_period board_periods, p_board boards, p_user uuid[])
-RETURNS TABLE (user_id uuid, id bigint, created_at timestamptz, points bigint, remaining bigint, reversed_at timestamptz)
+RETURNS TABLE (user_id uuid, id bigint, created_at timestamptz, points bigint, remaining bigint, reversed_at timestamptz,
+               metadata jsonb)
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN QUERY
-    SELECT h.user_id, h.id, h.created_at, coalesce(h.value, h.delta) * board_sign(p_board), (h.delta + coalesce(r.delta, 0)) * board_sign(p_board), r.at
+    SELECT h.user_id, h.id, h.created_at, coalesce(h.value, h.delta) * board_sign(p_board), (h.delta + coalesce(r.delta, 0)) * board_sign(p_board), r.at,
+           h.metadata
       FROM score_history h
       LEFT JOIN (SELECT r.user_id, r.reverses, sum(r.delta)::bigint AS delta, max(r.created_at) AS at
                    FROM score_history r WHERE r.user_id = ANY (p_user) AND r.reverses IS NOT NULL
@@ -91,24 +96,26 @@ BEGIN
     WHEN 'sum' THEN
         RETURN QUERY
         SELECT p_period.id, e.user_id, sum(e.remaining)::bigint, max(greatest(e.created_at, e.reversed_at)),
-               sum(e.remaining) * board_sign(p_board) > 0, board_joins(p_board)
+               sum(e.remaining) * board_sign(p_board) > 0, board_joins(p_board), NULL::jsonb
           FROM period_entries(p_period, p_board, p_user) e GROUP BY e.user_id;
     WHEN 'best' THEN
         RETURN QUERY
         SELECT DISTINCT ON (e.user_id) p_period.id, e.user_id, CASE WHEN e.reversed_at IS NULL THEN e.points ELSE 0 END,
-               coalesce(e.reversed_at, e.created_at), e.reversed_at IS NULL, board_joins(p_board)
+               coalesce(e.reversed_at, e.created_at), e.reversed_at IS NULL, board_joins(p_board),
+               CASE WHEN e.reversed_at IS NULL THEN e.metadata END
           FROM period_entries(p_period, p_board, p_user) e
          ORDER BY e.user_id, e.reversed_at DESC NULLS FIRST, e.points DESC, e.id;
     WHEN 'latest' THEN
         RETURN QUERY
         SELECT DISTINCT ON (e.user_id) p_period.id, e.user_id, CASE WHEN e.reversed_at IS NULL THEN e.points ELSE 0 END,
-               coalesce(e.reversed_at, e.created_at), e.reversed_at IS NULL, board_joins(p_board)
+               coalesce(e.reversed_at, e.created_at), e.reversed_at IS NULL, board_joins(p_board),
+               CASE WHEN e.reversed_at IS NULL THEN e.metadata END
           FROM period_entries(p_period, p_board, p_user) e
          ORDER BY e.user_id, e.reversed_at DESC NULLS FIRST, e.id DESC;
     ELSE
         RETURN QUERY
         SELECT p_period.id, d.user_id, count(d.first)::bigint * board_sign(p_board), coalesce(max(d.first), max(d.reversed)),
-               count(d.first) > 0, board_joins(p_board)
+               count(d.first) > 0, board_joins(p_board), NULL::jsonb
           FROM (SELECT e.user_id, min(e.created_at) FILTER (WHERE e.reversed_at IS NULL) AS first, max(e.reversed_at) AS reversed
                   FROM period_entries(p_period, p_board, p_user) e
                  GROUP BY e.user_id, (e.created_at AT TIME ZONE p_board.zone)::date) d
@@ -134,16 +141,17 @@ BEGIN
     WITH counted AS MATERIALIZED (
         SELECT * FROM standings_of_history(v_period, v_board, p_user)
     ), emptied AS (
-        UPDATE standings s SET points = 0, shown = false
+        UPDATE standings s SET points = 0, shown = false, metadata = NULL
          WHERE s.period_id = p_period AND s.user_id = ANY (p_user) AND (s.points, s.shown) IS DISTINCT FROM (0, false)
            AND NOT EXISTS (SELECT FROM counted c WHERE c.user_id = s.user_id)
         RETURNING s.*
     ), put AS (
-        INSERT INTO standings AS s (period_id, user_id, points, reached_at, shown, joins)
+        INSERT INTO standings AS s (period_id, user_id, points, reached_at, shown, joins, metadata)
         SELECT c.* FROM counted c
             ON CONFLICT (period_id, user_id) DO UPDATE
-           SET points = excluded.points, reached_at = excluded.reached_at, shown = excluded.shown
-         WHERE (s.points, s.reached_at, s.shown) IS DISTINCT FROM (excluded.points, excluded.reached_at, excluded.shown)
+           SET points = excluded.points, reached_at = excluded.reached_at, shown = excluded.shown, metadata = excluded.metadata
+         WHERE (s.points, s.reached_at, s.shown, s.metadata)
+               IS DISTINCT FROM (excluded.points, excluded.reached_at, excluded.shown, excluded.metadata)
         RETURNING s.*
     )
     SELECT * FROM emptied UNION ALL SELECT * FROM put;
@@ -166,8 +174,9 @@ BEGIN
           FULL JOIN (SELECT t.* FROM standings t WHERE t.period_id = p_period AND t.user_id = ANY (v_users)
                         AND EXISTS (SELECT FROM board_periods p WHERE p.id = p_period AND p.closed_at IS NULL)) s
                ON s.user_id = c.user_id
-         WHERE (coalesce(c.points, 0), coalesce(c.shown, false), CASE WHEN c.shown THEN c.reached_at END)
-               IS DISTINCT FROM (coalesce(s.points, 0), coalesce(s.shown, false), CASE WHEN s.shown THEN s.reached_at END));
+         WHERE (coalesce(c.points, 0), coalesce(c.shown, false), CASE WHEN c.shown THEN c.reached_at END, c.metadata)
+               IS DISTINCT FROM
+               (coalesce(s.points, 0), coalesce(s.shown, false), CASE WHEN s.shown THEN s.reached_at END, s.metadata));
 END
 $$;
 
@@ -205,12 +214,12 @@ BEGIN
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
-    INSERT INTO final_standings (period_id, rank, user_id, points, reached_at)
+    INSERT INTO final_standings (period_id, rank, user_id, points, reached_at, metadata)
     SELECT p_period,
            row_number() OVER (ORDER BY s.points DESC,
                                        CASE WHEN p_board.ties = 'earliest' THEN s.reached_at END,
                                        CASE WHEN p_board.ties = 'latest' THEN s.reached_at END DESC, s.user_id DESC),
-           s.user_id, s.points * board_sign(p_board), s.reached_at
+           s.user_id, s.points * board_sign(p_board), s.reached_at, s.metadata
       FROM standings s JOIN users u ON u.id = s.user_id
      WHERE s.period_id = p_period AND s.shown AND player_visible(u);
     GET DIAGNOSTICS v_ranked = ROW_COUNT;
@@ -219,9 +228,14 @@ BEGIN
 END
 $$;
 
--- How a player stands beside the total, as JSON: [[period, points, microseconds since 1970, shown], ...].
+-- How a player stands beside the total, as JSON: [[period, points, microseconds since 1970, shown], ...], each with the text of its
+-- metadata if it has any.
 CREATE FUNCTION standing_place(s standings) RETURNS json LANGUAGE sql STABLE AS $$
-    SELECT json_build_array(s.period_id, s.points, (extract(epoch FROM s.reached_at) * 1000000)::bigint, s.shown)
+    SELECT CASE WHEN s.metadata IS NULL
+                THEN json_build_array(s.period_id, s.points, (extract(epoch FROM s.reached_at) * 1000000)::bigint, s.shown)
+                ELSE json_build_array(s.period_id, s.points, (extract(epoch FROM s.reached_at) * 1000000)::bigint, s.shown,
+                                      s.metadata::text)
+           END
 $$;
 CREATE FUNCTION standing_places(p_user uuid) RETURNS json LANGUAGE sql STABLE AS $$
     SELECT json_agg(standing_place(s)) FROM standings s WHERE s.user_id = p_user

@@ -21,7 +21,7 @@ from scoreboard.ledger import Entry
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, ScoreHistory
 from tests.support import past
-from tests.support.boards import Line, address, away, in_sql, now, recounted
+from tests.support.boards import Line, address, away, in_sql, lines_of, now, recounted
 from tests.support.client import TOP, Api
 from tests.support.database import empty
 from tests.support.fixtures import forget_boards, forget_keys
@@ -108,9 +108,9 @@ def a_past(crowd: list[User], drawn: list[tuple[int, int, str, int, int]]) -> li
             events.append(past.Event(at, user, name=what, value=VALUES[choice % len(VALUES)]))
             continue
         if what == "measure":
-            delta, more = 0, {"action_type": "TIME", "measure": points - 5}
+            delta, more = 0, {"action_type": "TIME", "measure": points - 5, "metadata": described(choice)}
         elif what in ("action", "award"):
-            more = {"source": what, "action_type": TYPES[choice % 2]}
+            more = {"source": what, "action_type": TYPES[choice % 2], "metadata": described(choice)}
         elif what == "bonus":
             more = {"source": "bonus", "boards": named(choice)}
         elif what == "adjust":
@@ -139,6 +139,10 @@ def a_past(crowd: list[User], drawn: list[tuple[int, int, str, int, int]]) -> li
             left[more["reverses"]] += delta
         events.append(past.Event(at, user, delta, **more))
     return events
+
+
+def described(choice: int) -> dict[str, Any] | None:
+    return {"by": choice, "é": ["ü", {"x": 0.5}]} if choice % 3 else None
 
 
 def named(choice: int) -> tuple[int, ...] | None:
@@ -174,9 +178,12 @@ def an_entry(user: User, what: str, points: int, choice: int) -> Entry:
             more: dict[str, Any] = {"action_type": row.action_type, "reverses": row.pk, "value": row.value}
             return Entry(user.pk, uuid.uuid4(), source.CORRECTION, -back, **more)
     if what == "measure":
-        return Entry(user.pk, uuid.uuid4(), source.AWARD, action_type="TIME", value=points - 5)
+        return Entry(
+            user.pk, uuid.uuid4(), source.AWARD, action_type="TIME", value=points - 5, metadata=described(choice)
+        )
     if what in ("action", "award"):
-        return Entry(user.pk, uuid.uuid4(), source(what), points, action_type=TYPES[choice % 2])
+        kind, metadata = TYPES[choice % 2], described(choice)
+        return Entry(user.pk, uuid.uuid4(), source(what), points, action_type=kind, metadata=metadata)
     if what == "adjust":
         return Entry(user.pk, uuid.uuid4(), source.ADJUSTMENT, points - 5)
     return Entry(user.pk, uuid.uuid4(), source.BONUS, points)
@@ -310,7 +317,7 @@ def in_redis(board: Board) -> list[Line]:
     """As live writes left it, and, once more, as a rebuild makes it."""
 
     def read() -> list[Line]:
-        return [Line(uuid.UUID(row.user_id), row.score, row.reached_at) for row in ranking.top(board, 1000).rows]
+        return lines_of(ranking.top(board, 1000))
 
     rebuilt(board)  # a part that was opened meanwhile
     written = read()

@@ -14,7 +14,7 @@ from scoreboard import ledger, periods
 from scoreboard.ledger import Entry
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, BoardStanding, ScoreHistory
-from tests.support.boards import Line, in_sql, make, recounted
+from tests.support.boards import Line, in_sql, lines_of, make, recounted
 from tests.support.client import Api
 from tests.support.people import players, site_key
 
@@ -35,7 +35,7 @@ RULES: list[dict[str, Any]] = [
 
 
 def in_redis(board: Board) -> list[Line]:
-    return [Line(uuid.UUID(row.user_id), row.score, row.reached_at) for row in ranking.top(board, 1000).rows]
+    return lines_of(ranking.top(board, 1000))
 
 
 def make_all() -> list[Rule]:
@@ -73,7 +73,10 @@ def some_entry(chance: random.Random, user: User) -> Entry:
         )
     if chance.random() < 0.25:
         value = chance.randint(-9, 9)
-        return Entry(user.pk, uuid.uuid4(), ScoreHistory.Source.AWARD, action_type="TIME", value=value)
+        metadata = {"track": value} if value % 2 else None
+        return Entry(
+            user.pk, uuid.uuid4(), ScoreHistory.Source.AWARD, action_type="TIME", value=value, metadata=metadata
+        )
     source = chance.choice(["action", "award", "award", "bonus", "bonus"])
     kind = chance.choice(["LAP", "QUIZ"]) if source != "bonus" else ""
     return Entry(user.pk, uuid.uuid4(), ScoreHistory.Source(source), delta=chance.randint(1, 9), action_type=kind)

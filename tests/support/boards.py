@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts.models import User
 from leaderboard import boards, finals, truth
 from leaderboard.boards import Board
+from leaderboard.ranking import Page
 from scoreboard import ledger, periods
 from scoreboard.ledger import Entry
 from scoreboard.models import AttributeHistory, BoardPeriod, ScoreHistory
@@ -72,11 +73,12 @@ def window_at(rule: Rule, moments: Sequence[datetime]) -> list[Window | None]:
 
 @dataclass(frozen=True)
 class Line:
-    """One ranked player, as plain Python has it: `score` as it is shown."""
+    """One ranked player, as plain Python has it: `score` as it is shown, `metadata` of the one entry that is shown."""
 
     user_id: uuid.UUID
     score: int
     reached_at: datetime
+    metadata: dict[str, Any] | None = None
 
 
 def recounted(period: BoardPeriod, at: datetime | None = None) -> list[Line]:
@@ -161,11 +163,11 @@ def line_of(
     if not valid:
         return None
     if rule.value == "latest":
-        return Line(user_id, worth(valid[-1]), valid[-1].created_at)
+        return Line(user_id, worth(valid[-1]), valid[-1].created_at, valid[-1].metadata)
     if rule.value == "best":
         best = (min if rule.order == "low" else max)(worth(entry) for entry in valid)
         first = next(entry for entry in valid if worth(entry) == best)
-        return Line(user_id, best, first.created_at)
+        return Line(user_id, best, first.created_at, first.metadata)
     zone: tzinfo = ZoneInfo(rule.zone)
     days: dict[Any, datetime] = {}
     for entry in valid:
@@ -189,8 +191,12 @@ def of_all_totals(at: datetime) -> list[Line]:
 
 
 def in_sql(board: Board) -> list[Line]:
-    page = truth.top(board, 1000)
-    return [Line(uuid.UUID(row.user_id), row.score, row.reached_at) for row in page.rows]
+    return lines_of(truth.top(board, 1000))
+
+
+def lines_of(page: Page) -> list[Line]:
+    """As they are shown."""
+    return [Line(uuid.UUID(row.user_id), row.score, row.reached_at, row.metadata) for row in page.rows]
 
 
 def address(period: BoardPeriod) -> str:
@@ -202,7 +208,7 @@ def in_finals(period: BoardPeriod) -> list[Line]:
     """How a closed period came out, of those who are visible now."""
     board = boards.closed(address(period), period.key)
     assert board is not None
-    return [Line(uuid.UUID(row.user_id), row.score, row.reached_at) for row in finals.top(board, 1000).rows]
+    return lines_of(finals.top(board, 1000))
 
 
 def away(rule: Rule, since: datetime) -> None:

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -29,6 +30,7 @@ class Event:
     reverses: int | None = None
     boards: tuple[int, ...] | None = None
     measure: int | None = None
+    metadata: dict[str, Any] | None = None
     name: str = ""
     value: str = ""
 
@@ -71,6 +73,7 @@ def entry(event: Event, score: UserScore, ids: Sequence[int | None]) -> ScoreHis
         version=score.version,
         created_at=event.at,
         value=event.measure,
+        metadata=event.metadata,
         boards=None if event.boards is None else list(event.boards),
         reverses=None if event.reverses is None else ids[event.reverses],
     )

@@ -75,6 +75,7 @@ export type Award = {
     user_id?: string;
     points?: number;
     value?: number;
+    metadata?: Record<string, unknown>;
     name?: string;
     avatar?: string | null;
     attributes?: Attributes;
@@ -133,6 +134,7 @@ export type Row = {
     username: string;
     score: number;
     avatar: string | null;
+    metadata?: Record<string, unknown>;
 };
 /**
  * `timestamp`: Unix seconds of its last change. `epoch`, `seq`: null while SQL stands in for Redis.

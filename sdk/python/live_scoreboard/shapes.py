@@ -21,6 +21,7 @@ class Award(TypedDict, total=False):
     user_id: str
     points: int
     value: int
+    metadata: dict[str, Any]
     name: str
     avatar: str | None
     attributes: dict[str, Any]
