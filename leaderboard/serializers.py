@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from api.fields import Moment, QueryInteger, StrictText
 from api.query import Query
 from leaderboard import boards
+from scoreboard.history_views import Metadata
 
 MAX_OFFSET = 1_000_000
 
@@ -61,11 +61,6 @@ class WhichBoardSerializer(serializers.Serializer[Any]):
 
 
 METADATA = "Of the best or the latest entry, if its award had any and the board shows single entries."
-
-
-@extend_schema_field({"type": "object", "additionalProperties": True})
-class Metadata(serializers.JSONField):
-    """An object, as an award brought it."""
 
 
 class RowSerializer(serializers.Serializer[Any]):

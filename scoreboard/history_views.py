@@ -39,6 +39,11 @@ class ActorSerializer(serializers.Serializer[User]):
     username = serializers.CharField(source="shown_name")
 
 
+@extend_schema_field({"type": "object", "additionalProperties": True})
+class Metadata(serializers.JSONField):
+    """An object, as an award brought it."""
+
+
 class HistoryEntrySerializer(serializers.Serializer[Any]):
     """`context["actors_shown"]`: players learn why, not who. Moderators are to be argued with, not hunted down."""
 
@@ -51,7 +56,7 @@ class HistoryEntrySerializer(serializers.Serializer[Any]):
     old_total = serializers.IntegerField()
     new_total = serializers.IntegerField()
     reason = serializers.CharField(help_text="Empty for actions.")
-    metadata = serializers.JSONField(allow_null=True, help_text="What else the site that awarded it says of the deed.")
+    metadata = Metadata(allow_null=True, help_text="What else the site that awarded it says of the deed.")
     created_at = serializers.DateTimeField()
     occurred_at = serializers.DateTimeField(
         allow_null=True, help_text="When it was done, as the site that awarded it says; decides nothing."
