@@ -26,6 +26,7 @@ class ActionTypeAdmin(ActionTypeModelAdmin):
         "title",
         "granted_by",
         "points",
+        "measure",
         "min_seconds",
         "token_lifetime",
         "max_per_hour",
@@ -41,13 +42,17 @@ class ActionTypeAdmin(ActionTypeModelAdmin):
         (None, {"fields": ["slug", "title", "points", "enabled", "token_lifetime"]}),
         ("Who grants it", {"fields": ["granted_by"]}),
         ("What players may grant themselves", {"fields": ["min_seconds", "cooldown", "max_per_hour"]}),
-        ("Points by a back end or a signer", {"fields": ["min_points", "max_points"]}),
+        (
+            "Points, or a measure's values, by a back end or a signer",
+            {"fields": ["min_points", "max_points", "measure"]},
+        ),
         ("Second person", {"fields": ["approved_points", "proposed_by"]}),
     ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: ActionType | None = None) -> list[str]:
-        """The slug is the identity: tokens and history name it, and a changed one would be another type."""
-        return ["approved_points", "proposed_by", *(["slug"] if obj else [])]
+        """The slug is the identity: tokens and history name it, and a changed one would be another type. So would be a
+        measure that becomes points."""
+        return ["approved_points", "proposed_by", *(["slug", "measure"] if obj else [])]
 
     def save_model(self, request: HttpRequest, obj: ActionType, form: Any, change: bool) -> None:
         if not change or {"points", "max_points"}.intersection(form.changed_data):

@@ -18,6 +18,7 @@ from accounts.player_fields import ATTRIBUTES, Attributes, DescriptionSerializer
 from accounts.players import Description
 from actions import awards, batch
 from actions.awards import MAX_AWARDS, Entry
+from actions.metadata import Metadata
 from actions.models import MAX_POINTS
 from actions.problems import AwardIdReusedSerializer
 from api.fields import Moment, StrictInteger, StrictText
@@ -46,12 +47,21 @@ class AwardSerializer(DescriptionSerializer):
     user_id = UserReference(required=False, help_text="A player who is here already. Or `player`.")
     action_type = StrictText(max_length=50)
     points = StrictInteger(required=False, min_value=1, max_value=MAX_POINTS, help_text="Default: the catalogue's.")
+    value = StrictInteger(
+        required=False, help_text="What was measured; of an action type that is a measure, and only then."
+    )
+    metadata = Metadata(
+        required=False,
+        help_text="What else there is to say: an object of 1 KiB and 5 levels at most; not compared in repeats.",
+    )
     attributes = Attributes(required=False, judged=False, help_text=ATTRIBUTES)
     occurred_at = Moment(required=False, help_text="Shown in the history; decides nothing.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("player" in attrs) == ("user_id" in attrs):
             raise ValidationError({"player": ["Give `player` or `user_id`, exactly one of them."]})
+        if "points" in attrs and "value" in attrs:
+            raise ValidationError({"value": ["Give `points` or `value`: a measure gives no points."]})
         described = [name for name in ("name", "avatar", "attributes") if name in attrs]
         if described and "player" not in attrs:
             raise ValidationError(
@@ -64,7 +74,8 @@ class AwardedSerializer(serializers.Serializer[object]):
     id = serializers.CharField()
     player = serializers.CharField(allow_null=True)
     user_id = serializers.UUIDField()
-    score_delta = serializers.IntegerField()
+    score_delta = serializers.IntegerField(help_text="0 of a measure.")
+    value = serializers.IntegerField(allow_null=True, help_text="Of a measure.")
     new_score = serializers.IntegerField(help_text="After this award; of a repeat, after the first call.")
     rank = serializers.IntegerField(allow_null=True, help_text="Now; null while the board cannot be reached.")
     replayed = serializers.BooleanField(help_text="Whether it was recorded by an earlier call.")
@@ -104,6 +115,7 @@ class AwardResultSerializer(serializers.Serializer[object]):
     player = serializers.CharField(required=False, allow_null=True)
     user_id = serializers.UUIDField(required=False)
     score_delta = serializers.IntegerField(required=False)
+    value = serializers.IntegerField(required=False, allow_null=True)
     new_score = serializers.IntegerField(required=False)
     rank = serializers.IntegerField(required=False, allow_null=True)
     replayed = serializers.BooleanField(required=False)
@@ -127,7 +139,7 @@ class AwardsView(BackEndView):
         summary="Give a player the points of a deed, once",
         description=(
             "201 when it is recorded; 200 with the first outcome and `replayed: true` for the same call again; 409 "
-            "when `id` was used for another player, type or points."
+            "when `id` was used for another player, type, points or value."
         ),
         tags=["awards"],
         request=AwardSerializer,
@@ -241,6 +253,8 @@ def entry_of(said: dict[str, Any]) -> Entry:
         player=said.get("player"),
         user=said.get("user_id"),
         points=said.get("points"),
+        value=said.get("value"),
+        metadata=said.get("metadata"),
         occurred_at=said.get("occurred_at"),
         description=Description(**described, attributes=good),
         wrong=ValidationError({"attributes": wrong}) if wrong else None,

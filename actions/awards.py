@@ -3,6 +3,7 @@
 One statement (sql/awards.sql) judges and records one award or a thousand; then the board is told, as of every score.
 """
 
+import json
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
@@ -35,15 +36,22 @@ MAX_AWARDS = 1000  # of one call
 RECORD = named(
     "award",
     f"""
-SELECT o.outcome, o.user_id, o.action_type, o.delta, o.new_total, o.created_at, {NESTED_COLUMNS}
+SELECT o.outcome, o.user_id, o.action_type, o.delta, o.value, o.new_total, o.created_at, {NESTED_COLUMNS}
   FROM award_record(%s::text[], %s::boolean[], %s::uuid[], %s::text[],
                     %s::text[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::uuid[], %s::text[],
-                    %s::text[], %s::bigint[], %s::timestamptz[],
+                    %s::text[], %s::bigint[], %s::bigint[], %s::jsonb[], %s::timestamptz[],
                     %s::text[], %s::text[], %s::text[], %s::jsonb[], %s) o
  ORDER BY o.ord
 """,  # noqa: S608
 )
 
+WRONG = {  # field and sentence
+    "points-out-of-bounds": ("points", "Outside the bounds of this action type."),
+    "points-of-measure": ("points", "This action type is a measure, which gives no points: send `value`."),
+    "value-missing": ("value", "This action type is a measure: send the value that was measured."),
+    "value-of-points": ("value", "This action type is no measure: it gives points."),
+    "value-out-of-bounds": ("value", "Outside the bounds of this action type."),
+}
 REFUSALS = {
     "unknown-type": ("not-found", "There is no such action type."),
     "type-not-of-key": ("forbidden", "This API key may not grant this action type."),
@@ -79,6 +87,8 @@ class Entry:
     player: str | None = None
     user: uuid.UUID | Reference | None = None
     points: int | None = None
+    value: int | None = None
+    metadata: dict[str, Any] | None = None
     occurred_at: datetime | None = None
     description: Description = field(default_factory=Description)
     wrong: ValidationError | None = None  # with what it says of the player: refused, unless it is a repeat
@@ -90,6 +100,7 @@ class Entry:
     replayed: bool = False
     user_id: uuid.UUID | None = None
     score_delta: int | None = None
+    measured: int | None = None
     new_score: int | None = None
     standing: Standing | None = None
     rank: int | None = None
@@ -121,6 +132,8 @@ class Entry:
             players.digest(provider, self.player) if self.player is not None else None,
             self.action_type,
             self.points,
+            self.value,
+            None if self.metadata is None else json.dumps(self.metadata),
             self.occurred_at,
             name,
             avatar,
@@ -130,10 +143,10 @@ class Entry:
 
     def judged(self, row: Sequence[Any]) -> None:
         """Takes what PostgreSQL decided: a row of RECORD."""
-        outcome, user_id, action_type, delta, new_total, created_at, *standing = row
+        outcome, user_id, action_type, delta, value, new_total, created_at, *standing = row
         if outcome in ("awarded", "replayed"):
             self.replayed = outcome == "replayed"
-            self.user_id, self.score_delta, self.new_score = user_id, delta, new_total
+            self.user_id, self.score_delta, self.measured, self.new_score = user_id, delta, value, new_total
             self.standing = standing_or_none(standing)
             if not self.replayed:
                 SCORE_INCREMENTS.labels(ScoreHistory.Source.AWARD).inc()
@@ -142,13 +155,15 @@ class Entry:
                 "user_id": str(user_id),
                 "action_type": action_type,
                 "score_delta": delta,
+                "value": value,
                 "new_score": new_total,
                 "awarded_at": created_at,
             }
             sentence = "This id was used for another award; `original` is what it did."
             self.refuse(Problem("id-reused", sentence, extra={"original": original}, subject=user_id))
-        elif outcome == "points-out-of-bounds":
-            self.refuse(ValidationError({"points": ["Outside the bounds of this action type."]}))
+        elif outcome in WRONG:
+            field, sentence = WRONG[outcome]
+            self.refuse(ValidationError({field: [sentence]}))
         else:
             self.refuse(refusal_of(outcome, user_id))
 
@@ -160,6 +175,7 @@ class Entry:
             "player": self.player,
             "user_id": str(self.user_id),
             "score_delta": self.score_delta,
+            "value": self.measured,
             "new_score": self.new_score,
             "rank": self.rank,
             "replayed": self.replayed,
@@ -242,7 +258,7 @@ class Reversed:
 
 
 def reverse(key: ApiKey, award_id: str) -> Reversed:
-    """Takes the points of an award back, once: a correction in the history, under an id made of the award's.
+    """Takes an award's points, or its measure, back, once: a correction in the history, under an id made of its own.
 
     Raises Problem: 404 no such award of this provider, 403 forbidden for a type that the key may not grant,
     409 score-out-of-range when the player has fewer points than that.
@@ -259,6 +275,7 @@ def reverse(key: ApiKey, award_id: str) -> Reversed:
         source=ScoreHistory.Source.CORRECTION,
         action_type=award.action_type,
         delta=-first.delta,
+        value=first.value,
         reason="The award was reversed.",
         reverses=first.pk,
     )

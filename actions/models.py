@@ -5,12 +5,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Func, Q, QuerySet, Value
 from django.db.models.functions import Now
 
 from accounts.models import User
+from scoreboard.models import MAX_TOTAL, ScoreHistory
 
 if TYPE_CHECKING:
     ManagerBase = models.Manager["ActionType"]
@@ -73,7 +75,16 @@ class ActionType(models.Model):
             "worth having from anybody, and only with a cooldown or a minimum time."
         ),
     )
-    points = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(MAX_POINTS)])
+    points = models.PositiveIntegerField(
+        validators=[MaxValueValidator(MAX_POINTS)], help_text="1 or more; of a measure 0."
+    )
+    measure = models.BooleanField(
+        default=False,
+        help_text=(
+            "A lap time, a weight: an award of it carries a value and gives no points. It counts on boards of the "
+            "best, the latest or days that name the type. Said when the type is made, for good."
+        ),
+    )
     token_lifetime = models.PositiveIntegerField(
         default=300,
         validators=[MinValueValidator(1), MaxValueValidator(MAX_LIFETIME)],
@@ -92,11 +103,15 @@ class ActionType(models.Model):
     cooldown = models.PositiveIntegerField(
         default=0, help_text="Seconds between two tokens of this type that one player asks for; 86400 is once a day."
     )
-    min_points = models.PositiveIntegerField(
-        null=True, blank=True, help_text="The least a trusted back end or signer may award; empty: exactly `points`."
+    min_points = models.BigIntegerField(
+        null=True,
+        blank=True,
+        help_text="The least a trusted back end or signer may award; empty: exactly `points`, of a measure any value.",
     )
-    max_points = models.PositiveIntegerField(
-        null=True, blank=True, help_text="The most a trusted back end or signer may award; empty: exactly `points`."
+    max_points = models.BigIntegerField(
+        null=True,
+        blank=True,
+        help_text="The most a trusted back end or signer may award; empty: exactly `points`, of a measure any value.",
     )
     enabled = models.BooleanField(default=True)
     approved_points = models.PositiveIntegerField(
@@ -118,14 +133,31 @@ class ActionType(models.Model):
         db_table = "action_types"
         ordering = ["slug"]
         constraints = [
-            models.CheckConstraint(condition=Q(points__range=(1, MAX_POINTS)), name="action_types_points"),
             models.CheckConstraint(
-                condition=Q(min_points__isnull=True) | Q(min_points__range=(1, F("points"))),
+                condition=Q(measure=False, points__range=(1, MAX_POINTS)) | Q(measure=True, points=0),
+                name="action_types_points",
+                violation_error_message="Points are 1 or more; of a measure 0.",
+            ),
+            models.CheckConstraint(
+                condition=Q(measure=False) | Q(granted_by=Grant.BACK_END),
+                name="action_types_measure_granted",
+                violation_error_message="A measure is granted by a back end alone.",
+            ),
+            models.CheckConstraint(
+                condition=Q(measure=False)
+                | (Q(min_points__isnull=True) | Q(min_points__range=(-MAX_TOTAL, MAX_TOTAL)))
+                & (Q(max_points__isnull=True) | Q(max_points__range=(-MAX_TOTAL, MAX_TOTAL)))
+                & (Q(min_points__isnull=True) | Q(max_points__isnull=True) | Q(max_points__gte=F("min_points"))),
+                name="action_types_values",
+                violation_error_message="The values of a measure lie between the least and the most, within 2^53.",
+            ),
+            models.CheckConstraint(
+                condition=Q(measure=True) | Q(min_points__isnull=True) | Q(min_points__range=(1, F("points"))),
                 name="action_types_min_points",
                 violation_error_message="The least must be between 1 and the points.",
             ),
             models.CheckConstraint(
-                condition=Q(max_points__isnull=True) | Q(max_points__range=(F("points"), MAX_POINTS)),
+                condition=Q(measure=True) | Q(max_points__isnull=True) | Q(max_points__range=(F("points"), MAX_POINTS)),
                 name="action_types_max_points",
                 violation_error_message="The most must be between the points and 1000000.",
             ),
@@ -144,10 +176,21 @@ class ActionType(models.Model):
     def __str__(self) -> str:
         return self.slug
 
+    def clean(self) -> None:
+        """Of a slug that was another type's, too: points and measures of one name would be compared with each other."""
+        if self.points is not None and (self.points == 0) != self.measure:
+            raise ValidationError({"points": "Points are 1 or more; of a measure 0."})
+        before = ScoreHistory.objects.filter(action_type=self.slug, value__isnull=self.measure)
+        if self._state.adding and before.exists():
+            kind = "points" if self.measure else "a measure"
+            raise ValidationError(
+                {"measure": f"There are entries of {self.slug} in the history, and it was {kind} then."}
+            )
+
     @property
     def most(self) -> int:
         """The most points that one action of this type gives."""
-        return max(self.points, self.max_points or 0)
+        return 0 if self.measure else max(self.points, self.max_points or 0)
 
 
 class ActionToken(models.Model):
@@ -200,6 +243,7 @@ class Award(models.Model):
     user = models.ForeignKey(User, models.DO_NOTHING, db_constraint=False, related_name="+")
     action_type = models.CharField(max_length=50)
     points = models.PositiveIntegerField(null=True, help_text="As asked for; empty: the type's.")
+    value = models.BigIntegerField(null=True, help_text="Of a measure.")
     issued_by = models.UUIDField(help_text="The API key that told.")
     created_at = models.DateTimeField()
 

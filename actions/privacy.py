@@ -9,7 +9,7 @@ from accounts.models import User
 from actions.models import ActionToken, Award, QueuedWork
 
 TOKEN = ("id", "action_type", "points", "issued_at", "expires_at", "redeemed_at")
-AWARD = ("external_id", "action_id", "action_type", "points", "created_at")
+AWARD = ("external_id", "action_id", "action_type", "points", "value", "created_at")
 WORK = ("id", "submissions", "request_id", "accepted_at", "state", "error", "results", "finished_at")
 
 

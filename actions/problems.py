@@ -40,6 +40,7 @@ class AwardIdReusedSerializer(ProblemSerializer):
             "user_id": serializers.UUIDField(),
             "action_type": serializers.CharField(),
             "score_delta": serializers.IntegerField(),
+            "value": serializers.IntegerField(allow_null=True),
             "new_score": serializers.IntegerField(),
             "awarded_at": serializers.DateTimeField(),
         },

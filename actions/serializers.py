@@ -41,7 +41,8 @@ class SubmissionSerializer(StrictSerializer):
 class ActionTypeSerializer(serializers.Serializer[object]):
     action_type = serializers.CharField(source="slug")
     title = serializers.CharField()
-    points = serializers.IntegerField()
+    points = serializers.IntegerField(help_text="0 of a measure.")
+    measure = serializers.BooleanField(help_text="Whether an award of it carries a `value` and gives no points.")
     token_lifetime = serializers.IntegerField(help_text="Seconds.")
     min_seconds = serializers.IntegerField(help_text="Seconds between minting and redeeming, at least.")
     max_per_hour = serializers.IntegerField(allow_null=True, help_text="Null: only the site's own limit applies.")

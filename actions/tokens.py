@@ -104,6 +104,8 @@ def issue(
         raise used_up(*limit)
     if outcome == "points-out-of-bounds":
         raise ValidationError({"points": ["Outside the bounds of this action type."]})
+    if outcome == "measure":
+        raise ValidationError({"action_type": ["It is a measure: award it, with a `value`; tokens grant points."]})
     if outcome != "minted":
         kind, sentence = REFUSALS[outcome]
         if kind == "not-authenticated" and granted_by == Grant.BACK_END:

@@ -62,6 +62,7 @@ def update(entry: Recorded, provider: str, player: str | None, rank: int | None)
         "user_id": str(entry.user_id),
         "player": player,
         "delta": entry.delta,
+        "value": entry.value,
         "score": entry.new_total,
         "rank": rank,
         "source": entry.source,

@@ -10,11 +10,12 @@ from django.db import connection
 
 from leaderboard.boards import Board
 from leaderboard.ranking import Page, Row
+from leaderboard.ranking.members import parsed
 
 SHOWN = """
   FROM final_standings f JOIN users u ON u.id = f.user_id WHERE f.period_id = %(board)s AND player_visible(u)
 """
-LINE = "f.rank, f.user_id, player_name(u), f.points, u.avatar_url, f.reached_at"
+LINE = "f.rank, f.user_id, player_name(u), f.points, u.avatar_url, f.reached_at, f.metadata::text"
 COUNT = "SELECT count(*) FROM final_standings WHERE period_id = %(board)s"
 TOP = f"SELECT {LINE} {SHOWN} ORDER BY f.rank LIMIT %(limit)s OFFSET %(offset)s"
 AROUND = f"""
@@ -43,7 +44,7 @@ def page(board: Board, sql: str, **parameters: Any) -> Page:
         [players] = cursor.fetchone()
         cursor.execute(sql, given)
         rows = [
-            Row(rank, str(user_id), username, points, avatar or None, reached_at)
-            for rank, user_id, username, points, avatar, reached_at in cursor.fetchall()
+            Row(rank, str(user_id), username, points, avatar or None, reached_at, parsed(metadata))
+            for rank, user_id, username, points, avatar, reached_at, metadata in cursor.fetchall()
         ]
     return Page(None, None, board.closed_at.timestamp() if board.closed_at else 0.0, players, rows)

@@ -19,6 +19,7 @@ from api.problems import Problem
 from leaderboard import boards, tiers
 from leaderboard.boards import GLOBAL, Board
 from leaderboard.ranking import Page, Row
+from leaderboard.ranking.members import parsed
 from leaderboard.truth import ORDER
 from scoreboard import freezing
 
@@ -43,12 +44,12 @@ SELECT b.id, b.title, coalesce(p.key, w.key), w.starts_at, w.ends_at, b."order" 
 """
 STOOD = """
 WITH stood AS MATERIALIZED (
-    SELECT s.user_id, s.points AS total, s.reached_at
+    SELECT s.user_id, s.points AS total, s.reached_at, s.metadata
       FROM standings_as_of((SELECT b FROM boards b WHERE b.id = %(rule)s), %(part)s, %(starts_at)s, %(at)s) s
       JOIN users u ON u.id = s.user_id WHERE player_visible(u)
 )
 SELECT c.players, c.latest, t.* FROM (SELECT count(*) AS players, max(reached_at) AS latest FROM stood) c
-  LEFT JOIN LATERAL (SELECT user_id, total, reached_at FROM stood ORDER BY {order}
+  LEFT JOIN LATERAL (SELECT user_id, total, reached_at, metadata::text FROM stood ORDER BY {order}
                       LIMIT %(limit)s OFFSET %(offset)s) t ON true
 """
 SHOWN = """
@@ -119,8 +120,8 @@ def counted(asked: Instant, limit: int, offset: int) -> Page:
         lines = cursor.fetchall()
     players, latest = lines[0][:2]
     rows = [
-        Row(offset + place, str(user_id), "", board.score(total), None, reached_at)
-        for place, (_, _, user_id, total, reached_at) in enumerate(lines, start=1)
+        Row(offset + place, str(user_id), "", board.score(total), None, reached_at, parsed(metadata))
+        for place, (_, _, user_id, total, reached_at, metadata) in enumerate(lines, start=1)
         if user_id is not None
     ]
     return Page(None, None, latest.timestamp() if latest else 0.0, players, rows)

@@ -14,9 +14,9 @@ from accounts.back_ends import demand
 from accounts.models import ApiKey
 from leaderboard import boards
 from leaderboard.boards import Board, Visibility
+from scoreboard import named_boards
 
 READERS = (ApiKey.Scope.READ,)  # what a key must have to see boards that are not public
-VIEW = "scoreboard.view_board"
 RIGHTS = {"POST": "scoreboard.add_board", "PUT": "scoreboard.change_board", "DELETE": "scoreboard.delete_board"}
 
 
@@ -47,9 +47,7 @@ class MayEditBoards(BasePermission):
 
 def sees_hidden(user: Any, readers: Sequence[ApiKey.Scope] = READERS) -> bool:
     """Whether hidden boards are there for this caller; None is a visitor."""
-    if isinstance(user, BackEnd):
-        return not set(readers).isdisjoint(user.key.scopes)
-    return bool(user is not None and user.has_perm(VIEW))
+    return named_boards.sees_hidden(user, readers)
 
 
 def demand_sight(visibility: str, request: Request, readers: Sequence[ApiKey.Scope] = READERS) -> None:

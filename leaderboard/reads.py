@@ -2,8 +2,9 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 import structlog
 from django.db import connection
@@ -12,6 +13,7 @@ from leaderboard import boards, catch_up, finals, ranking, rebuild, truth
 from leaderboard.boards import Board
 from leaderboard.metrics import CACHE_READS
 from leaderboard.ranking import Page
+from leaderboard.ranking.members import Metadata
 from scoreboard import entrants
 from scoreboard.standing import Standing
 
@@ -41,6 +43,15 @@ class PlayerStanding:
     players: int
     percentile: float | None
     updated_at: datetime | None
+    metadata: Metadata | None = None
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """As the API says it."""
+        said = asdict(self)
+        if self.metadata is None:
+            del said["metadata"]
+        return said
 
 
 def top(board: Board, limit: int, offset: int = 0) -> Page:
@@ -139,6 +150,7 @@ def ranked(page: Page) -> PlayerStanding:
         players=page.players,
         percentile=percentile(row.rank, page.players),
         updated_at=row.reached_at,
+        metadata=row.metadata,
     )
 
 

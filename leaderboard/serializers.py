@@ -7,6 +7,7 @@ from rest_framework import serializers
 from api.fields import Moment, QueryInteger, StrictText
 from api.query import Query
 from leaderboard import boards
+from scoreboard.history_views import Metadata
 
 MAX_OFFSET = 1_000_000
 
@@ -59,6 +60,9 @@ class WhichBoardSerializer(serializers.Serializer[Any]):
     )
 
 
+METADATA = "Of the best or the latest entry, if its award had any and the board shows single entries."
+
+
 class RowSerializer(serializers.Serializer[Any]):
     rank = serializers.IntegerField()
     user_id = serializers.UUIDField()
@@ -68,6 +72,7 @@ class RowSerializer(serializers.Serializer[Any]):
     tier = serializers.CharField(
         required=False, allow_null=True, help_text="Of a board with tiers; null for who has none."
     )
+    metadata = Metadata(required=False, help_text=METADATA)
 
 
 class PlayerStandingSerializer(serializers.Serializer[Any]):
@@ -83,6 +88,7 @@ class PlayerStandingSerializer(serializers.Serializer[Any]):
     tier = serializers.CharField(
         required=False, allow_null=True, help_text="Of a board with tiers; null for who has none."
     )
+    metadata = Metadata(required=False, help_text=METADATA)
 
 
 class OwnStandingSerializer(PlayerStandingSerializer):

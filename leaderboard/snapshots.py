@@ -134,6 +134,7 @@ def row_data(row: Row) -> dict[str, Any]:
         "username": row.username,
         "score": row.score,
         "avatar": row.avatar,
+        **({} if row.metadata is None else {"metadata": row.metadata}),
     }
 
 

@@ -5,12 +5,14 @@ The order here and the filter of the view `board_players` are the definition; Re
 
 import uuid
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from django.db import connection
 
 from leaderboard.boards import Board
 from leaderboard.ranking import Page, Row
+from leaderboard.ranking.members import parsed
 from scoreboard import changes
 from scoreboard.standing import COLUMNS, Standing
 
@@ -20,7 +22,8 @@ ORDER = {  # by whether the latest of equals ranks first; points are such that t
 }
 SHOWN = "FROM board_players WHERE board = %(board)s AND shown"
 COUNT = f"SELECT count(*) AS players, max(reached_at) AS latest {SHOWN}"
-LINE = "user_id, username, total, avatar_url, reached_at"
+LINE = "user_id, username, total, avatar_url, reached_at, metadata::text"
+WHOLE = f"{COLUMNS}, metadata::text"  # a Standing on its board: see `standing_there`
 # One statement each, so that the lines, their ranks and the number of players come from one snapshot.
 TOP = f"""
 SELECT c.players, c.latest, t.* FROM ({COUNT}) c
@@ -36,13 +39,13 @@ SELECT c.players, c.latest, r.* FROM (SELECT count(*) AS players, max(reached_at
 """  # noqa: S608
 
 PLAYERS = "FROM board_players WHERE board = %(board)s AND version > 0"
-SOME = f"SELECT {COLUMNS} {PLAYERS} AND user_id = ANY (%(users)s)"
+SOME = f"SELECT {WHOLE} {PLAYERS} AND user_id = ANY (%(users)s)"
 KNOWN = f"SELECT user_id::text {PLAYERS} AND user_id = ANY (%(users)s)"
 SIZE = f"SELECT count(*) {PLAYERS}"
 # A page at a time, in key order: no snapshot is held for as long as a million players take, and every page is fresh.
 # The bound stands for both tables: a merge join would otherwise read `users` from its start for every page.
 EVERYONE = f"""
-SELECT {COLUMNS} {PLAYERS} AND user_id {{comparison}} %(last)s AND profile_id {{comparison}} %(last)s
+SELECT {WHOLE} {PLAYERS} AND user_id {{comparison}} %(last)s AND profile_id {{comparison}} %(last)s
  ORDER BY user_id LIMIT %(limit)s
 """
 
@@ -64,8 +67,8 @@ def page(board: Board, found: Iterable[tuple[Any, ...]]) -> Page:
     lines = list(found)
     players, latest = lines[0][:2]
     shown = [
-        Row(rank, str(user_id), username, board.score(total), avatar or None, reached_at)
-        for _, _, user_id, username, total, avatar, reached_at, rank in lines
+        Row(rank, str(user_id), username, board.score(total), avatar or None, reached_at, parsed(metadata))
+        for _, _, user_id, username, total, avatar, reached_at, metadata, rank in lines
         if user_id is not None
     ]
     return Page(None, None, latest.timestamp() if latest else 0.0, players, shown)
@@ -75,12 +78,18 @@ def everyone(board: Board) -> Iterator[list[Standing]]:
     """Every standing there is, shown or not, in chunks. Players who begin meanwhile may or may not be among them."""
     last, comparison = uuid.UUID(int=0), ">="
     while found := rows(EVERYONE.format(comparison=comparison), board, last=last, limit=changes.CHUNK):
-        yield [Standing(*row) for row in found]
+        yield [standing_there(row) for row in found]
         last, comparison = found[-1][0], ">"
 
 
 def some(board: Board, user_ids: list[uuid.UUID]) -> list[Standing]:
-    return [Standing(*row) for row in rows(SOME, board, users=user_ids)] if user_ids else []
+    return [standing_there(row) for row in rows(SOME, board, users=user_ids)] if user_ids else []
+
+
+def standing_there(row: tuple[Any, ...]) -> Standing:
+    """From WHOLE."""
+    *known, metadata = row
+    return replace(Standing(*known), metadata=metadata)
 
 
 def known(board: Board, user_ids: list[uuid.UUID]) -> set[str]:

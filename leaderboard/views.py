@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Any, cast
@@ -198,7 +197,7 @@ def caching(public: bool) -> dict[str, str]:
 
 def standing_data(board: Board, standing: PlayerStanding) -> dict[str, Any]:
     """A player's own line, with the tier if the board has tiers."""
-    return {**asdict(standing), **tiers.shown(board.tiers, standing.rank, standing.players)}
+    return {**standing.data, **tiers.shown(board.tiers, standing.rank, standing.players)}
 
 
 class MyScoreView(ApiView):

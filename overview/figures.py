@@ -29,12 +29,12 @@ BOUNDS = "SELECT set_config('statement_timeout', %s, true), set_config('max_para
 WINDOW = "h.created_at >= %(since)s AND h.created_at < %(until)s"
 SUMS = f"""
 SELECT extract(hour FROM h.created_at AT TIME ZONE 'UTC')::int, h.source, h.action_type, sum(h.delta)
-  FROM score_history h WHERE {WINDOW} GROUP BY 1, 2, 3
+  FROM score_history h WHERE {WINDOW} AND h.value IS NULL GROUP BY 1, 2, 3
 """  # noqa: S608
 # A history row of an award has the award's own id. Staff's entries are no play.
 KEYS = f"""
 SELECT a.issued_by, sum(h.delta) FROM score_history h JOIN awards a ON a.action_id = h.action_id
- WHERE {WINDOW} AND h.source = 'award' GROUP BY 1
+ WHERE {WINDOW} AND h.source = 'award' AND h.value IS NULL GROUP BY 1
 """  # noqa: S608
 PLAYERS = f"""
 SELECT count(DISTINCT h.user_id) FROM score_history h WHERE {WINDOW} AND h.source IN ('action', 'award')

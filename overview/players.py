@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
+from rest_framework.exceptions import ValidationError
 
 from accounts.admin.records import actor
 from accounts.models import User
@@ -19,6 +20,7 @@ from api.problems import Problem, note
 from integrity.models import Flag
 from leaderboard.admin import ranks_of
 from scoreboard import approvals, bonus
+from scoreboard.admin.boards_field import BoardsField
 from scoreboard.models import MAX_BONUS, Bonus, ScoreHistory
 
 FOUND = 20
@@ -36,6 +38,7 @@ class BonusForm(forms.Form):
     key = forms.UUIDField(widget=forms.HiddenInput)
     points = forms.IntegerField(min_value=1, max_value=MAX_BONUS)
     reason = forms.CharField(max_length=500, help_text="The player can read it in the score history.")
+    boards = BoardsField(ScoreHistory.Source.BONUS)
 
 
 def demand_one_of(request: HttpRequest, *permissions: str) -> None:
@@ -90,7 +93,8 @@ def give(request: HttpRequest, user: User, form: BonusForm) -> bool:
         with transaction.atomic():
             bonus.lock(giver.pk, user.pk)  # the same form sent twice at once is logged once
             new = not Bonus.objects.filter(actor=giver, key=key).exists()
-            given = bonus.give(giver.pk, key, user.pk, asked["points"], asked["reason"])
+            boards = list(asked["boards"] or ())
+            given = bonus.give(giver.pk, key, user.pk, asked["points"], asked["reason"], boards, hidden=True)
             waits = isinstance(given, bonus.Waiting)
             if new:
                 what = "Asked for a bonus of" if waits else "Gave a bonus of"
@@ -98,6 +102,9 @@ def give(request: HttpRequest, user: User, form: BonusForm) -> bool:
     except Problem as refusal:
         note(refusal)
         form.add_error(None, refusal.sentence)
+        return False
+    except ValidationError:  # a board has changed since the form was judged
+        form.add_error("boards", "Not every one of these boards counts a bonus any more.")
         return False
     if waits:
         messages.warning(request, f"{asked['points']} points for {user} wait for a second person.")

@@ -26,6 +26,7 @@ class Change:
     reason: str
     delta: int | None = None
     target: int | None = None
+    boards: dict[str, int] | None = None  # those that it names: the id of each by its slug
 
     def after(self, total: int) -> int:
         return total + self.delta if self.delta is not None else self.target or 0
@@ -103,7 +104,7 @@ def carry_out(confirmed: Plan, actor_id: uuid.UUID) -> list[Outcome]:
         for line in confirmed.entries
     ]
     with transaction.atomic():
-        outcomes = ledger.record(entries)
+        outcomes = ledger.record(entries, list(named.values()) if (named := confirmed.change.boards) else None)
         if confirmed.change.target is not None:
             for line, outcome in zip(confirmed.entries, outcomes, strict=True):
                 if outcome.old_total != line.old:

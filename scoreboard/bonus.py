@@ -5,6 +5,7 @@ What a giver gives alone is at most BONUS_DAILY in any 24 hours. A bonus beyond 
 """
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -15,7 +16,7 @@ from django.db.models.functions import Now
 
 from accounts.models import User
 from api.problems import Problem
-from scoreboard import ledger
+from scoreboard import ledger, named_boards
 from scoreboard.ledger import Outcome
 from scoreboard.models import Bonus, ScoreHistory
 
@@ -40,11 +41,22 @@ class Waiting:
     state: str = Bonus.State.WAITING.value
 
 
-def give(actor_id: uuid.UUID, key: str, user_id: uuid.UUID, points: int, reason: str) -> Given | Waiting:
+def give(
+    actor_id: uuid.UUID,
+    key: str,
+    user_id: uuid.UUID,
+    points: int,
+    reason: str,
+    boards: Sequence[str] = (),
+    *,
+    hidden: bool = False,
+) -> Given | Waiting:
     """Gives `points` (1 or more) to a player, or keeps the bonus as waiting; an equal repeat tells its present state.
 
-    Raises Problem: 403 for oneself, for staff, and for a bonus that was refused; 403 player-disabled; 404 unknown or
-    erased player; 409 score-out-of-range; 409 id-reused when this actor used `key` for something else.
+    `boards`: the slugs of those it names; `hidden`: whether its giver may know of hidden ones.
+    Raises ValidationError for boards it cannot name. Raises Problem: 403 for oneself, for staff, and for a bonus that
+    was refused; 403 player-disabled; 404 unknown or erased player; 409 score-out-of-range; 409 id-reused when this
+    actor used `key` for something else.
     """
     if user_id == actor_id:
         raise Problem("forbidden", "Nobody can give points to themselves.")
@@ -55,10 +67,11 @@ def give(actor_id: uuid.UUID, key: str, user_id: uuid.UUID, points: int, reason:
             check_receiver(people.get(user_id))
             beyond = given_alone(actor_id) + points > settings.BONUS_DAILY
             state = Bonus.State.WAITING if beyond else Bonus.State.PAID
+            named = named_boards.ids(boards, ScoreHistory.Source.BONUS, hidden=hidden) if boards else None
             bonus = Bonus.objects.create(
-                actor_id=actor_id, key=key, user_id=user_id, points=points, reason=reason, state=state
+                actor_id=actor_id, key=key, user_id=user_id, points=points, reason=reason, state=state, boards=named
             )
-        check_same(bonus, user_id, points, reason)
+        check_same(bonus, user_id, points, reason, boards)
         if bonus.state == Bonus.State.REFUSED:
             raise Problem("forbidden", "A second person has refused this bonus.")
         if bonus.state == Bonus.State.WAITING:
@@ -96,14 +109,16 @@ def given_alone(actor_id: uuid.UUID) -> int:
     return int(alone.filter(created_at__gt=Now() - DAY).aggregate(points=Sum("points"))["points"] or 0)
 
 
-def check_same(bonus: Bonus, user_id: uuid.UUID, points: int, reason: str) -> None:
+def check_same(bonus: Bonus, user_id: uuid.UUID, points: int, reason: str, boards: Sequence[str]) -> None:
     """Raises Problem id-reused unless the bonus is the one asked for. The reason is empty once its player is erased."""
-    if (bonus.user_id, bonus.points) != (user_id, points) or bonus.reason not in ("", reason):
+    same = (bonus.user_id, bonus.points, bonus.named) == (user_id, points, sorted(boards))
+    if not same or bonus.reason not in ("", reason):
         original = {
             "action_id": bonus.pk,
             "user_id": bonus.user_id,
             "points": bonus.points,
             "reason": bonus.reason,
+            "boards": bonus.named,
             "state": bonus.state,
             "created_at": bonus.created_at,
         }
@@ -124,7 +139,7 @@ def pay(bonus: Bonus) -> tuple[Outcome, int, int]:
         actor_id=bonus.actor_id,
         reason=bonus.reason,
     )
-    [outcome] = ledger.record([entry])
+    [outcome] = ledger.record([entry], list(bonus.boards.values()) if bonus.boards else None)
     if outcome.new_total is None or outcome.delta is None:
         raise Problem("score-out-of-range", "The total would leave 0 to 9007199254740991.")
     return outcome, outcome.new_total, outcome.delta

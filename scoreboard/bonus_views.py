@@ -26,7 +26,7 @@ from api.fields import StrictInteger, StrictSerializer, StrictText
 from api.openapi import envelope, problems
 from api.responses import ok
 from api.views import ApiView
-from scoreboard import bonus
+from scoreboard import bonus, named_boards
 from scoreboard.bonus import Waiting
 from scoreboard.models import MAX_BONUS
 from scoreboard.problems import IdReusedSerializer
@@ -39,10 +39,36 @@ class Reason(StrictText):
     """What the player will read; a blank says nothing."""
 
 
+@extend_schema_field(
+    {
+        "type": "array",
+        "items": {"type": "string", "minLength": 1, "maxLength": 32},
+        "minItems": 1,
+        "maxItems": named_boards.MOST,
+        "uniqueItems": True,
+    }
+)
+class Slugs(serializers.ListField):
+    """Of boards, each once."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        slugs = super().to_internal_value(data)
+        if len(set(slugs)) < len(slugs):
+            raise serializers.ValidationError("Name each board once.")
+        return slugs
+
+
 class BonusSerializer(StrictSerializer):
     user_id = UserId()
     points = StrictInteger(min_value=1, max_value=MAX_BONUS)
     reason = Reason(max_length=500)
+    boards = Slugs(
+        required=False,
+        child=StrictText(max_length=32),
+        min_length=1,
+        max_length=named_boards.MOST,
+        help_text="The boards it counts on, besides `global`; without it those that sum up all points of all time.",
+    )
 
     def validate_reason(self, reason: str) -> str:
         if not reason.strip():
@@ -110,5 +136,6 @@ class BonusView(ApiView):
         body = BonusSerializer(data=request.data, context={"request": request})
         body.is_valid(raise_exception=True)
         giver = request.user.key.actor_id if isinstance(request.user, BackEnd) else request.user.pk
-        given = bonus.give(cast(uuid.UUID, giver), key, **body.validated_data)
+        hidden = named_boards.sees_hidden(request.user, named_boards.KNOWERS)
+        given = bonus.give(cast(uuid.UUID, giver), key, **body.validated_data, hidden=hidden)
         return ok(asdict(given), status=202 if isinstance(given, Waiting) else 200)

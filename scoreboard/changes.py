@@ -62,14 +62,14 @@ SELECT min(id + 0) FROM score_history
 # Along the primary key: the next page never sorts, or reads again, what is behind it in a long window. `since` may be
 # "", an earlier snapshot that saw nothing.
 ENTRIES = """
-SELECT id, user_id, action_id, source, action_type, delta, new_total, version, created_at
+SELECT id, user_id, action_id, source, action_type, delta, new_total, version, created_at, value
   FROM score_history
  WHERE id > %(after)s AND pg_visible_in_snapshot(changed_xid::text::xid8, %(until)s::pg_snapshot)
    AND (%(since)s = '' OR NOT pg_visible_in_snapshot(changed_xid::text::xid8, nullif(%(since)s, '')::pg_snapshot))
  ORDER BY id LIMIT %(limit)s
 """
 THESE = """
-SELECT id, user_id, action_id, source, action_type, delta, new_total, version, created_at
+SELECT id, user_id, action_id, source, action_type, delta, new_total, version, created_at, value
   FROM score_history WHERE id = ANY (%s) ORDER BY id
 """
 # Which entries a snapshot may have missed although later ones were read: those of transactions that it saw open.
@@ -90,6 +90,7 @@ class Recorded:
     new_total: int
     version: int
     created_at: datetime
+    value: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from api import exports
 from api.fields import QueryInteger
 from api.openapi import problems
 from api.query import Query
+from scoreboard import named_boards
 from scoreboard.models import ScoreHistory
 
 # Name in the file → field.
@@ -24,6 +25,7 @@ COLUMNS = {
     "username": "user__username",
     "display_name": "user__display_name",
     "delta": "delta",
+    "value": "value",
     "old_total": "old_total",
     "new_total": "new_total",
     "source": "source",
@@ -32,13 +34,15 @@ COLUMNS = {
     "occurred_at": "occurred_at",
     "actor_id": "actor_id",
     "reason": "reason",
+    "boards": "board_slugs",
     "request_id": "request_id",
 }
 
 
 def query(found: QuerySet[ScoreHistory]) -> tuple[str, Any]:
     """These entries, the oldest first."""
-    return exports.selected(found.order_by("id"), COLUMNS.values())
+    named = found.annotate(board_slugs=named_boards.SLUGS)
+    return exports.selected(named.order_by("id"), COLUMNS.values())
 
 
 class HistoryExportQuery(Query):

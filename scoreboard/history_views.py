@@ -17,6 +17,7 @@ from api.openapi import envelope, problems
 from api.problems import Problem
 from api.query import Query
 from api.views import ApiView
+from scoreboard import named_boards
 from scoreboard.history import MAX_PAGE, HistoryPages
 from scoreboard.models import ScoreHistory
 
@@ -38,6 +39,11 @@ class ActorSerializer(serializers.Serializer[User]):
     username = serializers.CharField(source="shown_name")
 
 
+@extend_schema_field({"type": "object", "additionalProperties": True})
+class Metadata(serializers.JSONField):
+    """An object, as an award brought it."""
+
+
 class HistoryEntrySerializer(serializers.Serializer[Any]):
     """`context["actors_shown"]`: players learn why, not who. Moderators are to be argued with, not hunted down."""
 
@@ -45,10 +51,12 @@ class HistoryEntrySerializer(serializers.Serializer[Any]):
     action_id = serializers.UUIDField()
     source = serializers.ChoiceField(ScoreHistory.Source.choices)  # type: ignore[assignment]  # Field has a `source`
     action_type = serializers.CharField(help_text="Empty unless the source is an action, an award or its correction.")
-    delta = serializers.IntegerField()
+    delta = serializers.IntegerField(help_text="0 of a measure.")
+    value = serializers.IntegerField(allow_null=True, help_text="Of a measure, and of what takes one back.")
     old_total = serializers.IntegerField()
     new_total = serializers.IntegerField()
     reason = serializers.CharField(help_text="Empty for actions.")
+    metadata = Metadata(allow_null=True, help_text="What else the site that awarded it says of the deed.")
     created_at = serializers.DateTimeField()
     occurred_at = serializers.DateTimeField(
         allow_null=True, help_text="When it was done, as the site that awarded it says; decides nothing."
@@ -56,6 +64,15 @@ class HistoryEntrySerializer(serializers.Serializer[Any]):
     actor = serializers.SerializerMethodField(
         help_text="Who acted, if not the player; null to callers who may not read any history."
     )
+
+    boards = serializers.SerializerMethodField(
+        help_text="Null unless it names the boards it counts on; of those the ones that exist and that you may see."
+    )
+
+    @extend_schema_field({"type": "array", "items": {"type": "string"}, "nullable": True})
+    def get_boards(self, entry: ScoreHistory) -> list[str] | None:
+        known: dict[int, str] = self.context["boards"]
+        return None if entry.boards is None else sorted(known[board] for board in entry.boards if board in known)
 
     @extend_schema_field(ActorSerializer(allow_null=True))
     def get_actor(self, entry: ScoreHistory) -> Any:
@@ -104,8 +121,9 @@ class HistoryView(ApiView):
             raise Problem("not-found", "There is no such player.")
         entries = ScoreHistory.objects.filter(user_id=user_id).select_related("actor")
         pages = HistoryPages()
-        page = pages.paginate_queryset(entries, request, self)
-        shown = HistoryEntrySerializer(page or [], many=True, context={"actors_shown": any_history})
+        page = pages.paginate_queryset(entries, request, self) or []
+        context = {"actors_shown": any_history, "boards": named_boards.slugs(page, hidden=any_history)}
+        shown = HistoryEntrySerializer(page, many=True, context=context)
         return Response(
             {"success": True, "data": shown.data, **pages.links()}, headers={"Cache-Control": "private, no-store"}
         )

@@ -4,6 +4,7 @@
 function `ledger_record` inside their own. Either way: SQL commits first, then, and only then, `announce`.
 """
 
+import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -38,7 +39,8 @@ RECORD = named(
     f"""
 SELECT o.outcome, o.user_id, o.action_id, o.delta, o.old_total, o.new_total, o.created_at, {NESTED_COLUMNS}
   FROM ledger_record(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::bigint[], %s::bigint[],
-                     %s::uuid[], %s::text[], %s::text[], NULL, %s::bigint[]) o
+                     %s::uuid[], %s::text[], %s::text[], NULL, %s::bigint[], %s::bigint[], %s::bigint[],
+                     %s::jsonb[]) o
  ORDER BY o.ord
 """,  # noqa: S608
 )
@@ -71,6 +73,8 @@ class Entry:
     actor_id: uuid.UUID | None = None
     reason: str = ""
     reverses: int | None = None  # the entry of the history that this one takes back
+    metadata: dict[str, Any] | None = None  # what describes the deed
+    value: int | None = None  # of a measure, and of what takes one back: then `delta` is 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +97,15 @@ class Outcome:
     standing: Standing | None
 
 
-def record(entries: Sequence[Entry]) -> list[Outcome]:
+def record(entries: Sequence[Entry], boards: Sequence[int] | None = None) -> list[Outcome]:
     """Judges each entry alone and writes the accepted ones, in one statement; outcomes come in the order of `entries`.
 
+    `boards`: those that each of them names, see named_boards.py.
     Raises OperationalError when PostgreSQL is away; then nothing was written, or, if the connection broke while
     committing, a repeat with the same action ids tells.
     """
-    columns: list[list[Any] | None] = [
+    described = [None if e.metadata is None else json.dumps(e.metadata) for e in entries]
+    columns: list[Any] = [
         [e.user_id for e in entries],
         [e.action_id for e in entries],
         [e.source.value for e in entries],
@@ -110,6 +116,9 @@ def record(entries: Sequence[Entry]) -> list[Outcome]:
         [e.reason for e in entries],
         [current_request_id()] * len(entries),
         [e.reverses for e in entries] if any(e.reverses for e in entries) else None,
+        None if boards is None else list(boards),
+        [e.value for e in entries] if any(e.value is not None for e in entries) else None,
+        described if any(described) else None,
     ]
     with connection.cursor() as cursor:
         cursor.execute(RECORD, columns)

@@ -13,12 +13,12 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from accounts.models import User
-from scoreboard import entrants
+from scoreboard import entrants, named_boards
 from scoreboard.models import Board, BoardEntrant, Bonus, ScoreHistory, UserScore
 
 ENTRY = (
-    *("id", "action_id", "source", "action_type", "delta", "old_total", "new_total", "reason", "request_id"),
-    *("created_at", "occurred_at"),
+    *("id", "action_id", "source", "action_type", "delta", "value", "old_total", "new_total", "reason", "request_id"),
+    *("created_at", "occurred_at", "boards", "metadata"),
 )
 BONUS = ("points", "reason", "state", "created_at")
 
@@ -26,7 +26,7 @@ BONUS = ("points", "reason", "state", "created_at")
 def export(user: User) -> dict[str, Any]:
     return {
         "score": UserScore.objects.filter(pk=user.pk).values("total", "version", "reached_at").first(),
-        "history": list(ScoreHistory.objects.filter(user=user).order_by("id").values(*ENTRY)),
+        "history": history(ScoreHistory.objects.filter(user=user).order_by("id")),
         "bonuses_received": bonuses(Bonus.objects.filter(user_id=user.pk), "id", *BONUS),
         "bonuses_given": bonuses(Bonus.objects.filter(actor=user), "id", "user_id", *BONUS),
         "boards_joined": boards_joined(user.pk),
@@ -37,6 +37,16 @@ def boards_joined(user_id: uuid.UUID) -> list[dict[str, Any]]:
     joined = dict(BoardEntrant.objects.filter(user_id=user_id).values_list("board_id", "joined_at"))
     slugs = Board.objects.filter(pk__in=joined).order_by("slug").values_list("pk", "slug")
     return [{"board": slug, "joined_at": joined[board]} for board, slug in slugs]
+
+
+def history(found: QuerySet[ScoreHistory]) -> list[dict[str, Any]]:
+    """`boards` by their slugs, of those that the person may see."""
+    entries = list(found)
+    slugs = named_boards.slugs(entries, hidden=False)
+    told = [{name: getattr(entry, name) for name in ENTRY} for entry in entries]
+    for entry in told:
+        entry["boards"] = entry["boards"] and [slugs[board] for board in entry["boards"] if board in slugs]
+    return told
 
 
 def bonuses(found: QuerySet[Bonus], *fields: str) -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ class IdReusedSerializer(ProblemSerializer):
             "user_id": serializers.UUIDField(),
             "points": serializers.IntegerField(),
             "reason": serializers.CharField(allow_blank=True),
+            "boards": serializers.ListField(child=serializers.CharField(), help_text="Those it names."),
             "state": serializers.ChoiceField(choices=["paid", "waiting", "refused"]),
             "created_at": serializers.DateTimeField(),
         },

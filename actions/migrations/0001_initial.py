@@ -48,10 +48,15 @@ class Migration(migrations.Migration):
                 (
                     "points",
                     models.PositiveIntegerField(
-                        validators=[
-                            django.core.validators.MinValueValidator(1),
-                            django.core.validators.MaxValueValidator(1000000),
-                        ]
+                        help_text="1 or more; of a measure 0.",
+                        validators=[django.core.validators.MaxValueValidator(1000000)],
+                    ),
+                ),
+                (
+                    "measure",
+                    models.BooleanField(
+                        default=False,
+                        help_text="A lap time, a weight: an award of it carries a value and gives no points. It counts on boards of the best, the latest or days that name the type. Said when the type is made, for good.",
                     ),
                 ),
                 (
@@ -90,17 +95,17 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "min_points",
-                    models.PositiveIntegerField(
+                    models.BigIntegerField(
                         blank=True,
-                        help_text="The least a trusted back end or signer may award; empty: exactly `points`.",
+                        help_text="The least a trusted back end or signer may award; empty: exactly `points`, of a measure any value.",
                         null=True,
                     ),
                 ),
                 (
                     "max_points",
-                    models.PositiveIntegerField(
+                    models.BigIntegerField(
                         blank=True,
-                        help_text="The most a trusted back end or signer may award; empty: exactly `points`.",
+                        help_text="The most a trusted back end or signer may award; empty: exactly `points`, of a measure any value.",
                         null=True,
                     ),
                 ),
@@ -131,10 +136,48 @@ class Migration(migrations.Migration):
                 "ordering": ["slug"],
                 "constraints": [
                     models.CheckConstraint(
-                        condition=models.Q(("points__range", (1, 1000000))), name="action_types_points"
+                        condition=models.Q(
+                            models.Q(("measure", False), ("points__range", (1, 1000000))),
+                            models.Q(("measure", True), ("points", 0)),
+                            _connector="OR",
+                        ),
+                        name="action_types_points",
+                        violation_error_message="Points are 1 or more; of a measure 0.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("measure", False), ("granted_by", "back_end"), _connector="OR"),
+                        name="action_types_measure_granted",
+                        violation_error_message="A measure is granted by a back end alone.",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
+                            ("measure", False),
+                            models.Q(
+                                models.Q(
+                                    ("min_points__isnull", True),
+                                    ("min_points__range", (-9007199254740991, 9007199254740991)),
+                                    _connector="OR",
+                                ),
+                                models.Q(
+                                    ("max_points__isnull", True),
+                                    ("max_points__range", (-9007199254740991, 9007199254740991)),
+                                    _connector="OR",
+                                ),
+                                models.Q(
+                                    ("min_points__isnull", True),
+                                    ("max_points__isnull", True),
+                                    ("max_points__gte", models.F("min_points")),
+                                    _connector="OR",
+                                ),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="action_types_values",
+                        violation_error_message="The values of a measure lie between the least and the most, within 2^53.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("measure", True),
                             ("min_points__isnull", True),
                             ("min_points__range", (1, models.F("points"))),
                             _connector="OR",
@@ -144,6 +187,7 @@ class Migration(migrations.Migration):
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
+                            ("measure", True),
                             ("max_points__isnull", True),
                             ("max_points__range", (models.F("points"), 1000000)),
                             _connector="OR",
@@ -234,6 +278,7 @@ class Migration(migrations.Migration):
                 ),
                 ("action_type", models.CharField(max_length=50)),
                 ("points", models.PositiveIntegerField(help_text="As asked for; empty: the type's.", null=True)),
+                ("value", models.BigIntegerField(help_text="Of a measure.", null=True)),
                 ("issued_by", models.UUIDField(help_text="The API key that told.")),
                 ("created_at", models.DateTimeField()),
                 (

@@ -13,7 +13,10 @@ class Migration(migrations.Migration):
             (SQL / "storage.sql").read_text(encoding="utf-8"),
             "ALTER TABLE action_tokens RESET (fillfactor, autovacuum_vacuum_threshold, autovacuum_vacuum_scale_factor)",
         ),
-        migrations.RunSQL((SQL / "types.sql").read_text(encoding="utf-8"), "DROP FUNCTION action_type_works"),
+        migrations.RunSQL(
+            (SQL / "types.sql").read_text(encoding="utf-8"),
+            "DROP FUNCTION action_type_works; DROP FUNCTION action_types_refuse CASCADE",
+        ),
         migrations.RunSQL(
             (SQL / "mint.sql").read_text(encoding="utf-8"), "DROP FUNCTION action_mint; DROP TYPE mint_outcome;"
         ),

@@ -11,17 +11,19 @@ CREATE TYPE award_judgement AS (
     key bytea,               -- of the deed: the SHA-256 of the site's id of it
     user_id uuid,            -- of the player; of a deed known already, of the player it was paid to
     action_id uuid,          -- of a deed known already
-    points bigint
+    points bigint,           -- 0 of a measure
+    value bigint             -- of a measure
 );
 
 CREATE TYPE award_outcome AS (
     ord bigint,
     outcome text,            -- awarded | replayed | id-reused | unknown-type | type-not-of-key | not-yours-to-grant |
-                             -- points-out-of-bounds | unknown-user | player-disabled | staff | what the ledger refuses with
+                             -- points-out-of-bounds | points-of-measure | value-missing | value-of-points | unknown-user | player-disabled | staff | what the ledger refuses with
     user_id uuid,
     action_id uuid,
     action_type text,        -- of the history row, like the next three; of the first award's when replayed or id-reused
     delta bigint,
+    value bigint,            -- of a measure
     new_total bigint,
     created_at timestamptz,
     standing player_standings, -- the player's after the whole call, when awarded or replayed
@@ -32,14 +34,14 @@ CREATE TYPE award_outcome AS (
 -- The player is `p_user`, or `p_player` of the provider `p_of`; who is unknown is made if `p_new` has an id for the row.
 -- `p_digest` is how a player who was banned and erased is remembered. `p_bound` as in types.sql.
 --
--- A repeat is the same call if player, type and points are the first one's. Of a player who was erased since then nothing
+-- A repeat is the same call if player, type and points, or value, are the first one's. Of a player who was erased since then nothing
 -- is left to compare, but one who was there before the award was is another.
 --
 -- The plan is made once, perhaps while the tables are nearly empty, when reading all awards of a provider looks as cheap as
 -- looking one up: so each join has to go by a key.
 CREATE FUNCTION award_judge(
     p_provider text[], p_granted boolean[], p_id text[], p_user uuid[], p_of text[], p_player text[], p_new uuid[],
-    p_digest text[], p_action_type text[], p_points bigint[], p_bound bigint
+    p_digest text[], p_action_type text[], p_points bigint[], p_value bigint[], p_bound bigint
 ) RETURNS SETOF award_judgement LANGUAGE plpgsql STABLE
     SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
     SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off AS $$
@@ -47,7 +49,7 @@ BEGIN
     RETURN QUERY
     SELECT e.ord,
            CASE WHEN w.action_id IS NOT NULL THEN
-                     CASE WHEN w.action_type = e.action_type AND w.points IS NOT DISTINCT FROM e.points
+                     CASE WHEN w.action_type = e.action_type AND (w.points, w.value) IS NOT DISTINCT FROM (e.points, e.value)
                            AND (w.user_id = r.user_id
                                 OR owner.erased_at IS NOT NULL AND (r.user_id IS NULL OR u.date_joined > w.created_at))
                           THEN 'replayed' ELSE 'id-reused' END
@@ -55,6 +57,10 @@ BEGIN
                 WHEN NOT e.granted THEN 'type-not-of-key'
                 -- A back end may do what a player may. What a separate signer grants, only its signature does.
                 WHEN a.granted_by NOT IN ('back_end', 'player') THEN 'not-yours-to-grant'
+                WHEN a.measure AND e.points IS NOT NULL THEN 'points-of-measure'
+                WHEN a.measure AND e.value IS NULL THEN 'value-missing'
+                WHEN NOT a.measure AND e.value IS NOT NULL THEN 'value-of-points'
+                WHEN a.measure AND (e.value < a.min_points OR e.value > a.max_points) THEN 'value-out-of-bounds'
                 WHEN e.points NOT BETWEEN coalesce(a.min_points, a.points) AND coalesce(a.max_points, a.points)
                      THEN 'points-out-of-bounds'
                 WHEN r.user_id IS NULL AND e.new IS NULL THEN 'unknown-user'
@@ -65,9 +71,9 @@ BEGIN
                 WHEN u.role <> 'player' THEN 'staff'
                 ELSE 'fresh'
            END,
-           k.key, coalesce(w.user_id, r.user_id), w.action_id, coalesce(e.points, a.points)
-      FROM unnest(p_provider, p_granted, p_id, p_user, p_of, p_player, p_new, p_digest, p_action_type, p_points)
-           WITH ORDINALITY AS e(provider, granted, id, user_id, of, player, new, digest, action_type, points, ord)
+           k.key, coalesce(w.user_id, r.user_id), w.action_id, coalesce(e.points, a.points), e.value
+      FROM unnest(p_provider, p_granted, p_id, p_user, p_of, p_player, p_new, p_digest, p_action_type, p_points, p_value)
+           WITH ORDINALITY AS e(provider, granted, id, user_id, of, player, new, digest, action_type, points, value, ord)
      CROSS JOIN LATERAL (SELECT sha256(convert_to(e.id, 'UTF8')) AS key) k
      CROSS JOIN LATERAL (SELECT coalesce(e.user_id, (SELECT x.id FROM users x
                                                       WHERE x.provider = e.of AND x.external_id = e.player)) AS user_id) r
@@ -85,7 +91,7 @@ $$;
 CREATE FUNCTION award_record(
     p_provider text[], p_granted boolean[], p_issued_by uuid[], p_request_id text[],
     p_id text[], p_action uuid[], p_user uuid[], p_of text[], p_player text[], p_new uuid[], p_digest text[],
-    p_action_type text[], p_points bigint[], p_occurred timestamptz[],
+    p_action_type text[], p_points bigint[], p_value bigint[], p_metadata jsonb[], p_occurred timestamptz[],
     p_name text[], p_avatar text[], p_region text[], p_attributes jsonb[], p_bound bigint
 ) RETURNS SETOF award_outcome LANGUAGE plpgsql
     SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
@@ -97,12 +103,12 @@ DECLARE
     v_ledger ledger_outcome[];   -- of each entry in v_ords
 BEGIN
     v_judged := ARRAY(SELECT j FROM award_judge(p_provider, p_granted, p_id, p_user, p_of, p_player, p_new, p_digest,
-                                                p_action_type, p_points, p_bound) j ORDER BY j.ord);
+                                                p_action_type, p_points, p_value, p_bound) j ORDER BY j.ord);
     IF EXISTS (SELECT FROM unnest(v_judged) j WHERE j.outcome = 'unseen') THEN
         PERFORM players_make(array_agg(p_provider[j.ord]), array_agg(p_player[j.ord]), array_agg(p_new[j.ord]))
            FROM unnest(v_judged) j WHERE j.outcome = 'unseen';
         v_judged := ARRAY(SELECT j FROM award_judge(p_provider, p_granted, p_id, p_user, p_of, p_player, p_new, p_digest,
-                                                    p_action_type, p_points, p_bound) j ORDER BY j.ord);
+                                                    p_action_type, p_points, p_value, p_bound) j ORDER BY j.ord);
     END IF;
     v_ords := ARRAY(SELECT min(j.ord) FROM unnest(v_judged) j WHERE j.outcome = 'fresh'
                      GROUP BY p_provider[j.ord], j.key ORDER BY 1);
@@ -123,9 +129,9 @@ BEGIN
 
     -- The last word on paying a deed once. Of equal calls at one moment each waits here for the first to commit.
     WITH claimed AS (
-        INSERT INTO awards (action_id, provider, key, external_id, user_id, action_type, points, issued_by, created_at)
+        INSERT INTO awards (action_id, provider, key, external_id, user_id, action_type, points, value, issued_by, created_at)
         SELECT p_action[j.ord], p_provider[j.ord], j.key, p_id[j.ord], j.user_id, p_action_type[j.ord], p_points[j.ord],
-               p_issued_by[j.ord], clock_timestamp()
+               p_value[j.ord], p_issued_by[j.ord], clock_timestamp()
           FROM unnest(v_ords) AS f(ord) JOIN unnest(v_judged) j ON j.ord = f.ord
          ORDER BY p_provider[j.ord], j.key
             ON CONFLICT DO NOTHING
@@ -143,7 +149,7 @@ BEGIN
                     array_agg(s.user_id ORDER BY o), array_agg(p_name[o] ORDER BY o), array_agg(p_avatar[o] ORDER BY o),
                     array_agg(p_region[o] ORDER BY o), array_agg(p_attributes[o] ORDER BY o), NULL)
            FROM unnest(v_ords) o JOIN user_scores s ON s.user_id = v_judged[o].user_id JOIN users u ON u.id = s.user_id
-          WHERE s.user_id = ANY (v_locked) AND ledger_refusal(s.total, u.role, v_judged[o].points) IS NULL
+          WHERE s.user_id = ANY (v_locked) AND ledger_refusal(s.total, u.role, v_judged[o].points, v_judged[o].value, NULL) IS NULL
          HAVING count(*) > 0;
     END IF;
 
@@ -157,7 +163,9 @@ BEGIN
                 ARRAY(SELECT v_judged[o].points FROM unnest(v_ords) WITH ORDINALITY AS f(o, place) ORDER BY place),
                 NULL, NULL, array_fill(''::text, ARRAY[cardinality(v_ords)]),
                 ARRAY(SELECT p_request_id[o] FROM unnest(v_ords) WITH ORDINALITY AS f(o, place) ORDER BY place),
-                ARRAY(SELECT p_occurred[o] FROM unnest(v_ords) WITH ORDINALITY AS f(o, place) ORDER BY place)) l
+                ARRAY(SELECT p_occurred[o] FROM unnest(v_ords) WITH ORDINALITY AS f(o, place) ORDER BY place), NULL, NULL,
+                ARRAY(SELECT p_value[o] FROM unnest(v_ords) WITH ORDINALITY AS f(o, place) ORDER BY place),
+                ARRAY(SELECT p_metadata[o] FROM unnest(v_ords) WITH ORDINALITY AS f(o, place) ORDER BY place)) l
              ORDER BY l.ord);
         -- What the ledger refuses has claimed nothing.
         DELETE FROM awards w WHERE w.action_id IN (SELECT l.action_id FROM unnest(v_ledger) l WHERE l.outcome <> 'recorded');
@@ -167,7 +175,7 @@ BEGIN
         -- New snapshot: it sees what was recorded here, and by the calls that were waited for. A refusal stays one.
         v_judged := ARRAY(SELECT CASE WHEN v_judged[j.ord].outcome IN ('fresh', 'unseen') THEN j ELSE v_judged[j.ord] END
                             FROM award_judge(p_provider, p_granted, p_id, p_user, p_of, p_player, p_new, p_digest,
-                                             p_action_type, p_points, p_bound) j ORDER BY j.ord);
+                                             p_action_type, p_points, p_value, p_bound) j ORDER BY j.ord);
     END IF;
 
     RETURN QUERY
@@ -188,7 +196,7 @@ BEGIN
                               WHERE y.key = j.key AND p_provider[y.ord] = p_provider[j.ord] AND j.outcome = 'fresh'
                               LIMIT 1) f ON true
     )
-    SELECT t.ord, t.outcome, t.user_id, t.action_id, h.action_type::text, h.delta, h.new_total, h.created_at, p, t.places
+    SELECT t.ord, t.outcome, t.user_id, t.action_id, h.action_type::text, h.delta, h.value, h.new_total, h.created_at, p, t.places
       FROM told t
       LEFT JOIN score_history h ON h.user_id = t.user_id AND h.action_id = t.action_id
       LEFT JOIN player_standings p ON p.user_id = t.user_id AND t.outcome IN ('awarded', 'replayed')

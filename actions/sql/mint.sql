@@ -4,8 +4,8 @@
 -- long as they count (`purge_after`). A back end's tokens obey the bounds of the type alone.
 
 CREATE TYPE mint_outcome AS (
-    outcome text,            -- minted | player-disabled | not-authenticated | sign-in-ended | unknown-type | not-yours-to-grant | staff |
-                             -- points-out-of-bounds | rate-limited
+    outcome text,            -- minted | player-disabled | not-authenticated | sign-in-ended | unknown-type | not-yours-to-grant | measure |
+                             -- staff | points-out-of-bounds | rate-limited
     points bigint,           -- of the token, like the next two
     issued_at timestamptz,
     expires_at timestamptz,
@@ -44,6 +44,7 @@ BEGIN
         WHEN v_type.slug IS NULL THEN 'unknown-type'
         -- A back end may do what a player may. What a separate signer grants, only its signature does.
         WHEN v_type.granted_by NOT IN (p_granted_by, 'player') THEN 'not-yours-to-grant'
+        WHEN v_type.measure THEN 'measure'
         WHEN v_user.staff THEN 'staff'
         WHEN v_points NOT BETWEEN coalesce(v_type.min_points, v_type.points)
                               AND coalesce(v_type.max_points, v_type.points) THEN 'points-out-of-bounds'

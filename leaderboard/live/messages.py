@@ -14,6 +14,7 @@ from leaderboard.ranking import Page, Row
 from leaderboard.snapshots import rows_data
 
 RETRY_MS = (1000, 6000)  # jitter: viewers of a server that left come back over five seconds, not all at once
+MAX_METADATA = 8192  # bytes of all rows' metadata in one message
 MAX_MESSAGE = 4096  # bytes a client may send in one message
 
 Key = tuple[str, int]  # epoch, seq
@@ -135,7 +136,17 @@ def hello(board: Board, page: Page | None, user_id: str | None) -> Packet:
 
 
 def update(board: Board, page: Page, limit: int) -> Packet:
-    """The top `limit` of the page. `timestamp`: Unix seconds of the board's last change."""
+    """The top `limit` of the page. `timestamp`: Unix seconds of the board's last change.
+
+    What describes the rows is left out where it would make the message much longer than they do: every change is sent
+    to every viewer, and who wants it reads the board.
+    """
+    rows = rows_data(board, page, page.rows[:limit])
+    described = [row["metadata"] for row in rows if "metadata" in row]
+    without = bool(described) and len(json.dumps(described, ensure_ascii=False).encode(errors="replace")) > MAX_METADATA
+    if without:
+        for row in rows:
+            row.pop("metadata", None)
     return Packet(
         {
             "type": "leaderboard_update",
@@ -144,7 +155,8 @@ def update(board: Board, page: Page, limit: int) -> Packet:
             "seq": page.seq,
             "timestamp": page.updated,
             "players": page.players,
-            "top": rows_data(board, page, page.rows[:limit]),
+            "top": rows,
+            **({"without_metadata": True} if without else {}),
         },
         event_id=event_id(page),
     )

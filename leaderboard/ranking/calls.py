@@ -15,7 +15,7 @@ import structlog
 from api import tracing
 from leaderboard import boards
 from leaderboard.boards import Board
-from leaderboard.ranking.members import member, member_parts, profile
+from leaderboard.ranking.members import Metadata, member, member_parts, profile
 from leaderboard.ranking.retry import Unavailable
 from scoreboard.standing import Standing
 
@@ -49,6 +49,7 @@ class Row:
     score: int
     avatar: str | None
     reached_at: datetime
+    metadata: Metadata | None = None  # of the best or the latest entry, where that is what the score is
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +179,8 @@ def row(board: Board, rank: int, raw_member: bytes, total: bytes, raw_profile: b
     """One Row as the scripts send it; raises what int, json and indexing raise."""
     reached_at, user_id = member_parts(board, raw_member.decode())
     shown = json.loads(raw_profile)
-    return Row(rank, user_id, shown["username"], board.score(int(float(total))), shown["avatar"], reached_at)
+    score, metadata = board.score(int(float(total))), shown.get("metadata")
+    return Row(rank, user_id, shown["username"], score, shown["avatar"], reached_at, metadata)
 
 
 def place(board: Board, total: bytes, rank: int | None) -> Place:

@@ -2,10 +2,12 @@
 
 import json
 from datetime import datetime, timedelta
+from typing import Any
 
 from leaderboard.boards import Board
 from scoreboard.standing import EPOCH_START, Standing
 
+Metadata = dict[str, Any]
 MICROSECOND = timedelta(microseconds=1)
 FAR_FUTURE = 2**63 - 1
 MEMBER_TIME_DIGITS = 16
@@ -33,8 +35,12 @@ def member_parts(board: Board, raw: str) -> tuple[datetime, str]:
 
 def profile(standing: Standing) -> str:
     """What a board shows of a player beside rank and score."""
-    return json.dumps(
-        {"username": standing.username, "avatar": standing.avatar_url or None},
-        ensure_ascii=False,
-        separators=(",", ":"),
-    )
+    shown: dict[str, Any] = {"username": standing.username, "avatar": standing.avatar_url or None}
+    if standing.metadata is not None:
+        shown["metadata"] = parsed(standing.metadata)
+    return json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
+
+
+def parsed(metadata: str | None) -> Metadata | None:
+    """Of the JSON that PostgreSQL writes."""
+    return None if metadata is None else json.loads(metadata)

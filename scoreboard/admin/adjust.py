@@ -91,7 +91,9 @@ class AdjustScores(UserAdmin):
             "skipped": len(plan.lines) - len(plan.entries),
             "left_out": len(set(ids)) - len(plan.lines),
             "plan": seal(plan, actor(request).pk),
-            "form": AdjustForm(initial={"ids": ",".join(map(str, ids)), **asdict(change)}),
+            "form": AdjustForm(
+                initial={"ids": ",".join(map(str, ids)), **asdict(change), "boards": list(change.boards or ())}
+            ),
         }
         return self.page(request, "confirm", context)
 

@@ -6,7 +6,8 @@ from typing import Any
 from django import forms
 
 from scoreboard.adjustments import MAX_PLAYERS, MAX_REASON, Change
-from scoreboard.models import MAX_TOTAL
+from scoreboard.admin.boards_field import BoardsField
+from scoreboard.models import MAX_TOTAL, ScoreHistory
 
 
 class UserIds(forms.Field):
@@ -46,6 +47,8 @@ class AdjustForm(forms.Form):
         help_text="The player can read it in the score history.",
     )
 
+    boards = BoardsField(ScoreHistory.Source.ADJUSTMENT)
+
     def clean(self) -> dict[str, Any]:
         delta, target = self.cleaned_data.get("delta"), self.cleaned_data.get("target")
         if not {"delta", "target"} & set(self.errors) and (delta is None) == (target is None):
@@ -56,4 +59,5 @@ class AdjustForm(forms.Form):
 
     @property
     def change(self) -> Change:
-        return Change(self.cleaned_data["reason"], self.cleaned_data["delta"], self.cleaned_data["target"])
+        said = self.cleaned_data
+        return Change(said["reason"], said["delta"], said["target"], said["boards"])

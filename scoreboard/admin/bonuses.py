@@ -16,7 +16,7 @@ from scoreboard.models import Bonus
 
 @admin.register(Bonus)
 class BonusAdmin(ReadOnlyAdmin):
-    list_display = ["created_at", "player", "points", "reason", "giver", "state", "decider", "decided_at"]
+    list_display = ["created_at", "player", "points", "reason", "named", "giver", "state", "decider", "decided_at"]
     list_filter = ["state", "created_at"]
     list_select_related = ["user", "actor", "decided_by"]
     ordering = ["-created_at"]
@@ -26,6 +26,10 @@ class BonusAdmin(ReadOnlyAdmin):
 
     def player(self, bonus: Bonus) -> str:
         return user_link(bonus.user)
+
+    @admin.display(description="Boards", empty_value="")
+    def named(self, bonus: Bonus) -> str:
+        return ", ".join(bonus.named)
 
     def giver(self, bonus: Bonus) -> str:
         return user_link(bonus.actor)

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from accounts.admin.exportable import ExportableAdmin
 from accounts.admin.records import ReadOnlyAdmin, user_link
-from scoreboard import exports
+from scoreboard import exports, named_boards
 from scoreboard.models import ScoreHistory, UserScore
 
 
@@ -33,12 +33,14 @@ class ScoreHistoryAdmin(ExportableAdmin):
         "created_at",
         "player",
         "delta",
+        "value",
         "totals",
         "source",
         "action_type",
         "occurred_at",
         "by",
         "reason",
+        "named",
         "request_id",
     ]
     list_filter = ["source", "created_at"]
@@ -54,6 +56,14 @@ class ScoreHistoryAdmin(ExportableAdmin):
 
     def export_rows(self, found: QuerySet[ScoreHistory]) -> tuple[str, Any]:
         return exports.query(found)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ScoreHistory]:
+        found: QuerySet[ScoreHistory] = super().get_queryset(request)
+        return found.annotate(board_slugs=named_boards.SLUGS)
+
+    @admin.display(description="Boards", empty_value="")
+    def named(self, entry: Any) -> str:
+        return str(entry.board_slugs)
 
     def player(self, entry: ScoreHistory) -> str:
         return user_link(entry.user)

@@ -2,6 +2,7 @@
 
 import uuid
 
+import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
 import django.db.models.deletion
 import django.db.models.expressions
@@ -93,6 +94,10 @@ class Migration(migrations.Migration):
                     models.DateTimeField(help_text="By a second person; empty when it was paid at once.", null=True),
                 ),
                 (
+                    "boards",
+                    models.JSONField(help_text="The boards it names: the id of each by its slug.", null=True),
+                ),
+                (
                     "actor",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
@@ -164,6 +169,17 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "boards",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.BigIntegerField(),
+                        help_text="The boards it names; empty: those that sum up all of all time.",
+                        null=True,
+                        size=None,
+                    ),
+                ),
+                ("value", models.BigIntegerField(help_text="Of a measure, which gives no points.", null=True)),
+                ("metadata", models.JSONField(help_text="What else the site says of the deed.", null=True)),
+                (
                     "changed_xid",
                     models.BigIntegerField(
                         db_default=Cast(
@@ -225,6 +241,14 @@ class Migration(migrations.Migration):
                             )
                         ),
                         name="score_history_sums",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("value__isnull", True),
+                            models.Q(("delta", 0), ("value__range", (-9007199254740991, 9007199254740991))),
+                            _connector="OR",
+                        ),
+                        name="score_history_measure",
                     ),
                 ],
             },

@@ -319,6 +319,7 @@ class Migration(migrations.Migration):
                     "attempts_left",
                     models.SmallIntegerField(null=True, help_text="Entries that may still count; empty: all of them."),
                 ),
+                ("metadata", models.JSONField(help_text="Of the best or the latest entry.", null=True)),
             ],
             options={
                 "db_table": "standings",
@@ -359,6 +360,7 @@ class Migration(migrations.Migration):
                 ("rank", models.PositiveIntegerField()),
                 ("points", models.BigIntegerField(help_text="As they are shown.")),
                 ("reached_at", models.DateTimeField()),
+                ("metadata", models.JSONField(help_text="Of the best or the latest entry.", null=True)),
             ],
             options={
                 "db_table": "final_standings",

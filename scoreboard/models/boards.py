@@ -304,6 +304,7 @@ class BoardStanding(models.Model):
     shown = models.BooleanField()
     joins = models.SmallIntegerField(help_text="How an entry joins it: see board_joins.")
     attempts_left = models.SmallIntegerField(null=True, help_text="Entries that may still count; empty: all of them.")
+    metadata = models.JSONField(null=True, help_text="Of the best or the latest entry.")
 
     class Meta:
         db_table = "standings"
@@ -353,6 +354,7 @@ class FinalStanding(models.Model):
     user = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="+")
     points = models.BigIntegerField(help_text="As they are shown.")
     reached_at = models.DateTimeField()
+    metadata = models.JSONField(null=True, help_text="Of the best or the latest entry.")
 
     class Meta:
         db_table = "final_standings"

@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Func, Q
@@ -77,6 +78,11 @@ class ScoreHistory(models.Model):
     created_at = models.DateTimeField()
     occurred_at = models.DateTimeField(null=True, help_text="When it was done, as the site says; decides nothing.")
     reverses = models.BigIntegerField(null=True, help_text="The entry that this one takes back, whole or in part.")
+    boards = ArrayField(
+        models.BigIntegerField(), null=True, help_text="The boards it names; empty: those that sum up all of all time."
+    )
+    value = models.BigIntegerField(null=True, help_text="Of a measure, which gives no points.")
+    metadata = models.JSONField(null=True, help_text="What else the site says of the deed.")
     # The transaction that appended it: what readers of `changes` go by. PostgreSQL fills it in for every writer.
     changed_xid = models.BigIntegerField(db_default=CURRENT_TRANSACTION, editable=False)
 
@@ -87,6 +93,10 @@ class ScoreHistory(models.Model):
             # The last word on double spending, whatever the code above it does.
             models.UniqueConstraint(fields=["user", "action_id"], name="score_history_action_once"),
             models.CheckConstraint(condition=Q(new_total=F("old_total") + F("delta")), name="score_history_sums"),
+            models.CheckConstraint(
+                condition=Q(value__isnull=True) | Q(value__range=(-MAX_TOTAL, MAX_TOTAL), delta=0),
+                name="score_history_measure",
+            ),
         ]
         indexes = [
             models.Index("user", F("id").desc(), name="score_history_user"),
@@ -127,6 +137,8 @@ class Bonus(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.PAID)
     decided_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", db_index=False)
     decided_at = models.DateTimeField(null=True, help_text="By a second person; empty when it was paid at once.")
+    # Ids as they were when it was asked: another board may have the slug by the time it is paid.
+    boards = models.JSONField(null=True, help_text="The boards it names: the id of each by its slug.")
 
     class Meta:
         db_table = "bonuses"
@@ -137,3 +149,8 @@ class Bonus(models.Model):
 
     def __str__(self) -> str:
         return f"{self.points} to {self.user_id}"
+
+    @property
+    def named(self) -> list[str]:
+        """The slugs of the boards that it names, as it was asked."""
+        return sorted(self.boards or ())

@@ -16,9 +16,9 @@ SELECT s.user_id, s.total, s.version, s.reached_at, player_visible(u) AS visible
 -- One row for each player and period of a board, 0 for the board of all totals; `shown`: has a rank there. A period this view
 -- does not know has no players. Points are as they rank, see standings.sql.
 CREATE VIEW board_players AS
-SELECT 0::bigint AS board, p.*, p.visible AND p.total > 0 AS shown
+SELECT 0::bigint AS board, p.*, p.visible AND p.total > 0 AS shown, NULL::jsonb AS metadata
   FROM player_standings p
  UNION ALL
 SELECT s.period_id, s.user_id, s.points, p.version, s.reached_at, p.visible AND s.shown, p.username, p.avatar_url, p.region,
-       p.changed_xid, p.profile_id, p.role, p.visible AND s.shown
+       p.changed_xid, p.profile_id, p.role, p.visible AND s.shown, s.metadata
   FROM standings s JOIN player_standings p ON p.user_id = s.user_id;

@@ -71,13 +71,16 @@ CREATE FUNCTION player_groups(u users) RETURNS TABLE (who text, part text) LANGU
 $$;
 
 -- Whether an entry counts for a board. What staff give or take without a deed (a bonus, an adjustment, a correction of nothing in
--- particular) belongs to no period, and is no entry that could be the best or the latest: it counts where all points of all
--- time are summed.
-CREATE FUNCTION board_counts(b boards, p_source text, p_action_type text) RETURNS boolean LANGUAGE sql IMMUTABLE
-    PARALLEL SAFE AS $$
+-- particular) is no entry that could be the best or the latest. It names the boards that it counts on (`p_boards`), each in
+-- the period that holds it, or else belongs to no period and counts where all points of all time are summed. A measure is no
+-- points: it counts where its type is named, and is never summed up.
+CREATE FUNCTION board_counts(b boards, p_source text, p_action_type text, p_boards bigint[], p_measure boolean)
+RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT (b.action_types = '{}' OR p_action_type = ANY (b.action_types))
        AND (b.sources = '{}' OR p_source = ANY (b.sources))
-       AND (p_source IN ('action', 'award') OR (b."window" = 'all' AND b.value = 'sum'))
+       AND (NOT p_measure OR b.value <> 'sum' AND b.action_types <> '{}')
+       AND (p_source IN ('action', 'award')
+            OR b.value = 'sum' AND CASE WHEN p_boards IS NULL THEN b."window" = 'all' ELSE b.id = ANY (p_boards) END)
 $$;
 
 -- Once in a transaction, and at its end: who waits for the one row of the version holds up nobody who could be waited for.

@@ -18,20 +18,23 @@ CREATE TYPE ledger_outcome AS (
 );
 
 -- Why an entry of a known player that is no duplicate is not recorded; NULL if it is. No entry of any source raises the total of
--- staff (every role but player); what they had before they became staff stays, and can be lowered.
-CREATE FUNCTION ledger_refusal(p_total bigint, p_role text, p_delta bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE WHEN p_delta > 0 AND p_role <> 'player' THEN 'staff'
+-- staff (every role but player), or brings them a measure; what they had before they became staff stays, and can be taken back.
+-- A measure, which has a value, changes no total.
+CREATE FUNCTION ledger_refusal(p_total bigint, p_role text, p_delta bigint, p_value bigint, p_reverses bigint)
+RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN (p_delta > 0 OR p_value IS NOT NULL AND p_reverses IS NULL) AND p_role <> 'player' THEN 'staff'
                 -- No total is further than this from another, and no sum overflows.
                 WHEN p_delta NOT BETWEEN -9007199254740991 AND 9007199254740991 THEN 'score-out-of-range'
                 WHEN p_total + p_delta NOT BETWEEN 0 AND 9007199254740991 THEN 'score-out-of-range'
-                WHEN p_delta = 0 THEN 'unchanged'
+                WHEN p_delta = 0 AND p_value IS NULL THEN 'unchanged'
            END
 $$;
 
 -- Enters what a round has recorded into the boards. One that takes an earlier entry back changes the periods of that one, and what
 -- is best or latest there may be any other entry: so they are counted anew.
 CREATE FUNCTION ledger_enter(
-    p_recorded ledger_outcome[], p_source text[], p_action_type text[], p_reverses bigint[], p_at timestamptz
+    p_recorded ledger_outcome[], p_source text[], p_action_type text[], p_reverses bigint[], p_at timestamptz, p_boards bigint[],
+    p_value bigint[], p_metadata jsonb[]
 ) RETURNS SETOF standings LANGUAGE plpgsql AS $$
 DECLARE
     v_all CONSTANT ledger_outcome[] := p_recorded;
@@ -50,12 +53,16 @@ BEGIN
         ARRAY(SELECT o.user_id FROM unnest(p_recorded) o ORDER BY o.ord),
         ARRAY(SELECT p_source[o.ord] FROM unnest(p_recorded) o ORDER BY o.ord),
         ARRAY(SELECT p_action_type[o.ord] FROM unnest(p_recorded) o ORDER BY o.ord),
-        ARRAY(SELECT o.delta FROM unnest(p_recorded) o ORDER BY o.ord), p_at);
+        ARRAY(SELECT o.delta FROM unnest(p_recorded) o ORDER BY o.ord), p_at, p_boards,
+        ARRAY(SELECT p_value[o.ord] FROM unnest(p_recorded) o ORDER BY o.ord),
+        ARRAY(SELECT p_metadata[o.ord] FROM unnest(p_recorded) o ORDER BY o.ord));
 END
 $$;
 
 -- Each entry is judged alone: one that is refused does not touch the others. `p_target`, where given, replaces the total instead
 -- of adding to it. `p_occurred` is only told. `p_reverses`, where given, is the entry of the same player that this one takes back.
+-- `p_boards`, where given, are the boards that every entry of the call names: see board_counts. `p_value`, where given, makes the
+-- entry a measure, or what takes one back: of no points. `p_metadata` describes it.
 --
 -- A round is at most one entry of each player, and most calls are one round. Where a player has several, each takes the next
 -- round, which sees what those before it wrote: a repeat within the call is a duplicate like any other.
@@ -66,7 +73,8 @@ $$;
 CREATE FUNCTION ledger_record(
     p_user uuid[], p_action uuid[], p_source text[], p_action_type text[],
     p_delta bigint[], p_target bigint[], p_actor uuid[], p_reason text[], p_request_id text[],
-    p_occurred timestamptz[] DEFAULT NULL, p_reverses bigint[] DEFAULT NULL
+    p_occurred timestamptz[] DEFAULT NULL, p_reverses bigint[] DEFAULT NULL, p_boards bigint[] DEFAULT NULL,
+    p_value bigint[] DEFAULT NULL, p_metadata jsonb[] DEFAULT NULL
 ) RETURNS SETOF ledger_outcome LANGUAGE plpgsql ROWS 10
     SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 DECLARE
@@ -111,24 +119,25 @@ BEGIN
         FOR v_out IN
             WITH raised AS (
                 UPDATE user_scores s
-                   SET total = s.total + p_delta[e.ord], version = s.version + 1, reached_at = v_now, changed_xid = v_xid
+                   SET total = s.total + p_delta[e.ord], version = s.version + 1, changed_xid = v_xid,
+                       reached_at = CASE WHEN p_delta[e.ord] = 0 THEN s.reached_at ELSE v_now END
                   FROM unnest(p_user) WITH ORDINALITY AS e(user_id, ord), users u
                  WHERE s.user_id = e.user_id AND u.id = e.user_id AND (v_rounds IS NULL OR v_rounds[e.ord] = v_round)
-                   AND ledger_refusal(s.total, u.role, p_delta[e.ord]) IS NULL
+                   AND ledger_refusal(s.total, u.role, p_delta[e.ord], p_value[e.ord], p_reverses[e.ord]) IS NULL
                    AND NOT EXISTS (SELECT FROM score_history h
                                     WHERE h.user_id = e.user_id AND h.action_id = p_action[e.ord])
-                RETURNING e.ord, s.user_id, p_action[e.ord] AS action_id, p_delta[e.ord] AS delta, s.total, s.version,
+                RETURNING e.ord, s.user_id, p_action[e.ord] AS action_id, p_delta[e.ord] AS delta, s.total, s.version, s.reached_at,
                           player_visible(u) AS visible, player_name(u) AS username, u.avatar_url, u.region, u.role
             ), written AS (
                 INSERT INTO score_history (user_id, action_id, source, action_type, delta, old_total, new_total, version,
-                                           actor_id, reason, request_id, created_at, occurred_at, reverses)
+                                           actor_id, reason, request_id, created_at, occurred_at, reverses, boards, value, metadata)
                 SELECT r.user_id, r.action_id, p_source[r.ord], p_action_type[r.ord], r.delta, r.total - r.delta, r.total,
                        r.version, p_actor[r.ord], p_reason[r.ord], p_request_id[r.ord], v_now, p_occurred[r.ord],
-                       p_reverses[r.ord]
+                       p_reverses[r.ord], p_boards, p_value[r.ord], p_metadata[r.ord]
                   FROM raised r
             )
             SELECT r.ord, 'recorded', r.user_id, r.action_id, r.version, r.delta, r.total - r.delta, r.total, v_now,
-                   (r.user_id, r.total, r.version, v_now, r.visible, r.username, r.avatar_url, r.region, v_xid, r.user_id,
+                   (r.user_id, r.total, r.version, r.reached_at, r.visible, r.username, r.avatar_url, r.region, v_xid, r.user_id,
                     r.role)::player_standings, NULL::json
               FROM raised r
         LOOP
@@ -143,11 +152,12 @@ BEGIN
         IF cardinality(v_round_of) = 1 AND p_reverses IS NULL THEN
             v_out := v_round_of[1];
             v_out.places := (
-                SELECT json_agg(CASE WHEN s.reached_at = v_now
+                SELECT json_agg(CASE WHEN s.reached_at = v_now AND s.metadata IS NULL
                                      THEN json_build_array(s.period_id, s.points, v_microseconds, s.shown)
                                      ELSE standing_place(s) END)
                   FROM standings_enter(ARRAY[v_out.user_id], ARRAY[p_source[v_out.ord]], ARRAY[p_action_type[v_out.ord]],
-                                       ARRAY[v_out.delta], v_now) s);
+                                       ARRAY[v_out.delta], v_now, p_boards, ARRAY[p_value[v_out.ord]],
+                                       ARRAY[p_metadata[v_out.ord]]) s);
             RETURN NEXT v_out;
         ELSIF cardinality(v_round_of) > 0 THEN
             RETURN QUERY
@@ -155,7 +165,8 @@ BEGIN
                    o.standing, p.places
               FROM unnest(v_round_of) o
               LEFT JOIN (SELECT s.user_id, json_agg(standing_place(s)) AS places
-                           FROM ledger_enter(v_round_of, p_source, p_action_type, p_reverses, v_now) s
+                           FROM ledger_enter(v_round_of, p_source, p_action_type, p_reverses, v_now, p_boards, p_value,
+                                             p_metadata) s
                           GROUP BY s.user_id) p ON p.user_id = o.user_id;
         END IF;
         v_round_of := '{}';
@@ -165,7 +176,8 @@ BEGIN
             SELECT e.ord,
                    CASE WHEN p.user_id IS NULL THEN 'unknown-user' WHEN h.id IS NOT NULL THEN 'duplicate'
                         -- Nothing speaks against it any more: the user was made since.
-                        ELSE coalesce(ledger_refusal(p.total, p.role, p_delta[e.ord]), 'unknown-user') END,
+                        ELSE coalesce(ledger_refusal(p.total, p.role, p_delta[e.ord], p_value[e.ord], p_reverses[e.ord]),
+                                      'unknown-user') END,
                    e.user_id, p_action[e.ord], h.version, h.delta, h.old_total, h.new_total, h.created_at, p, NULL::json
               FROM unnest(p_user) WITH ORDINALITY AS e(user_id, ord)
               LEFT JOIN player_standings p ON p.user_id = e.user_id

@@ -35,24 +35,27 @@ BEGIN
 END
 $$;
 
--- Enters new entries, at most one of each player, into every open period they belong to. Looked up key by key from the entries on,
--- in this order (OFFSET 0 keeps the planner from another): what it costs depends on the boards they belong to, not on how many
--- there are. Where attempts are counted each entry uses one up, whether it gains or not, and none is left for those after them.
+-- Enters new entries, at most one of each player, into every open period they belong to; all of them name the same boards, or none.
+-- Looked up key by key from the entries on, in this order (OFFSET 0 keeps the planner from another): what it costs depends on the
+-- boards they belong to, not on how many there are. Where attempts are counted each entry uses one up, whether it gains or not, and
+-- none is left for those after them.
 CREATE FUNCTION standings_enter(
-    p_user uuid[], p_source text[], p_action_type text[], p_delta bigint[], p_at timestamptz
+    p_user uuid[], p_source text[], p_action_type text[], p_delta bigint[], p_at timestamptz, p_boards bigint[], p_value bigint[],
+    p_metadata jsonb[]
 ) RETURNS SETOF standings LANGUAGE plpgsql ROWS 10 AS $$
 BEGIN
     RETURN QUERY
-    INSERT INTO standings AS s (period_id, user_id, points, reached_at, shown, joins, attempts_left)
-    SELECT p.id, e.user_id, CASE b.joins WHEN 4 THEN b.sign ELSE e.delta * b.sign END, p_at,
-           b.joins > 1 OR e.delta > 0, b.joins, b.attempts - 1
-      FROM unnest(p_user, p_source, p_action_type, p_delta) AS e(user_id, source, action_type, delta)
+    INSERT INTO standings AS s (period_id, user_id, points, reached_at, shown, joins, attempts_left, metadata)
+    SELECT p.id, e.user_id, CASE b.joins WHEN 4 THEN b.sign ELSE coalesce(e.value, e.delta) * b.sign END, p_at,
+           b.joins > 1 OR e.delta > 0, b.joins, b.attempts - 1, CASE WHEN b.joins IN (2, 3) THEN e.metadata END
+      FROM unnest(p_user, p_source, p_action_type, p_delta, p_value, p_metadata)
+           AS e(user_id, source, action_type, delta, value, metadata)
      CROSS JOIN LATERAL (SELECT u FROM users u WHERE u.id = e.user_id OFFSET 0) u
      CROSS JOIN LATERAL player_groups(u.u) g
      CROSS JOIN LATERAL (SELECT c.board_id FROM board_scopes c
                           WHERE c.who = g.who AND c.action_type = ANY (ARRAY['', e.action_type]) OFFSET 0) c
      CROSS JOIN LATERAL (SELECT b.id, board_sign(b) AS sign, board_joins(b) AS joins, b.attempts FROM boards b
-                          WHERE b.id = c.board_id AND board_counts(b, e.source, e.action_type)
+                          WHERE b.id = c.board_id AND board_counts(b, e.source, e.action_type, p_boards, e.value IS NOT NULL)
                             AND CASE b.entry WHEN 'open' THEN true ELSE board_entered(b.id, e.user_id) END
                          OFFSET 0) b
      CROSS JOIN LATERAL (SELECT p.id FROM board_periods p
@@ -67,7 +70,9 @@ BEGIN
            reached_at = CASE WHEN s.attempts_left IS NOT NULL AND NOT standing_gains(s, excluded.points, p_at) THEN s.reached_at
                              WHEN s.joins IN (1, -1) THEN greatest(s.reached_at, p_at) ELSE p_at END,
            shown = s.joins > 1 OR s.joins * (s.points + excluded.points) > 0,
-           attempts_left = s.attempts_left - 1
+           attempts_left = s.attempts_left - 1,
+           metadata = CASE WHEN s.attempts_left IS NOT NULL AND NOT standing_gains(s, excluded.points, p_at) THEN s.metadata
+                           ELSE excluded.metadata END
      WHERE CASE WHEN s.attempts_left IS NULL THEN standing_gains(s, excluded.points, p_at) ELSE s.attempts_left > 0 END
     RETURNING s.*;
 END
@@ -78,9 +83,11 @@ $$;
 -- time; a correction by those of the entry it takes back. Where players join a board, of those who have by now.
 -- Inlined into the statement around it, whose plan is to be made for its players: by an index for some, one pass for all.
 CREATE FUNCTION period_entries(p_period board_periods, p_board boards, p_user uuid[])
-RETURNS TABLE (user_id uuid, id bigint, created_at timestamptz, points bigint, remaining bigint, reversed_at timestamptz)
+RETURNS TABLE (user_id uuid, id bigint, created_at timestamptz, points bigint, remaining bigint, reversed_at timestamptz,
+               metadata jsonb)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT h.user_id, h.id, h.created_at, h.delta * board_sign(p_board), (h.delta + coalesce(r.delta, 0)) * board_sign(p_board), r.at
+    SELECT h.user_id, h.id, h.created_at, coalesce(h.value, h.delta) * board_sign(p_board),
+           (h.delta + coalesce(r.delta, 0)) * board_sign(p_board), r.at, h.metadata
       FROM score_history h
       LEFT JOIN (SELECT r.user_id, r.reverses, sum(r.delta)::bigint AS delta, max(r.created_at) AS at
                    FROM score_history r WHERE (p_user IS NULL OR r.user_id = ANY (p_user)) AND r.reverses IS NOT NULL
@@ -88,7 +95,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
      WHERE (p_user IS NULL OR h.user_id = ANY (p_user)) AND h.reverses IS NULL
        AND h.created_at >= coalesce(p_period.starts_at, '-infinity') AND h.created_at < coalesce(p_period.ends_at, 'infinity')
        AND h.created_at <= coalesce(p_period.counts_until, 'infinity')
-       AND board_counts(p_board, h.source, h.action_type)
+       AND board_counts(p_board, h.source, h.action_type, h.boards, h.value IS NOT NULL)
        AND (p_board.entry <> 'join' OR EXISTS (SELECT FROM board_entrants n WHERE n.board_id = p_board.id AND n.user_id = h.user_id))
        AND (p_board.attribute = ''
             OR (SELECT CASE WHEN p_board.attribute_value = '*' THEN lower(a.value) = p_period.part
@@ -110,11 +117,12 @@ $$;
 -- recorded, whatever the clock said.
 CREATE FUNCTION period_counted(p_period board_periods, p_board boards, p_user uuid[])
 RETURNS TABLE (user_id uuid, id bigint, created_at timestamptz, points bigint, remaining bigint, reversed_at timestamptz,
-               attempts_left smallint)
+               metadata jsonb, attempts_left smallint)
 LANGUAGE sql STABLE AS $$
     SELECT e.*, NULL::smallint FROM period_entries(p_period, p_board, p_user) e WHERE p_board.attempts IS NULL
      UNION ALL
-    SELECT e.user_id, e.id, e.created_at, e.points, e.remaining, e.reversed_at, greatest(p_board.attempts - e.used, 0)::smallint
+    SELECT e.user_id, e.id, e.created_at, e.points, e.remaining, e.reversed_at, e.metadata,
+           greatest(p_board.attempts - e.used, 0)::smallint
       FROM (SELECT e.*,
                    count(*) FILTER (WHERE entry_stands(p_board, e.remaining, e.reversed_at))
                        OVER (PARTITION BY e.user_id ORDER BY e.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before,
@@ -134,24 +142,26 @@ BEGIN
     WHEN 'sum' THEN
         RETURN QUERY
         SELECT p_period.id, e.user_id, sum(e.remaining)::bigint, max(greatest(e.created_at, e.reversed_at)),
-               sum(e.remaining) * board_sign(p_board) > 0, board_joins(p_board), min(e.attempts_left)
+               sum(e.remaining) * board_sign(p_board) > 0, board_joins(p_board), min(e.attempts_left), NULL::jsonb
           FROM period_counted(p_period, p_board, p_user) e GROUP BY e.user_id;
     WHEN 'best' THEN
         RETURN QUERY
         SELECT DISTINCT ON (e.user_id) p_period.id, e.user_id, CASE WHEN e.reversed_at IS NULL THEN e.points ELSE 0 END,
-               coalesce(e.reversed_at, e.created_at), e.reversed_at IS NULL, board_joins(p_board), e.attempts_left
+               coalesce(e.reversed_at, e.created_at), e.reversed_at IS NULL, board_joins(p_board), e.attempts_left,
+               CASE WHEN e.reversed_at IS NULL THEN e.metadata END
           FROM period_counted(p_period, p_board, p_user) e
          ORDER BY e.user_id, e.reversed_at DESC NULLS FIRST, e.points DESC, e.id;
     WHEN 'latest' THEN
         RETURN QUERY
         SELECT DISTINCT ON (e.user_id) p_period.id, e.user_id, CASE WHEN e.reversed_at IS NULL THEN e.points ELSE 0 END,
-               coalesce(e.reversed_at, e.created_at), e.reversed_at IS NULL, board_joins(p_board), e.attempts_left
+               coalesce(e.reversed_at, e.created_at), e.reversed_at IS NULL, board_joins(p_board), e.attempts_left,
+               CASE WHEN e.reversed_at IS NULL THEN e.metadata END
           FROM period_counted(p_period, p_board, p_user) e
          ORDER BY e.user_id, e.reversed_at DESC NULLS FIRST, e.id DESC;
     ELSE
         RETURN QUERY
         SELECT p_period.id, d.user_id, count(d.first)::bigint * board_sign(p_board), coalesce(max(d.first), max(d.reversed)),
-               count(d.first) > 0, board_joins(p_board), min(d.attempts_left)
+               count(d.first) > 0, board_joins(p_board), min(d.attempts_left), NULL::jsonb
           FROM (SELECT e.user_id, min(e.created_at) FILTER (WHERE e.reversed_at IS NULL) AS first, max(e.reversed_at) AS reversed,
                        min(e.attempts_left) AS attempts_left
                   FROM period_counted(p_period, p_board, p_user) e
@@ -163,13 +173,13 @@ $$;
 
 -- Makes standings what was counted. Returns those that were not.
 CREATE FUNCTION standings_put(p_counted standings[]) RETURNS SETOF standings LANGUAGE sql AS $$
-    INSERT INTO standings AS s (period_id, user_id, points, reached_at, shown, joins, attempts_left)
+    INSERT INTO standings AS s (period_id, user_id, points, reached_at, shown, joins, attempts_left, metadata)
     SELECT c.* FROM unnest(p_counted) c
         ON CONFLICT (period_id, user_id) DO UPDATE
        SET points = excluded.points, reached_at = excluded.reached_at, shown = excluded.shown,
-           attempts_left = excluded.attempts_left
-     WHERE (s.points, s.reached_at, s.shown, s.attempts_left)
-           IS DISTINCT FROM (excluded.points, excluded.reached_at, excluded.shown, excluded.attempts_left)
+           attempts_left = excluded.attempts_left, metadata = excluded.metadata
+     WHERE (s.points, s.reached_at, s.shown, s.attempts_left, s.metadata)
+           IS DISTINCT FROM (excluded.points, excluded.reached_at, excluded.shown, excluded.attempts_left, excluded.metadata)
     RETURNING s.*
 $$;
 
@@ -189,7 +199,7 @@ BEGIN
     END IF;
     v_counted := ARRAY(SELECT c FROM standings_of_history(v_period, v_board, p_user) c);
     RETURN QUERY
-    UPDATE standings s SET points = 0, shown = false, attempts_left = v_board.attempts
+    UPDATE standings s SET points = 0, shown = false, attempts_left = v_board.attempts, metadata = NULL
      WHERE s.period_id = p_period AND s.user_id = ANY (p_user)
        AND (s.points, s.shown, s.attempts_left) IS DISTINCT FROM (0, false, v_board.attempts)
        AND s.user_id <> ALL (ARRAY(SELECT c.user_id FROM unnest(v_counted) c))
@@ -208,9 +218,9 @@ CREATE FUNCTION standings_wrong(p_period bigint) RETURNS SETOF uuid LANGUAGE sql
                    JOIN boards b ON b.id = p.board_id WHERE t.period_id = p_period AND p.closed_at IS NULL) s
            ON s.user_id = c.user_id
      WHERE (coalesce(c.points, 0), coalesce(c.shown, false), CASE WHEN c.shown THEN c.reached_at END,
-            coalesce(c.attempts_left, s.attempts))
+            coalesce(c.attempts_left, s.attempts), c.metadata)
            IS DISTINCT FROM (coalesce(s.points, 0), coalesce(s.shown, false), CASE WHEN s.shown THEN s.reached_at END,
-                             coalesce(s.attempts_left, c.attempts))
+                             coalesce(s.attempts_left, c.attempts), s.metadata)
 $$;
 
 -- Makes them right, and tells by the players' versions. Returns those that were not.
@@ -281,12 +291,12 @@ BEGIN
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
-    INSERT INTO final_standings (period_id, rank, user_id, points, reached_at)
+    INSERT INTO final_standings (period_id, rank, user_id, points, reached_at, metadata)
     SELECT p_period,
            row_number() OVER (ORDER BY s.points DESC,
                                        CASE WHEN p_board.ties = 'earliest' THEN s.reached_at END,
                                        CASE WHEN p_board.ties = 'latest' THEN s.reached_at END DESC, s.user_id DESC),
-           s.user_id, s.points * board_sign(p_board), s.reached_at
+           s.user_id, s.points * board_sign(p_board), s.reached_at, s.metadata
       FROM standings s JOIN users u ON u.id = s.user_id
      WHERE s.period_id = p_period AND s.shown AND player_visible(u);
     GET DIAGNOSTICS v_ranked = ROW_COUNT;
@@ -295,9 +305,14 @@ BEGIN
 END
 $$;
 
--- How a player stands beside the total, as JSON: [[period, points, microseconds since 1970, shown], ...].
+-- How a player stands beside the total, as JSON: [[period, points, microseconds since 1970, shown], ...], each with the text of its
+-- metadata if it has any.
 CREATE FUNCTION standing_place(s standings) RETURNS json LANGUAGE sql STABLE AS $$
-    SELECT json_build_array(s.period_id, s.points, (extract(epoch FROM s.reached_at) * 1000000)::bigint, s.shown)
+    SELECT CASE WHEN s.metadata IS NULL
+                THEN json_build_array(s.period_id, s.points, (extract(epoch FROM s.reached_at) * 1000000)::bigint, s.shown)
+                ELSE json_build_array(s.period_id, s.points, (extract(epoch FROM s.reached_at) * 1000000)::bigint, s.shown,
+                                      s.metadata::text)
+           END
 $$;
 CREATE FUNCTION standing_places(p_user uuid) RETURNS json LANGUAGE sql STABLE AS $$
     SELECT json_agg(standing_place(s)) FROM standings s WHERE s.user_id = p_user

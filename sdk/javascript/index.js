@@ -5,12 +5,13 @@ export { BufferFull, MemoryBuffer } from './buffer.js';
 
 /**
  * A deed. `id` is your own id of it: the same award again pays nothing. Exactly one of `player` and `user_id`.
- * @typedef {{id: string, action_type: string, player?: string, user_id?: string, points?: number, name?: string,
- *   avatar?: string | null, attributes?: Attributes, occurred_at?: string}} Award
+ * @typedef {{id: string, action_type: string, player?: string, user_id?: string, points?: number,
+ *   value?: number, metadata?: Record<string, unknown>, name?: string, avatar?: string | null,
+ *   attributes?: Attributes, occurred_at?: string}} Award
  */
 /**
- * @typedef {{id: string, player: string | null, user_id: string, score_delta: number, new_score: number,
- *   rank: number | null, replayed: boolean}} Awarded
+ * @typedef {{id: string, player: string | null, user_id: string, score_delta: number, value: number | null,
+ *   new_score: number, rank: number | null, replayed: boolean}} Awarded
  */
 /** @typedef {Record<string, string | number | boolean | null>} Attributes */
 /** @typedef {{name?: string, avatar?: string | null, attributes?: Attributes, opted_out?: boolean}} PlayerFields */
@@ -24,7 +25,10 @@ export { BufferFull, MemoryBuffer } from './buffer.js';
  * @typedef {{user_id: string, username: string, score: number, rank: number | null, players: number,
  *   percentile: number | null, updated_at: string | null, tier?: string | null}} Standing
  */
-/** @typedef {{rank: number, user_id: string, username: string, score: number, avatar: string | null, tier?: string | null}} Row */
+/**
+ * @typedef {{rank: number, user_id: string, username: string, score: number, avatar: string | null, tier?: string | null,
+ *   metadata?: Record<string, unknown>}} Row
+ */
 /**
  * `timestamp`: Unix seconds of its last change. `epoch`, `seq`: null while SQL stands in for Redis.
  * @typedef {{epoch: string | null, seq: number | null, timestamp: number, players: number, top: Row[]}} Board

@@ -51,6 +51,7 @@ def test_one_call_makes_the_player_and_pays(api: Api, key: dict[str, str], board
             "player": "42",
             "user_id": str(user.pk),
             "score_delta": 10,
+            "value": None,
             "new_score": 10,
             "rank": 1,
             "replayed": False,

@@ -1,7 +1,6 @@
 """A board at any past instant is what a plain recount of the history up to then says."""
 
 import random
-import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,7 +14,7 @@ from scoreboard.models import BoardPeriod, ScoreHistory, UserScore
 from tests.boards.test_freezing import SECRET, award, freeze, reveal_all, take_back
 from tests.boards.test_standings import live, make_all, make_all_ready
 from tests.support.admin_site import admin, signed_in
-from tests.support.boards import Line, make, of_all_totals, recounted
+from tests.support.boards import Line, lines_of, make, of_all_totals, recounted
 from tests.support.client import Api, assert_problem
 from tests.support.people import players
 
@@ -24,8 +23,7 @@ FIRST, LAST = datetime(2020, 1, 1, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC)
 
 
 def lines(slug: str, at: datetime, *, truth: bool = False) -> list[Line]:
-    page = past.top(past.find(slug, at, truth=truth), 1000, 0)
-    return [Line(uuid.UUID(row.user_id), row.score, row.reached_at) for row in page.rows]
+    return lines_of(past.top(past.find(slug, at, truth=truth), 1000, 0))
 
 
 def shown(api: Api, query: str) -> list[tuple[str, int]]:

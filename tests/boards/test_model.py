@@ -21,7 +21,7 @@ from scoreboard.ledger import Entry
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, ScoreHistory
 from tests.support import past
-from tests.support.boards import Line, address, away, enter_or_leave, in_sql, now, recounted
+from tests.support.boards import Line, address, away, enter_or_leave, in_sql, lines_of, now, recounted
 from tests.support.client import TOP, Api
 from tests.support.database import empty
 from tests.support.fixtures import forget_boards, forget_keys
@@ -45,6 +45,7 @@ ZONES = [
 ]
 TYPES = ["LAP", "QUIZ"]
 VALUES = ["", "eu", "EU", "us", "m/s"]
+FIRST = 1000  # id of the first board: what is given may name boards before they are made, and ones that never are
 
 WINDOWS = st.sampled_from(["all", "daily", "weekly", "monthly", "yearly", "days", "fixed"])
 WHO = st.sampled_from([("", ""), ("", ""), ("region", "eu"), ("region", "*"), ("team", "*"), ("team", "us")])
@@ -61,7 +62,7 @@ def rules(draw: st.DrawFn) -> dict[str, Any]:
         "starts_on": draw(st.dates(date(2026, 11, 1), date(2027, 1, 31))),
         "opens": draw(st.none() | MOMENTS),
         "closes": draw(st.none() | st.integers(MINUTES + 60, 2 * MINUTES)),
-        "action_types": draw(st.sampled_from([[], [], ["LAP"], ["LAP", "GONE"]])),
+        "action_types": draw(st.sampled_from([[], [], ["LAP"], ["LAP", "GONE"], ["TIME"], ["TIME", "LAP"]])),
         "sources": draw(st.sampled_from([[], [], ["action"], ["award", "bonus"], ["adjustment", "action"]])),
         "attribute": attribute,
         "attribute_value": value,
@@ -78,7 +79,7 @@ EVENTS = st.lists(
     st.tuples(
         MOMENTS,
         st.integers(0, CROWD - 1),
-        st.sampled_from(["action", "award", "award", "bonus", "adjust", "revert", "part", "region", "team"]),
+        st.sampled_from(["action", "award", "award", "measure", "bonus", "adjust", "revert", "part", "region", "team"]),
         st.integers(1, 9),
         st.integers(0, 9),
     ),
@@ -88,7 +89,20 @@ PRESENT = st.lists(
     st.tuples(
         st.integers(0, CROWD - 1),
         st.sampled_from(
-            ["action", "award", "bonus", "adjust", "revert", "part", "region", "team", "hide", "show", "enter"]
+            [
+                "action",
+                "award",
+                "measure",
+                "bonus",
+                "adjust",
+                "revert",
+                "part",
+                "region",
+                "team",
+                "hide",
+                "show",
+                "enter",
+            ]
         ),
         st.integers(1, 9),
         st.integers(0, 9),
@@ -101,34 +115,54 @@ def a_past(crowd: list[User], drawn: list[tuple[int, int, str, int, int]]) -> li
     """In the order of time, each total at least 0, and no entry taken back twice."""
     start, events = now() - timedelta(days=DAYS), list[past.Event]()
     totals, left = dict.fromkeys((user.pk for user in crowd), 0), dict[int, int]()
+    measured = set[int]()  # places of measures that are not taken back
     for minute, who, what, points, choice in sorted(drawn):
         user, at = crowd[who].pk, start + timedelta(minutes=minute, microseconds=len(events))
         delta, more = points, dict[str, Any]()
         if what in ("region", "team"):
             events.append(past.Event(at, user, name=what, value=VALUES[choice % len(VALUES)]))
             continue
-        if what in ("action", "award"):
-            more = {"source": what, "action_type": TYPES[choice % 2]}
+        if what == "measure":
+            delta, more = 0, {"action_type": "TIME", "measure": points - 5, "metadata": described(choice)}
+        elif what in ("action", "award"):
+            more = {"source": what, "action_type": TYPES[choice % 2], "metadata": described(choice)}
         elif what == "bonus":
-            more = {"source": "bonus"}
+            more = {"source": "bonus", "boards": named(choice)}
         elif what == "adjust":
-            delta, more = points - 5, {"source": "adjustment"}
+            delta, more = points - 5, {"source": "adjustment", "boards": named(choice)}
         else:
             mine = [place for place, still in left.items() if still > 0 and events[place].user_id == user]
+            mine += [place for place in sorted(measured) if events[place].user_id == user]
             if not mine:
                 continue
             place = mine[choice % len(mine)]
-            delta = -left[place] if what == "revert" else -min(left[place], points)
             more = {"source": "correction", "reverses": place, "action_type": events[place].action_type}
-        if delta == 0 or totals[user] + delta < 0:
+            if place in measured:
+                delta, more["measure"] = 0, events[place].measure
+            else:
+                delta = -left[place] if what == "revert" else -min(left[place], points)
+        if (delta == 0 and "measure" not in more) or totals[user] + delta < 0:
             continue
         totals[user] += delta
-        if what in ("action", "award"):
+        if what in ("action", "award", "bonus"):
             left[len(events)] = delta
+        elif what == "measure":
+            measured.add(len(events))
+        elif "reverses" in more and more["reverses"] in measured:
+            measured.remove(more["reverses"])
         elif "reverses" in more:
             left[more["reverses"]] += delta
         events.append(past.Event(at, user, delta, **more))
     return events
+
+
+def described(choice: int) -> dict[str, Any] | None:
+    return {"by": choice, "é": ["ü", {"x": 0.5}]} if choice % 3 else None
+
+
+def named(choice: int) -> tuple[int, ...] | None:
+    """The boards that a bonus or an adjustment names: mostly none, or some of three."""
+    return tuple(FIRST + place for place in range(3) if choice >> place & 1) if choice > 4 else None
 
 
 def live(crowd: list[User], drawn: list[tuple[int, str, int, int]]) -> None:
@@ -145,7 +179,8 @@ def live(crowd: list[User], drawn: list[tuple[int, str, int, int]]) -> None:
         elif what == "team":
             change = {"attributes": {"team": VALUES[choice % len(VALUES)]}}
         else:
-            ledger.announce(o.standing for o in ledger.record([an_entry(user, what, points, choice)]))
+            naming = named(choice) if what in ("bonus", "adjust") else None
+            ledger.announce(o.standing for o in ledger.record([an_entry(user, what, points, choice)], naming))
             continue
         User.objects.filter(pk=user.pk).update(**change)
         ledger.announce_players([user.pk])
@@ -154,14 +189,20 @@ def live(crowd: list[User], drawn: list[tuple[int, str, int, int]]) -> None:
 def an_entry(user: User, what: str, points: int, choice: int) -> Entry:
     source = ScoreHistory.Source
     if what in ("revert", "part"):
-        mine = list(ScoreHistory.objects.filter(user=user, source__in=["action", "award"]).order_by("id"))
+        mine = list(ScoreHistory.objects.filter(user=user, source__in=["action", "award", "bonus"]).order_by("id"))
         gone = {row.reverses for row in ScoreHistory.objects.filter(user=user, reverses__isnull=False)}
         if rows := [row for row in mine if row.pk not in gone]:
             row = rows[choice % len(rows)]
             back = row.delta if what == "revert" else min(points, row.delta)
-            return Entry(user.pk, uuid.uuid4(), source.CORRECTION, -back, action_type=row.action_type, reverses=row.pk)
+            more: dict[str, Any] = {"action_type": row.action_type, "reverses": row.pk, "value": row.value}
+            return Entry(user.pk, uuid.uuid4(), source.CORRECTION, -back, **more)
+    if what == "measure":
+        return Entry(
+            user.pk, uuid.uuid4(), source.AWARD, action_type="TIME", value=points - 5, metadata=described(choice)
+        )
     if what in ("action", "award"):
-        return Entry(user.pk, uuid.uuid4(), source(what), points, action_type=TYPES[choice % 2])
+        kind, metadata = TYPES[choice % 2], described(choice)
+        return Entry(user.pk, uuid.uuid4(), source(what), points, action_type=kind, metadata=metadata)
     if what == "adjust":
         return Entry(user.pk, uuid.uuid4(), source.ADJUSTMENT, points - 5)
     return Entry(user.pk, uuid.uuid4(), source.BONUS, points)
@@ -177,7 +218,11 @@ def make_all(drawn: list[dict[str, Any]]) -> list[Rule]:
         )
         if rule["window"] == "fixed":
             opens, closes = opens or start, closes or now() + timedelta(days=1)
-        made.append(Rule.objects.create(slug=f"rule-{number}", title="Rule", opens_at=opens, closes_at=closes, **rule))
+        made.append(
+            Rule.objects.create(
+                pk=FIRST + number, slug=f"rule-{number}", title="Rule", opens_at=opens, closes_at=closes, **rule
+            )
+        )
         away(made[-1], max(start, opens) if opens else start)
     return made
 
@@ -294,7 +339,7 @@ def in_redis(board: Board) -> list[Line]:
     """As live writes left it, and, once more, as a rebuild makes it."""
 
     def read() -> list[Line]:
-        return [Line(uuid.UUID(row.user_id), row.score, row.reached_at) for row in ranking.top(board, 1000).rows]
+        return lines_of(ranking.top(board, 1000))
 
     rebuilt(board)  # a part that was opened meanwhile
     written = read()

@@ -14,7 +14,7 @@ from scoreboard import ledger, periods
 from scoreboard.ledger import Entry
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, BoardStanding, ScoreHistory
-from tests.support.boards import Line, enter_or_leave, in_sql, make, recounted
+from tests.support.boards import Line, enter_or_leave, in_sql, lines_of, make, recounted
 from tests.support.client import Api
 from tests.support.people import players, site_key
 
@@ -24,6 +24,9 @@ RULES: list[dict[str, Any]] = [
     {"window": "daily", "value": "best"},
     {"window": "daily", "value": "best", "order": "low", "action_types": ["LAP"]},
     {"window": "monthly", "value": "latest", "ties": "latest"},
+    {"window": "weekly", "value": "best", "order": "low", "action_types": ["TIME"]},
+    {"window": "daily", "value": "days", "action_types": ["TIME", "LAP"]},
+    {"window": "all", "action_types": ["TIME", "LAP"]},
     {"window": "yearly", "value": "days", "zone": "America/New_York"},
     {"window": "days", "every_days": 3, "starts_on": "2026-01-01", "sources": ["award"]},
     {"window": "all", "attribute": "region", "attribute_value": "eu"},
@@ -38,7 +41,7 @@ RULES: list[dict[str, Any]] = [
 
 
 def in_redis(board: Board) -> list[Line]:
-    return [Line(uuid.UUID(row.user_id), row.score, row.reached_at) for row in ranking.top(board, 1000).rows]
+    return lines_of(ranking.top(board, 1000))
 
 
 def make_all() -> list[Rule]:
@@ -47,12 +50,14 @@ def make_all() -> list[Rule]:
 
 def live(chance: random.Random, crowd: Sequence[User], rounds: int) -> None:
     """Deeds, bonuses, corrections of some of them, and players who move, join and leave."""
+    known = [*Rule.objects.values_list("pk", flat=True)]
     for _ in range(rounds):
         for rule in Rule.objects.filter(entry=Rule.Entry.JOIN):
             if chance.random() < 0.4:
                 enter_or_leave(rule, chance.choice(crowd))
         entries = [some_entry(chance, chance.choice(crowd)) for _ in range(chance.randint(1, 6))]
-        ledger.announce(outcome.standing for outcome in ledger.record(entries))
+        some = chance.sample(known, chance.randint(0, min(3, len(known)))) if chance.random() < 0.5 else None
+        ledger.announce(outcome.standing for outcome in ledger.record(entries, some))
         if chance.random() < 0.3:
             mover = chance.choice(crowd)
             User.objects.filter(pk=mover.pk).update(region=chance.choice(["", "eu", "us", "EU"]))
@@ -61,7 +66,9 @@ def live(chance: random.Random, crowd: Sequence[User], rounds: int) -> None:
 
 def some_entry(chance: random.Random, user: User) -> Entry:
     earlier = (
-        ScoreHistory.objects.filter(user=user, reverses=None, source__in=["action", "award"]).order_by("?").first()
+        ScoreHistory.objects.filter(user=user, reverses=None, source__in=["action", "award", "bonus"])
+        .order_by("?")
+        .first()
     )
     if earlier and chance.random() < 0.2:
         return Entry(
@@ -71,8 +78,15 @@ def some_entry(chance: random.Random, user: User) -> Entry:
             delta=-earlier.delta,
             action_type=earlier.action_type,
             reverses=earlier.pk,
+            value=earlier.value,
         )
-    source = chance.choice(["action", "award", "award", "bonus"])
+    if chance.random() < 0.25:
+        value = chance.randint(-9, 9)
+        metadata = {"track": value} if value % 2 else None
+        return Entry(
+            user.pk, uuid.uuid4(), ScoreHistory.Source.AWARD, action_type="TIME", value=value, metadata=metadata
+        )
+    source = chance.choice(["action", "award", "award", "bonus", "bonus"])
     kind = chance.choice(["LAP", "QUIZ"]) if source != "bonus" else ""
     return Entry(user.pk, uuid.uuid4(), ScoreHistory.Source(source), delta=chance.randint(1, 9), action_type=kind)
 

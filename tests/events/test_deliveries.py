@@ -67,6 +67,7 @@ def test_a_change_of_a_score_arrives_in_a_cloudevents_envelope(
         "user_id": str(someone.pk),
         "player": "42",
         "delta": 7,
+        "value": None,
         "score": 7,
         "rank": 1,
         "source": "adjustment",

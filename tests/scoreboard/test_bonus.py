@@ -94,7 +94,7 @@ def test_the_same_key_for_something_else_is_a_conflict(
     original = assert_problem(ask(api, mod, alice, key="k-1", **body), "id-reused")["original"]
     row = Bonus.objects.get()
     assert original.pop("created_at") == row.created_at.isoformat().replace("+00:00", "Z")
-    asked = {"user_id": str(alice.pk), "points": 10, "reason": "won the cup"}
+    asked = {"user_id": str(alice.pk), "points": 10, "reason": "won the cup", "boards": []}
     assert original == {**asked, "action_id": str(row.pk), "state": "paid"}
     assert (total(alice), total(bob)) == (10, 0)
 

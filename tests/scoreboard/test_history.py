@@ -56,11 +56,14 @@ def test_a_player_reads_their_own_newest_first(api: Api, alice: User, bob: User)
         "source": "adjustment",
         "action_type": "",
         "delta": -2,
+        "value": None,
         "old_total": 12,
         "new_total": 10,
         "reason": "test",
+        "metadata": None,
         "created_at": newest.created_at.isoformat().replace("+00:00", "Z"),
         "occurred_at": None,
+        "boards": None,
         "actor": None,
     }
 

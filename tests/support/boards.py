@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.models import User
 from leaderboard import boards, finals, truth
 from leaderboard.boards import Board
+from leaderboard.ranking import Page
 from scoreboard import entrants, ledger, periods
 from scoreboard.ledger import Entry
 from scoreboard.models import AttributeHistory, BoardEntrant, BoardPeriod, ScoreHistory
@@ -78,11 +79,12 @@ def window_at(rule: Rule, moments: Sequence[datetime]) -> list[Window | None]:
 
 @dataclass(frozen=True)
 class Line:
-    """One ranked player, as plain Python has it: `score` as it is shown."""
+    """One ranked player, as plain Python has it: `score` as it is shown, `metadata` of the one entry that is shown."""
 
     user_id: uuid.UUID
     score: int
     reached_at: datetime
+    metadata: dict[str, Any] | None = None
 
 
 def recounted(period: BoardPeriod, at: datetime | None = None) -> list[Line]:
@@ -139,9 +141,19 @@ def belongs(rule: Rule, period: BoardPeriod, entry: ScoreHistory, values: Values
         return False
     if rule.sources and entry.source not in rule.sources:
         return False
-    if entry.source not in ("action", "award") and not (rule.window == "all" and rule.value == "sum"):
+    if entry.source not in ("action", "award") and not named(rule, entry):
+        return False
+    # A measure is no points: not even beside others of any type.
+    if entry.value is not None and (rule.value == "sum" or not rule.action_types):
         return False
     return not rule.attribute or has_value(rule, period, entry, values)
+
+
+def named(rule: Rule, entry: ScoreHistory) -> bool:
+    """Whether what was given without a deed is given here."""
+    if rule.value != "sum":
+        return False
+    return rule.window == "all" if entry.boards is None else rule.pk in entry.boards
 
 
 def has_value(rule: Rule, period: BoardPeriod, entry: ScoreHistory, values: Values) -> bool:
@@ -177,11 +189,11 @@ def line_of(
     if not valid:
         return None
     if rule.value == "latest":
-        return Line(user_id, valid[-1].delta, valid[-1].created_at)
+        return Line(user_id, worth(valid[-1]), valid[-1].created_at, valid[-1].metadata)
     if rule.value == "best":
-        best = (min if rule.order == "low" else max)(entry.delta for entry in valid)
-        first = next(entry for entry in valid if entry.delta == best)
-        return Line(user_id, best, first.created_at)
+        best = (min if rule.order == "low" else max)(worth(entry) for entry in valid)
+        first = next(entry for entry in valid if worth(entry) == best)
+        return Line(user_id, best, first.created_at, first.metadata)
     zone: tzinfo = ZoneInfo(rule.zone)
     days: dict[Any, datetime] = {}
     for entry in valid:
@@ -189,10 +201,15 @@ def line_of(
     return Line(user_id, len(days), max(days.values()))
 
 
+def worth(entry: ScoreHistory) -> int:
+    """What an entry shows on a board of single ones."""
+    return entry.delta if entry.value is None else entry.value
+
+
 def of_all_totals(at: datetime) -> list[Line]:
     """The same of the board of all totals, at a past moment."""
     totals: dict[uuid.UUID, tuple[int, datetime]] = {}
-    for entry in ScoreHistory.objects.filter(**upto(at)).order_by("id"):
+    for entry in ScoreHistory.objects.filter(value=None, **upto(at)).order_by("id"):
         totals[entry.user_id] = (entry.new_total, entry.created_at)
     lines = [Line(user_id, total, reached) for user_id, (total, reached) in totals.items() if total > 0]
     lines.sort(key=lambda line: line.user_id.bytes, reverse=True)
@@ -200,8 +217,12 @@ def of_all_totals(at: datetime) -> list[Line]:
 
 
 def in_sql(board: Board) -> list[Line]:
-    page = truth.top(board, 1000)
-    return [Line(uuid.UUID(row.user_id), row.score, row.reached_at) for row in page.rows]
+    return lines_of(truth.top(board, 1000))
+
+
+def lines_of(page: Page) -> list[Line]:
+    """As they are shown."""
+    return [Line(uuid.UUID(row.user_id), row.score, row.reached_at, row.metadata) for row in page.rows]
 
 
 def address(period: BoardPeriod) -> str:
@@ -213,7 +234,7 @@ def in_finals(period: BoardPeriod) -> list[Line]:
     """How a closed period came out, of those who are visible now."""
     board = boards.closed(address(period), period.key)
     assert board is not None
-    return [Line(uuid.UUID(row.user_id), row.score, row.reached_at) for row in finals.top(board, 1000).rows]
+    return lines_of(finals.top(board, 1000))
 
 
 def away(rule: Rule, since: datetime) -> None:

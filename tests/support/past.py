@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -27,6 +28,9 @@ class Event:
     source: str = "award"
     action_type: str = ""
     reverses: int | None = None
+    boards: tuple[int, ...] | None = None
+    measure: int | None = None
+    metadata: dict[str, Any] | None = None
     name: str = ""
     value: str = ""
 
@@ -45,7 +49,8 @@ def write(events: Sequence[Event]) -> list[int | None]:
                 ids.append(None)
                 continue
             [row] = ScoreHistory.objects.bulk_create([entry(event, score, ids)])
-            score.total, score.reached_at = row.new_total, event.at
+            score.total = row.new_total
+            score.reached_at = event.at if event.measure is None else score.reached_at
             ids.append(row.pk)
         for score in scores.values():
             cursor.execute(
@@ -67,6 +72,9 @@ def entry(event: Event, score: UserScore, ids: Sequence[int | None]) -> ScoreHis
         new_total=score.total + event.delta,
         version=score.version,
         created_at=event.at,
+        value=event.measure,
+        metadata=event.metadata,
+        boards=None if event.boards is None else list(event.boards),
         reverses=None if event.reverses is None else ids[event.reverses],
     )
 

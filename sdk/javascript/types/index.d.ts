@@ -74,6 +74,8 @@ export type Award = {
     player?: string;
     user_id?: string;
     points?: number;
+    value?: number;
+    metadata?: Record<string, unknown>;
     name?: string;
     avatar?: string | null;
     attributes?: Attributes;
@@ -84,6 +86,7 @@ export type Awarded = {
     player: string | null;
     user_id: string;
     score_delta: number;
+    value: number | null;
     new_score: number;
     rank: number | null;
     replayed: boolean;
@@ -133,6 +136,7 @@ export type Row = {
     score: number;
     avatar: string | null;
     tier?: string | null;
+    metadata?: Record<string, unknown>;
 };
 /**
  * `timestamp`: Unix seconds of its last change. `epoch`, `seq`: null while SQL stands in for Redis.

@@ -20,6 +20,8 @@ class Award(TypedDict, total=False):
     player: str
     user_id: str
     points: int
+    value: int
+    metadata: dict[str, Any]
     name: str
     avatar: str | None
     attributes: dict[str, Any]
@@ -31,6 +33,7 @@ class Awarded(TypedDict):
     player: str | None
     user_id: str
     score_delta: int
+    value: int | None
     new_score: int
     rank: int | None
     replayed: bool
