@@ -6,7 +6,8 @@ from collections import defaultdict
 from typing import cast
 
 REQUEST = (
-    b"GET /scoreboard/live?limit=10 HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"GET /scoreboard/live?limit=10&board=%b HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nAccept-Language: en,de;q=0.5\r\n"
     b"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0\r\n"
     b"Origin: https://elsewhere.example\r\nAccept-Encoding: gzip, deflate, br, zstd\r\nCache-Control: no-cache\r\n"
@@ -18,15 +19,16 @@ CONNECTING = 100  # at a time
 class Viewer(asyncio.Protocol):
     """Notes when each snapshot came."""
 
-    def __init__(self, crowd: "Viewers") -> None:
+    def __init__(self, crowd: "Viewers", board: str) -> None:
         self.crowd = crowd
+        self.board = board
         self.buffer = b""
         self.open = asyncio.get_running_loop().create_future()
         self.seq = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        self.transport.write(REQUEST)
+        self.transport.write(REQUEST % self.board.encode())
 
     def data_received(self, data: bytes) -> None:
         if self.buffer:
@@ -70,10 +72,10 @@ class Viewers:
         self.arrivals: dict[int, list[float]] = defaultdict(list)
         self.leaders: dict[int, int] = {}
 
-    async def come(self, port: int, count: int) -> None:
+    async def come(self, port: int, count: int, board: str = "global") -> None:
         loop = asyncio.get_running_loop()
         for start in range(0, count, CONNECTING):
-            made = [Viewer(self) for _ in range(min(CONNECTING, count - start))]
+            made = [Viewer(self, board) for _ in range(min(CONNECTING, count - start))]
             await asyncio.gather(*(loop.create_connection(lambda v=v: v, "127.0.0.1", port) for v in made))  # type: ignore[misc]
             await asyncio.gather(*(viewer.open for viewer in made))
             self.viewers.update(made)

@@ -235,7 +235,7 @@ class BoardDefinitionView(RulesView):
     )
     def get(self, request: Request, slug: str) -> HttpResponse:
         demand_sight(self.visibility, request, self.readers)
-        rule = boards.listing().rules.get(boards.rule_slug(slug))
+        rule = boards.rule(slug)
         hidden = rule is not None and rule.paused and self.sees_paused(request)
         body = {"success": True, "data": definitions.one(slug, hidden=hidden)}
         public = self.open and not hidden

@@ -222,10 +222,18 @@ def rule_slug(slug: str) -> str:
     return slug.partition(".")[0]
 
 
+def rule(slug: str) -> Rule | None:
+    """Of the board with this slug. One that is not known may have been made a moment ago: SQL is asked once more."""
+    name = rule_slug(slug)
+    if name != GLOBAL.slug and name not in listing().rules and not in_event_loop():
+        refresh(at_once=True)
+    return _listing.rules.get(name)
+
+
 def visibility(slug: str) -> str:
     """Who sees the board with this slug, counted or paused; of one that is not there anybody would."""
-    rule = None if slug == GLOBAL.slug else listing().rules.get(rule_slug(slug))
-    return rule.visibility if rule else Visibility.PUBLIC
+    known = rule(slug)
+    return known.visibility if known else Visibility.PUBLIC
 
 
 def board_of(row: tuple[Any, ...]) -> Board:

@@ -36,8 +36,7 @@ def one(slug: str, hidden: bool) -> dict[str, Any]:
     """The board with this slug, or the part of it that is named `<slug>.<value>`. Raises Problem not-found."""
     if slug == GLOBAL.slug:
         return of_global()
-    known = boards.listing()
-    rule = known.rules.get(boards.rule_slug(slug))
+    rule, known = boards.rule(slug), boards.listing()
     part = slug.partition(".")[2]
     if rule is None or (rule.paused and not hidden):
         raise boards.no_such_board()

@@ -97,7 +97,7 @@ def board_page(request: HttpRequest) -> HttpResponse:
 
 def entry(request: HttpRequest, board: Board) -> str | None:
     """What the visitor can do on a board that players join: `join` or `leave` it."""
-    account, rule = signed_in(request), boards.listing().rules.get(boards.rule_slug(board.slug))
+    account, rule = signed_in(request), boards.rule(board.slug)
     if account is None or rule is None or rule.entry != rule.Entry.JOIN or board.closed_at:
         return None
     try:

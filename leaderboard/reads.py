@@ -106,7 +106,7 @@ def mine(board: Board, user_id: uuid.UUID) -> PlayerStanding | None:
 def own(board: Board, user_id: uuid.UUID) -> dict[str, int | bool]:
     """What a board says to its player alone, as it is shown: whether the player has joined it, where players do, and
     how many entries may still count, where that is limited and the period is open."""
-    rule = boards.listing().rules.get(boards.rule_slug(board.slug))
+    rule = boards.rule(board.slug)
     found: dict[str, int | bool] = {}
     if rule is not None and rule.entry == rule.Entry.JOIN:
         found["joined"] = entrants.joined(rule.pk, user_id)

@@ -4,7 +4,8 @@ It runs beside live traffic. What looks wrong is looked at again before it is ca
 projection every player is briefly "stale". Repairs are compare-and-set on the entry that was judged, so a
 concurrent write is never overwritten; then SQL is read once more, and if it moved on, that is projected too.
 
-Everything streams: however many players there are, and however many of them are wrong, a few thousand are in memory.
+Everything streams: however many players there are, a few thousand are in memory, and of those whose standing is wrong
+the ids.
 """
 
 import time
@@ -70,12 +71,12 @@ def judge_sql(board: Board, report: Report, check: bool) -> None:
         for mismatch in ledger_mismatches():
             report.add("ledger", mismatch)
         return
-    for wrong in periods.wrong_standings(board.id):
-        for user in wrong:
-            report.add("standing", str(user))
-        if not check:
-            periods.mend(board.id, wrong)
-            report.repaired += len(wrong)
+    wrong = periods.wrong_standings(board.id)
+    for user in wrong:
+        report.add("standing", str(user))
+    if not check:
+        periods.mend(board.id, wrong)
+        report.repaired += len(wrong)
 
 
 def tell(board: Board, report: Report) -> None:

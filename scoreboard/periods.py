@@ -2,29 +2,48 @@
 
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import structlog
 from django.db import connection, transaction
 
-from scoreboard import ledger
-from scoreboard.models import Board, BoardPeriod
+from scoreboard import changes, ledger
+from scoreboard.models import BoardPeriod
 
 log = structlog.get_logger(__name__)
 
-FILLED_AT_ONCE = 500  # players whose totals are locked together, for some milliseconds
+MENDED_AT_ONCE = 500  # players whose totals are locked together, for some milliseconds
 PATIENCE_SECONDS = (
     5.0  # for transactions that may hold an entry of a period that is over; else the next visit closes it
 )
 POLL_SECONDS = 0.05
 
+# Boards that `board_open` may have something to make for: neither their last period is there, nor one that begins later
+# and ends as far ahead as it looks. Those with parts always: each part has its own.
+UNOPENED = """
+SELECT b.id FROM boards b, clock_timestamp() AS c(now)
+ WHERE NOT b.paused
+   AND (b.attribute_value = '*'
+        OR NOT EXISTS (SELECT FROM board_periods p
+                        WHERE p.board_id = b.id AND p.part = ''
+                          AND (p.ends_at IS NOT DISTINCT FROM b.closes_at
+                               OR p.starts_at > c.now AND p.ends_at > c.now + interval '8 days')))
+ ORDER BY b.id
+"""
 NEXT = "SELECT board_open_parts(b, NULL) FROM boards b WHERE b.id = %s AND NOT b.paused"
 CLOSE = "SELECT period_close(p.id, b) FROM board_periods p JOIN boards b ON b.id = p.board_id WHERE p.id = %s"
-FILL = "SELECT standings_fill(%s, %s, %s)"
+# Of everyone with an entry that counts, in one snapshot: the standing, and the version of the total that goes with it.
+COUNTED = """
+SELECT c::text, s.version FROM board_periods p JOIN boards b ON b.id = p.board_id
+ CROSS JOIN LATERAL standings_of_history(p, b, NULL) c JOIN user_scores s ON s.user_id = c.user_id
+ WHERE p.id = %s AND p.closed_at IS NULL
+"""
+FILL = "SELECT standings_fill(%s, %s::standings[], %s)"
 FILLED = """
 UPDATE board_periods SET filled_at = clock_timestamp() WHERE id = %s AND filled_at IS NULL AND closed_at IS NULL
 """
-WRONG = "SELECT wrong, last FROM standings_wrong(%s, %s, %s)"
+WRONG = "SELECT * FROM standings_wrong(%s)"
 MEND = "SELECT * FROM standings_mend(%s, %s)"
 ENDED = """
 SELECT id FROM board_periods
@@ -42,7 +61,7 @@ SCORING = "SELECT scoring_transactions()"
 def keep() -> None:
     """Everything that is due. Safe to repeat, and to run twice at once."""
     # Each in a transaction of its own: a period that begins in a minute is committed before it does.
-    for board in Board.objects.filter(paused=False).order_by("pk").values_list("pk", flat=True):
+    for board in found(UNOPENED):
         run(NEXT, board)
     fill_all()
     close_ended()
@@ -55,16 +74,20 @@ def fill_all() -> None:
 
 
 def fill(period: BoardPeriod) -> None:
-    """Beside live traffic: an entry made meanwhile is counted by who makes it, or by us, who hold the player's total.
+    """Beside live traffic: one pass over the history, then some players at a time, each in a transaction of its own.
 
-    Some players at a time, each time in a transaction of its own.
+    Whoever began to score before the period was made known may not enter it, and is waited for. Who scores later does,
+    and has another version than was counted: such a player is counted anew.
     """
-    started, last = time.monotonic(), uuid.UUID(int=0)
-    while last is not None:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET LOCAL statement_timeout = 0")
-            cursor.execute(FILL, [period.pk, last, FILLED_AT_ONCE])
-            [last] = cursor.fetchone()
+    if not settled():
+        return
+    started, other = time.monotonic(), connection.copy()
+    try:
+        for counted in changes.stream(COUNTED, [period.pk]):
+            with other.cursor() as cursor:
+                cursor.execute(FILL, [period.pk, *map(list, zip(*counted, strict=True))])
+    finally:
+        other.close()
     if run(FILLED, period.pk):
         log.info("period_filled", period=period.pk, key=period.key, seconds=round(time.monotonic() - started, 3))
 
@@ -75,9 +98,7 @@ def close_ended() -> int:
     An entry belongs to a period by PostgreSQL's clock, read before its transaction commits. So every transaction that
     was open when the period was over must have ended.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(ENDED)
-        ended = [period for (period,) in cursor.fetchall()]
+    ended = found(ENDED)
     if not ended or not settled():
         return 0
     closed = 0
@@ -105,29 +126,31 @@ def settled() -> bool:
 
 
 def scoring() -> set[str]:
+    return set(found(SCORING))
+
+
+def found(sql: str) -> list[Any]:
+    """The one column of its rows."""
     with connection.cursor() as cursor:
-        cursor.execute(SCORING)
-        return {name for (name,) in cursor.fetchall()}
+        cursor.execute(sql)
+        return [value for (value,) in cursor.fetchall()]
 
 
-def wrong_standings(period: int) -> Iterator[list[uuid.UUID]]:
-    """Players whose standing in an open period is not what the history says, a few hundred looked at at a time."""
-    last: uuid.UUID | None = uuid.UUID(int=0)
-    while last is not None:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET LOCAL statement_timeout = 0")
-            cursor.execute(WRONG, [period, last, FILLED_AT_ONCE])
-            wrong, last = cursor.fetchone()
-        if wrong:
-            yield wrong
+def wrong_standings(period: int) -> list[uuid.UUID]:
+    """Players whose standing in an open period is not what the history says, in one snapshot."""
+    return [user for rows in changes.stream(WRONG, [period]) for (user,) in rows]
 
 
 def mend(period: int, users: Sequence[uuid.UUID]) -> None:
-    """Counts these players' standings in an open period anew, and tells the read side of those that were wrong."""
-    with connection.cursor() as cursor:
-        cursor.execute(MEND, [period, list(users)])
-        mended = [user for (user,) in cursor.fetchall()]
-    ledger.announce(ledger.standings(mended))
+    """Counts these players' standings in an open period anew, and tells the read side of those that were wrong.
+
+    Some at a time, each time in a transaction of its own.
+    """
+    for start in range(0, len(users), MENDED_AT_ONCE):
+        with connection.cursor() as cursor:
+            cursor.execute(MEND, [period, list(users[start : start + MENDED_AT_ONCE])])
+            mended = [user for (user,) in cursor.fetchall()]
+        ledger.announce(ledger.standings(mended))
 
 
 def purge_stray() -> int:

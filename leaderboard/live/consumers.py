@@ -44,7 +44,7 @@ class LiveConsumer(BoardConsumer, AsyncWebsocketConsumer):  # type: ignore[misc]
         self.transport = transport_of(self.scope, self.base_send)
         self.client = client_address(request)
         try:
-            self.enter(request, *judge(request))
+            self.enter(request, *await judge(request))
             self.present(request)
         except Refused as refusal:
             self.refuse(refusal)
@@ -163,13 +163,13 @@ class LiveConsumer(BoardConsumer, AsyncWebsocketConsumer):  # type: ignore[misc]
         self._times.append(now)
 
 
-def judge(request: LiveRequest) -> tuple[Board, str | None, int]:
+async def judge(request: LiveRequest) -> tuple[Board, str | None, int]:
     """(board, period, limit) of a request that may be served. Raises Refused."""
     if hub().closing:
         raise refusals.closing_down()
     if not request.origin_allowed:
         raise refusals.origin_refused()
     try:
-        return request.query()
+        return await hub().asked_for(request)
     except Problem as problem:
         raise refusals.bad_request(problem) from problem

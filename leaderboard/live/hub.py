@@ -6,13 +6,14 @@ import os
 import signal
 import time
 from collections.abc import Coroutine, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import close_old_connections, connection
 
+from api.problems import Problem
 from leaderboard import boards
 from leaderboard.boards import Board
 from leaderboard.live import headcount, messages, metrics, refusals
@@ -20,6 +21,7 @@ from leaderboard.live.capacity import Capacity
 from leaderboard.live.feed import Feed, slices
 from leaderboard.live.groups import Groups
 from leaderboard.live.refusals import Refused
+from leaderboard.live.requests import LiveRequest
 from leaderboard.live.viewer import Viewer
 from leaderboard.ranking.asynchronous import AsyncRanking
 
@@ -49,6 +51,7 @@ class Hub:
         self._tasks: list[asyncio.Task[None]] = []
         self._tasks_of: dict[Watched, list[asyncio.Task[None]]] = {}
         self._sql = ThreadPoolExecutor(max_workers=1, thread_name_prefix="boards")
+        self._looking: Future[None] | None = None
 
     # --- what the groups bring ---
 
@@ -89,11 +92,27 @@ class Hub:
             task.cancel()
             self._tasks.remove(task)
 
+    async def asked_for(self, request: LiveRequest) -> tuple[Board, str | None, int]:
+        """As `LiveRequest.query`. A board that is not known may have been made a moment ago: SQL is asked once more."""
+        try:
+            return request.query()
+        except Problem as problem:
+            if problem.kind != "not-found":
+                raise
+        await self._look()
+        return request.query()
+
+    async def _look(self) -> None:
+        """Asks SQL which boards there are; once for all who ask before it begins to."""
+        if self._looking is None or self._looking.running() or self._looking.done():
+            self._looking = self._sql.submit(look)
+        await asyncio.shield(asyncio.wrap_future(self._looking))
+        self.looked.set()
+
     async def _follow_periods(self) -> None:
         """Once a second: what boards there are, and which period is the current one."""
         while True:
-            await asyncio.get_running_loop().run_in_executor(self._sql, look)
-            self.looked.set()
+            await self._look()
             for watched, feed in list(self.feeds.items()):
                 slug, period = watched
                 board = boards.find(slug, period)
@@ -230,7 +249,7 @@ def leave() -> None:
 def look() -> None:
     """In a thread of its own: nothing in the event loop waits for PostgreSQL."""
     close_old_connections()
-    boards.refresh()
+    boards.refresh(at_once=True)
 
 
 def details(message: dict[str, Any]) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class StreamConsumer(BoardConsumer, AsyncHttpConsumer):  # type: ignore[misc]
             await self.send_response(204, b"", headers=encoded({**self.headers, **preflight()}))
             raise StopConsumer
         try:
-            self.enter(request, *judge(request))
+            self.enter(request, *await judge(request))
             await self.admit(request)
         except Problem as problem:
             await self.explain(problem)
@@ -103,7 +103,7 @@ class StreamConsumer(BoardConsumer, AsyncHttpConsumer):  # type: ignore[misc]
         raise StopConsumer
 
 
-def judge(request: LiveRequest) -> tuple[Board, str | None, int]:
+async def judge(request: LiveRequest) -> tuple[Board, str | None, int]:
     """(board, limit) of a request that may be served. Raises Problem."""
     if request.scope["method"] != "GET":
         said = f"Method {request.scope['method']!r} is not allowed."
@@ -112,7 +112,7 @@ def judge(request: LiveRequest) -> tuple[Board, str | None, int]:
         raise Problem("forbidden", "Pages of this origin may not open the live board.", reason="origin")
     if hub().closing:
         raise Problem("unavailable", "This server is shutting down.", headers={"Retry-After": RETRY_SECONDS})
-    return request.query()
+    return await hub().asked_for(request)
 
 
 def claim(last_event_id: str | None) -> tuple[str, int | None] | None:

@@ -28,9 +28,9 @@ class Migration(migrations.Migration):
         ),
         migrations.RunSQL(
             (SQL / "standings.sql").read_text(encoding="utf-8"),
-            "DROP FUNCTION board_sign, board_joins, period_day, standing_gains, board_entered, standings_enter, entry_stands, period_entries, period_counted,"
-            " standings_of_history,"
-            " standings_recount, standings_wrong, standings_mend, board_entry, standings_fill, period_close, standing_place,"
+            "DROP FUNCTION board_sign, board_joins, period_day, standing_gains, board_entered, standings_enter,"
+            " period_entries, entry_stands, period_counted, standings_of_history, standings_put, standings_recount,"
+            " standings_wrong, standings_mend, board_entry, standings_fill, period_close, standing_place,"
             " standing_places",
         ),
         migrations.RunSQL(

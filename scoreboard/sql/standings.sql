@@ -73,33 +73,29 @@ BEGIN
 END
 $$;
 
--- Of these players, the history's entries that count in a period: `points` as they rank, `left` of them what corrections have not
--- taken back. An entry belongs to a period by its own time and by what its player was at that time; a correction by those of
--- the entry it takes back. Where players join a board, of those who have by now.
+-- Of these players, or of all for NULL, the history's entries that count in a period: `points` as they rank, `remaining` of them
+-- what corrections have not taken back. An entry belongs to a period by its own time and by what its player was at that
+-- time; a correction by those of the entry it takes back. Where players join a board, of those who have by now.
+-- Inlined into the statement around it, whose plan is to be made for its players: by an index for some, one pass for all.
 CREATE FUNCTION period_entries(p_period board_periods, p_board boards, p_user uuid[])
 RETURNS TABLE (user_id uuid, id bigint, created_at timestamptz, points bigint, remaining bigint, reversed_at timestamptz)
-LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    IF p_board.entry = 'join' THEN
-        p_user := ARRAY(SELECT n.user_id FROM board_entrants n WHERE n.board_id = p_board.id AND n.user_id = ANY (p_user));
-    END IF;
-    RETURN QUERY
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT h.user_id, h.id, h.created_at, h.delta * board_sign(p_board), (h.delta + coalesce(r.delta, 0)) * board_sign(p_board), r.at
       FROM score_history h
       LEFT JOIN (SELECT r.user_id, r.reverses, sum(r.delta)::bigint AS delta, max(r.created_at) AS at
-                   FROM score_history r WHERE r.user_id = ANY (p_user) AND r.reverses IS NOT NULL
+                   FROM score_history r WHERE (p_user IS NULL OR r.user_id = ANY (p_user)) AND r.reverses IS NOT NULL
                   GROUP BY r.user_id, r.reverses) r ON r.user_id = h.user_id AND r.reverses = h.id
-     WHERE h.user_id = ANY (p_user) AND h.reverses IS NULL
+     WHERE (p_user IS NULL OR h.user_id = ANY (p_user)) AND h.reverses IS NULL
        AND h.created_at >= coalesce(p_period.starts_at, '-infinity') AND h.created_at < coalesce(p_period.ends_at, 'infinity')
        AND h.created_at <= coalesce(p_period.counts_until, 'infinity')
        AND board_counts(p_board, h.source, h.action_type)
+       AND (p_board.entry <> 'join' OR EXISTS (SELECT FROM board_entrants n WHERE n.board_id = p_board.id AND n.user_id = h.user_id))
        AND (p_board.attribute = ''
             OR (SELECT CASE WHEN p_board.attribute_value = '*' THEN lower(a.value) = p_period.part
                             ELSE a.value = p_board.attribute_value END
                   FROM attribute_history a
                  WHERE a.user_id = h.user_id AND a.name = p_board.attribute AND a.since <= h.created_at
-                 ORDER BY a.since DESC LIMIT 1));
-END
+                 ORDER BY a.since DESC LIMIT 1))
 $$;
 
 -- Whether of an entry, less the corrections made of it, anything is left that counts: of a sum what remains of its points, of all
@@ -128,10 +124,11 @@ LANGUAGE sql STABLE AS $$
      WHERE e.before < p_board.attempts
 $$;
 
--- How these players stand in a period, by the history alone: what `standings_enter` has come to, and the judge of it. Nobody
--- without an entry is among them.
+-- How these players, or all for NULL, stand in a period, by the history alone: what `standings_enter` has come to, and the judge
+-- of it. Nobody without an entry is among them.
+-- Planned anew each time: a plan for any players and times looked at every row of every page that one of them has an entry on.
 CREATE FUNCTION standings_of_history(p_period board_periods, p_board boards, p_user uuid[]) RETURNS SETOF standings
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan SET work_mem = '64MB' AS $$
 BEGIN
     CASE p_board.value
     WHEN 'sum' THEN
@@ -164,6 +161,18 @@ BEGIN
 END
 $$;
 
+-- Makes standings what was counted. Returns those that were not.
+CREATE FUNCTION standings_put(p_counted standings[]) RETURNS SETOF standings LANGUAGE sql AS $$
+    INSERT INTO standings AS s (period_id, user_id, points, reached_at, shown, joins, attempts_left)
+    SELECT c.* FROM unnest(p_counted) c
+        ON CONFLICT (period_id, user_id) DO UPDATE
+       SET points = excluded.points, reached_at = excluded.reached_at, shown = excluded.shown,
+           attempts_left = excluded.attempts_left
+     WHERE (s.points, s.reached_at, s.shown, s.attempts_left)
+           IS DISTINCT FROM (excluded.points, excluded.reached_at, excluded.shown, excluded.attempts_left)
+    RETURNING s.*
+$$;
+
 -- Makes the standings of these players in a period what the history says. Returns those that were not. The caller holds the
 -- players' totals: nothing is entered meanwhile. The period is neither closed nor dropped before the caller commits, so that it
 -- leaves no standing behind, and never meets who closes it in another order of players.
@@ -171,57 +180,37 @@ CREATE FUNCTION standings_recount(p_period bigint, p_user uuid[]) RETURNS SETOF 
 DECLARE
     v_period board_periods;
     v_board boards;
+    v_counted standings[];
 BEGIN
     SELECT * INTO v_period FROM board_periods p WHERE p.id = p_period AND p.closed_at IS NULL FOR SHARE;
     SELECT * INTO v_board FROM boards b WHERE b.id = v_period.board_id;
     IF v_board.id IS NULL THEN
         RETURN;
     END IF;
+    v_counted := ARRAY(SELECT c FROM standings_of_history(v_period, v_board, p_user) c);
     RETURN QUERY
-    WITH counted AS MATERIALIZED (
-        SELECT * FROM standings_of_history(v_period, v_board, p_user)
-    ), emptied AS (
-        UPDATE standings s SET points = 0, shown = false, attempts_left = v_board.attempts
-         WHERE s.period_id = p_period AND s.user_id = ANY (p_user)
-           AND (s.points, s.shown, s.attempts_left) IS DISTINCT FROM (0, false, v_board.attempts)
-           AND NOT EXISTS (SELECT FROM counted c WHERE c.user_id = s.user_id)
-        RETURNING s.*
-    ), put AS (
-        INSERT INTO standings AS s (period_id, user_id, points, reached_at, shown, joins, attempts_left)
-        SELECT c.* FROM counted c
-            ON CONFLICT (period_id, user_id) DO UPDATE
-           SET points = excluded.points, reached_at = excluded.reached_at, shown = excluded.shown,
-               attempts_left = excluded.attempts_left
-         WHERE (s.points, s.reached_at, s.shown, s.attempts_left)
-               IS DISTINCT FROM (excluded.points, excluded.reached_at, excluded.shown, excluded.attempts_left)
-        RETURNING s.*
-    )
-    SELECT * FROM emptied UNION ALL SELECT * FROM put;
+    UPDATE standings s SET points = 0, shown = false, attempts_left = v_board.attempts
+     WHERE s.period_id = p_period AND s.user_id = ANY (p_user)
+       AND (s.points, s.shown, s.attempts_left) IS DISTINCT FROM (0, false, v_board.attempts)
+       AND s.user_id <> ALL (ARRAY(SELECT c.user_id FROM unnest(v_counted) c))
+    RETURNING s.*;
+    RETURN QUERY SELECT * FROM standings_put(v_counted);
 END
 $$;
 
--- Of some players after `p_after`: those whose standing in a period is not what the history says, both in one snapshot, so that no
--- lock is needed to see it; and the last of all who were looked at, NULL when there is no other.
-CREATE FUNCTION standings_wrong(p_period bigint, p_after uuid, p_limit int, OUT wrong uuid[], OUT last uuid) LANGUAGE plpgsql STABLE
-    SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
-DECLARE
-    v_users CONSTANT uuid[] := ARRAY(SELECT s.user_id FROM user_scores s WHERE s.user_id > p_after ORDER BY s.user_id LIMIT p_limit);
-    v_attempts CONSTANT int := (SELECT b.attempts FROM board_periods p JOIN boards b ON b.id = p.board_id WHERE p.id = p_period);
-BEGIN
-    last := v_users[cardinality(v_users)];
-    wrong := ARRAY(
-        SELECT coalesce(c.user_id, s.user_id)
-          FROM (SELECT h.* FROM board_periods p JOIN boards b ON b.id = p.board_id
-                 CROSS JOIN LATERAL standings_of_history(p, b, v_users) h
-                 WHERE p.id = p_period AND p.closed_at IS NULL) c
-          FULL JOIN (SELECT t.* FROM standings t WHERE t.period_id = p_period AND t.user_id = ANY (v_users)
-                        AND EXISTS (SELECT FROM board_periods p WHERE p.id = p_period AND p.closed_at IS NULL)) s
-               ON s.user_id = c.user_id
-         WHERE (coalesce(c.points, 0), coalesce(c.shown, false), CASE WHEN c.shown THEN c.reached_at END,
-                coalesce(c.attempts_left, v_attempts))
-               IS DISTINCT FROM (coalesce(s.points, 0), coalesce(s.shown, false), CASE WHEN s.shown THEN s.reached_at END,
-                                 coalesce(s.attempts_left, v_attempts)));
-END
+-- Those whose standing in a period is not what the history says, both in one snapshot, so that no lock is needed to see it.
+CREATE FUNCTION standings_wrong(p_period bigint) RETURNS SETOF uuid LANGUAGE sql STABLE AS $$
+    SELECT coalesce(c.user_id, s.user_id)
+      FROM (SELECT h.*, b.attempts FROM board_periods p JOIN boards b ON b.id = p.board_id
+             CROSS JOIN LATERAL standings_of_history(p, b, NULL) h
+             WHERE p.id = p_period AND p.closed_at IS NULL) c
+      FULL JOIN (SELECT t.*, b.attempts FROM standings t JOIN board_periods p ON p.id = t.period_id
+                   JOIN boards b ON b.id = p.board_id WHERE t.period_id = p_period AND p.closed_at IS NULL) s
+           ON s.user_id = c.user_id
+     WHERE (coalesce(c.points, 0), coalesce(c.shown, false), CASE WHEN c.shown THEN c.reached_at END,
+            coalesce(c.attempts_left, s.attempts))
+           IS DISTINCT FROM (coalesce(s.points, 0), coalesce(s.shown, false), CASE WHEN s.shown THEN s.reached_at END,
+                             coalesce(s.attempts_left, c.attempts))
 $$;
 
 -- Makes them right, and tells by the players' versions. Returns those that were not.
@@ -260,16 +249,25 @@ BEGIN
 END
 $$;
 
--- Fills a period from the history, some players after `p_after` at a time. Returns the last of them; NULL when there is no other.
-CREATE FUNCTION standings_fill(p_period bigint, p_after uuid, p_limit int) RETURNS uuid LANGUAGE plpgsql
-    SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+-- Fills a period with what was counted of some players when their totals had these versions. Who has another by
+-- now is counted anew.
+CREATE FUNCTION standings_fill(p_period bigint, p_counted standings[], p_version bigint[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    v_users uuid[];
+    v_same standings[];
+    v_other uuid[];
 BEGIN
-    v_users := ARRAY(SELECT s.user_id FROM user_scores s WHERE s.user_id > p_after ORDER BY s.user_id LIMIT p_limit
-                        FOR NO KEY UPDATE);
-    PERFORM standings_recount(p_period, v_users);
-    RETURN v_users[cardinality(v_users)];
+    PERFORM FROM user_scores s WHERE s.user_id = ANY (ARRAY(SELECT c.user_id FROM unnest(p_counted) c))
+      ORDER BY s.user_id FOR NO KEY UPDATE;
+    PERFORM FROM board_periods p WHERE p.id = p_period AND p.closed_at IS NULL FOR SHARE;
+    IF FOUND THEN
+        SELECT coalesce(array_agg(p_counted[v.ord]) FILTER (WHERE s.version = v.version), '{}'),
+               coalesce(array_agg(s.user_id) FILTER (WHERE s.version <> v.version), '{}')
+          INTO v_same, v_other
+          FROM unnest(p_version) WITH ORDINALITY AS v(version, ord)
+          JOIN user_scores s ON s.user_id = p_counted[v.ord].user_id;
+        PERFORM standings_put(v_same);
+        PERFORM standings_recount(p_period, v_other);
+    END IF;
 END
 $$;
 

@@ -201,7 +201,7 @@ def test_a_reconcile_finds_and_mends_a_wrong_number_of_attempts(alice: User) -> 
     award(alice, 5)
     period = BoardPeriod.objects.get(board__slug="board").pk
     BoardStanding.objects.update(attempts_left=2)
-    assert list(periods.wrong_standings(period)) == [[alice.pk]]
+    assert periods.wrong_standings(period) == [alice.pk]
     periods.mend(period, [alice.pk])
     assert BoardStanding.objects.get().attempts_left == 1
-    assert list(periods.wrong_standings(period)) == []
+    assert periods.wrong_standings(period) == []

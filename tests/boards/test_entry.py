@@ -459,7 +459,7 @@ def test_a_reconcile_mends_the_standing_of_who_has_not_joined(alice: User) -> No
     entrants.join(rule, alice)
     BoardEntrant.objects.all().delete()
     period = BoardPeriod.objects.get(board=rule).pk
-    assert list(periods.wrong_standings(period)) == [[alice.pk]]
+    assert periods.wrong_standings(period) == [alice.pk]
     periods.mend(period, [alice.pk])
     assert in_sql(boards.get("league")) == []
 

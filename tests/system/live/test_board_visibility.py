@@ -120,3 +120,15 @@ def test_the_copy_in_a_live_process_answers_for_public_boards_alone(
     public = "public, max-age=1, stale-while-revalidate=5"
     expected = [(200, "private, no-cache"), (200, public), (200, public), (401, "no-store"), (404, "no-store")]
     assert run(asked()) == [*expected, (4, "times")]
+
+
+def test_a_board_made_a_moment_ago_is_there_for_viewers(board: Board, start: Start) -> None:
+    """Also for a process that looked which boards there are just before."""
+    server = opened(start)
+    for number in range(3):
+        make(f"new-{number}")
+        with viewer(server, ON.format(f"new-{number}")) as socket:
+            assert socket.opening()[1]["board"] == f"new-{number}"
+        make(f"newer-{number}")
+        with watcher(server, ON.format(f"newer-{number}")) as events:
+            assert events.opening()[1]["board"] == f"newer-{number}"

@@ -1,0 +1,100 @@
+"""A board that is made over a history is filled beside live traffic: nothing is lost, and nothing counts twice."""
+
+import threading
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from leaderboard import boards
+from leaderboard.boards import Board
+from scoreboard import changes, periods
+from scoreboard.models import Board as Rule
+from scoreboard.models import BoardPeriod, BoardStanding
+from tests.boards.test_seasons import award, impatient, unfinished
+from tests.support.boards import current, in_sql, make, recounted
+from tests.support.client import Api
+from tests.support.people import players
+
+__all__ = ["impatient"]
+
+
+def elsewhere(work: Any) -> None:
+    """By another connection, and committed."""
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+
+
+def made_and_filled(slug: str) -> None:
+    Rule.objects.create(slug=slug, title="New")
+    periods.keep()
+
+
+@pytest.mark.parametrize("value", ["sum", "best", "latest", "days"])
+def test_points_given_between_counting_and_filling_count_once(
+    board: Board, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    still, scoring, newcomer = players(3)
+    award(still, 5)
+    award(scoring, 7)
+    counted = changes.stream
+
+    def slow(sql: str, parameters: list[Any]) -> Iterator[list[tuple[Any, ...]]]:
+        for rows in counted(sql, parameters):
+            elsewhere(lambda: (award(scoring, 3), award(newcomer, 2)))
+            yield rows
+
+    monkeypatch.setattr(changes, "stream", slow)
+    rule = make("later", value=value)
+    monkeypatch.undo()
+    assert len(in_sql(current("later"))) == 3
+    assert in_sql(current("later")) == recounted(BoardPeriod.objects.get(board=rule))
+
+
+def test_points_by_a_transaction_from_before_the_board_are_waited_for(board: Board) -> None:
+    """It did not see that there is such a board, and enters its points nowhere."""
+    slow, other = players(2)
+    award(other, 5)
+    with unfinished(slow, 50):
+        rule = Rule.objects.create(slug="later", title="Later")
+        periods.keep()
+        assert BoardPeriod.objects.get(board=rule).filled_at is None
+    periods.keep()
+    boards.forget()
+    assert [line.score for line in in_sql(current("later"))] == [50, 5]
+
+
+def test_a_board_deleted_while_it_is_filled_keeps_no_standing(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    [user] = players(1)
+    award(user, 5)
+    counted = changes.stream
+
+    def gone(sql: str, parameters: list[Any]) -> Iterator[list[tuple[Any, ...]]]:
+        for rows in counted(sql, parameters):
+            elsewhere(lambda: Rule.objects.get(slug="later").delete())
+            yield rows
+
+    monkeypatch.setattr(changes, "stream", gone)
+    Rule.objects.create(slug="later", title="Later")
+    periods.keep()
+    assert not BoardPeriod.objects.exists()
+    assert not BoardStanding.objects.exists()
+
+
+def test_a_board_made_a_moment_ago_is_there_in_every_process(board: Board, api: Api) -> None:
+    """Also in one that looked which boards there are just before, and would not look again for a second."""
+    for path in ("boards/{}", "scoreboard/top?board={}", "boards/{}/periods"):
+        slug = f"new-{len(path)}"
+        boards.refresh(at_once=True)
+        elsewhere(partial(made_and_filled, slug))
+        assert api.get(f"/api/v1/{path.format(slug)}").status_code == 200
