@@ -187,6 +187,20 @@ def test_nobody_yet_is_said_in_words(page: Page, live: ScriptedLive) -> None:
     expect(page.locator("live-leaderboard [part=players]")).to_have_text("1 player")
 
 
+def test_the_tier_stands_beside_the_name(page: Page, live: ScriptedLive) -> None:
+    def tiers() -> list[str]:
+        shown = "e => getComputedStyle(e, '::after').content.replaceAll('\"', '').trim()"
+        return [name.evaluate(shown) for name in names(page).all()]
+
+    live.show(
+        {**row(1, "first", 3), "tier": "<b>gold</b>"}, {**row(2, "second", 2), "tier": None}, row(3, "x", 1), seq=1
+    )
+    expect(names(page)).to_have_text(["first", "second", "x"])
+    assert tiers() == ["<b>gold</b>", "", ""]
+    live.show({**row(1, "first", 3), "tier": None}, {**row(2, "second", 2), "tier": "silver"}, row(3, "x", 1), seq=2)
+    until(page, lambda: tiers() == ["", "silver", ""], "the tiers are the new ones")
+
+
 def test_extreme_rows_fit_a_phone(visitors: Visitors) -> None:
     page = visitors.page(visitors.profile(size=PHONE))
     live = ScriptedLive(page)
