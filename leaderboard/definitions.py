@@ -14,7 +14,7 @@ from scoreboard.models import Board as Rule
 MOST_PARTS = 1000  # that one answer names
 PERIODS = """
 SELECT p.key, p.starts_at, p.ends_at, p.filled_at IS NOT NULL, p.closed_at, p.ends_at <= clock_timestamp(),
-       (SELECT max(f.rank) FROM final_standings f WHERE f.period_id = p.id)
+       (SELECT max(f.place) FROM final_standings f WHERE f.period_id = p.id)
   FROM board_periods p JOIN boards b ON b.id = p.board_id AND NOT b.paused
  WHERE b.slug = %s AND p.part = %s AND NOT p.truth AND coalesce(p.starts_at, '-infinity') <= clock_timestamp()
  ORDER BY coalesce(p.ends_at, 'infinity') DESC, p.id DESC LIMIT %s OFFSET %s

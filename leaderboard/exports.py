@@ -14,15 +14,15 @@ from leaderboard.truth import ORDER
 
 COLUMNS = ["rank", "user_id", "provider", "external_id", "username", "score", "reached_at"]
 ROWS = """
-SELECT row_number() OVER (ORDER BY {order}), b.user_id, u.provider, u.external_id,
-       b.username, b.total * %s, b.reached_at
-  FROM board_players b JOIN users u ON u.id = b.user_id
- WHERE b.board = %s AND b.shown ORDER BY 1
+SELECT coalesce(b.rank, b.place), b.user_id, u.provider, u.external_id, b.username, b.total * %s, b.reached_at
+  FROM (SELECT *, {rank}, row_number() OVER (ORDER BY {order}) AS place FROM board_players WHERE board = %s AND shown) b
+  JOIN users u ON u.id = b.user_id
+ ORDER BY b.place
 """
 FINAL = """
 SELECT f.rank, f.user_id, u.provider, u.external_id, player_name(u), f.points, f.reached_at
   FROM final_standings f JOIN users u ON u.id = f.user_id
- WHERE f.period_id = %s AND player_visible(u) ORDER BY f.rank
+ WHERE f.period_id = %s AND player_visible(u) ORDER BY f.place
 """
 
 
@@ -44,5 +44,5 @@ class BoardExportView(ExportView):
         if board.closed_at:
             rows: tuple[str, list[int]] = FINAL, [board.id]
         else:
-            rows = ROWS.format(order=ORDER[board.latest_first]), [board.score(1), board.id]
+            rows = ROWS.format(**ORDER[board.ties]), [board.score(1), board.id]
         return exports.response(f"board-{board.name}", extension, COLUMNS, rows)

@@ -28,7 +28,7 @@ PATIENCE_SECONDS = 1.0  # for the question of another client: who waits holds a 
 
 # Which period held the instant, and, of one that is frozen, the last moment that the public may know of.
 PERIOD = """
-SELECT b.id, b.title, coalesce(p.key, w.key), w.starts_at, w.ends_at, b."order" = 'low', b.ties = 'latest', p.closed_at,
+SELECT b.id, b.title, coalesce(p.key, w.key), w.starts_at, w.ends_at, b."order" = 'low', b.ties, p.closed_at,
        CASE WHEN b.freeze_at <= clock_timestamp() THEN f.until END, b.freeze_at, b.visibility, b.zone, b.description
   FROM boards b CROSS JOIN LATERAL board_window(b, %(at)s) w
   LEFT JOIN LATERAL (SELECT p.key, p.closed_at FROM board_periods p
@@ -47,7 +47,7 @@ WITH stood AS MATERIALIZED (
       JOIN users u ON u.id = s.user_id WHERE player_visible(u)
 )
 SELECT c.players, c.latest, t.* FROM (SELECT count(*) AS players, max(reached_at) AS latest FROM stood) c
-  LEFT JOIN LATERAL (SELECT user_id, total, reached_at FROM stood ORDER BY {order}
+  LEFT JOIN LATERAL (SELECT user_id, total, reached_at, {rank} FROM stood ORDER BY {order}
                       LIMIT %(limit)s OFFSET %(offset)s) t ON true
 """
 SHOWN = "SELECT u.id, player_name(u), u.avatar_url FROM users u WHERE u.id = ANY (%s) AND player_visible(u)"
@@ -77,11 +77,11 @@ def find(slug: str, at: datetime, *, truth: bool = False) -> Instant:
         found = cursor.fetchone()
     if found is None or slug.endswith("."):
         raise Problem("not-found", "There is no such board.")
-    rule, title, key, starts_at, ends_at, low, latest_first, closed_at, until, freeze_at, *shown = found
+    rule, title, key, starts_at, ends_at, low, ties, closed_at, until, freeze_at, *shown = found
     if key is None:
         raise serializers.ValidationError({"at": ["The board was not open at that instant."]})
     frozen_at = freeze_at if until is not None and not truth else None
-    whole = (slug, title, -1, key, part, starts_at, ends_at, low, latest_first, True, closed_at, frozen_at, truth)
+    whole = (slug, title, -1, key, part, starts_at, ends_at, low, ties, True, closed_at, frozen_at, truth)
     return Instant(Board(*whole, *shown), rule, min(at, until) if frozen_at else at)
 
 
@@ -109,12 +109,12 @@ def counted(asked: Instant, limit: int, offset: int) -> Page:
     board = asked.board
     parameters: dict[str, Any] = {"rule": asked.rule, "part": board.part, "starts_at": board.starts_at, "at": asked.at}
     with connection.cursor() as cursor:
-        cursor.execute(STOOD.format(order=ORDER[board.latest_first]), {**parameters, "limit": limit, "offset": offset})
+        cursor.execute(STOOD.format(**ORDER[board.ties]), {**parameters, "limit": limit, "offset": offset})
         lines = cursor.fetchall()
     players, latest = lines[0][:2]
     rows = [
-        Row(offset + place, str(user_id), "", board.score(total), None, reached_at)
-        for place, (_, _, user_id, total, reached_at) in enumerate(lines, start=1)
+        Row(rank or offset + place, str(user_id), "", board.score(total), None, reached_at, better)
+        for place, (_, _, user_id, total, reached_at, rank, better) in enumerate(lines, start=1)
         if user_id is not None
     ]
     return Page(None, None, latest.timestamp() if latest else 0.0, players, rows)

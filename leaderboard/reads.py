@@ -28,7 +28,7 @@ SELECT player_name(u), CASE WHEN %(board)s = 0 THEN s.total ELSE coalesce(t.poin
 class PlayerStanding:
     """One player's own line. `rank` and `percentile` are None for one who is not on the board.
 
-    `percentile`: the share, in percent, of the other players who rank below.
+    `percentile`: the share, in percent, of the other players who do not rank better.
     """
 
     user_id: str
@@ -119,7 +119,7 @@ def ranked(page: Page) -> PlayerStanding:
         score=row.score,
         rank=row.rank,
         players=page.players,
-        percentile=percentile(row.rank, page.players),
+        percentile=percentile(row.rank - 1 if row.better is None else row.better, page.players),
         updated_at=row.reached_at,
     )
 
@@ -136,5 +136,6 @@ def unranked(board: Board, page: Page, user_id: uuid.UUID, *, hidden_too: bool =
     return PlayerStanding(str(user_id), username, score, None, page.players, None, reached_at if points else None)
 
 
-def percentile(rank: int, players: int) -> float:
-    return 100.0 if players <= 1 else round(100 * (players - rank) / (players - 1), 2)
+def percentile(better: int, players: int) -> float:
+    """`better`: how many of the players rank better."""
+    return 100.0 if players <= 1 else round(100 * (players - 1 - better) / (players - 1), 2)

@@ -3,7 +3,7 @@
 import json
 from datetime import datetime, timedelta
 
-from leaderboard.boards import Board
+from leaderboard.boards import Board, Ties
 from scoreboard.standing import EPOCH_START, Standing
 
 MICROSECOND = timedelta(microseconds=1)
@@ -22,13 +22,13 @@ def member(board: Board, standing: Standing) -> str:
     Inverted, unless the board puts the latest of equals first.
     """
     at = microseconds(standing.reached_at)
-    return f"{at if board.latest_first else FAR_FUTURE - at:0{MEMBER_TIME_DIGITS}x}{standing.user_id}"
+    return f"{at if board.ties == Ties.LATEST else FAR_FUTURE - at:0{MEMBER_TIME_DIGITS}x}{standing.user_id}"
 
 
 def member_parts(board: Board, raw: str) -> tuple[datetime, str]:
     """(reached_at, user id) of a member."""
     at, user_id = int(raw[:MEMBER_TIME_DIGITS], 16), raw[MEMBER_TIME_DIGITS:]
-    return EPOCH_START + (at if board.latest_first else FAR_FUTURE - at) * MICROSECOND, user_id
+    return EPOCH_START + (at if board.ties == Ties.LATEST else FAR_FUTURE - at) * MICROSECOND, user_id
 
 
 def profile(standing: Standing) -> str:

@@ -228,7 +228,7 @@ class BoardPeriodAdmin(ReadOnlyAdmin):
             super()
             .get_queryset(request)
             .filter(closed_at__isnull=False, truth=False)
-            .annotate(ranked=Max("final__rank"))
+            .annotate(ranked=Max("final__place"))
         )
         return found
 
@@ -243,7 +243,7 @@ class BoardPeriodAdmin(ReadOnlyAdmin):
 
     def final_ranks(self, period: BoardPeriod) -> str:
         """The first of them; all are in the file."""
-        found = FinalStanding.objects.filter(period=period).select_related("user").order_by("rank")[:SHOWN_RANKS]
+        found = FinalStanding.objects.filter(period=period).select_related("user").order_by("place")[:SHOWN_RANKS]
         rows = format_html_join(
             "", "<tr><td>{}</td><td>{}</td><td>{}</td></tr>", ((f.rank, f.user.shown_name, f.points) for f in found)
         )

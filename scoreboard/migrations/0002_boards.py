@@ -173,7 +173,12 @@ class Migration(migrations.Migration):
                 (
                     "ties",
                     models.CharField(
-                        choices=[("earliest", "Who was there first"), ("latest", "Who was there last")],
+                        choices=[
+                            ("earliest", "Who was there first"),
+                            ("latest", "Who was there last"),
+                            ("shared", "Equals share a rank: 1 2 2 4"),
+                            ("dense", "Equals share a rank: 1 2 2 3"),
+                        ],
                         default="earliest",
                         max_length=8,
                     ),
@@ -307,7 +312,8 @@ class Migration(migrations.Migration):
                         to=settings.AUTH_USER_MODEL,
                     ),
                 ),
-                ("rank", models.PositiveIntegerField()),
+                ("place", models.PositiveIntegerField(help_text="1 to n, in the order in which they are listed.")),
+                ("rank", models.PositiveIntegerField(help_text="As it is shown: equals may share one.")),
                 ("points", models.BigIntegerField(help_text="As they are shown.")),
                 ("reached_at", models.DateTimeField()),
             ],
@@ -445,7 +451,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="finalstanding",
-            index=models.Index(fields=["period", "rank"], name="final_standings_rank"),
+            index=models.Index(fields=["period", "place"], name="final_standings_place"),
         ),
         migrations.AddConstraint(
             model_name="finalstanding",

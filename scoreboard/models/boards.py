@@ -56,6 +56,8 @@ class Board(models.Model):
     class Ties(models.TextChoices):
         EARLIEST = "earliest", "Who was there first"
         LATEST = "latest", "Who was there last"
+        SHARED = "shared", "Equals share a rank: 1 2 2 4"
+        DENSE = "dense", "Equals share a rank: 1 2 2 3"
 
     class Visibility(models.TextChoices):
         PUBLIC = "public", "Everybody"
@@ -316,7 +318,8 @@ class FinalStanding(models.Model):
     """How a player came out of a period, for ever."""
 
     period = models.ForeignKey(BoardPeriod, models.PROTECT, db_index=False, related_name="final")
-    rank = models.PositiveIntegerField()
+    place = models.PositiveIntegerField(help_text="1 to n, in the order in which they are listed.")
+    rank = models.PositiveIntegerField(help_text="As it is shown: equals may share one.")
     user = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="+")
     points = models.BigIntegerField(help_text="As they are shown.")
     reached_at = models.DateTimeField()
@@ -324,7 +327,7 @@ class FinalStanding(models.Model):
     class Meta:
         db_table = "final_standings"
         constraints = [models.UniqueConstraint(fields=["period", "user"], name="final_standings_player")]
-        indexes = [models.Index(fields=["period", "rank"], name="final_standings_rank")]
+        indexes = [models.Index(fields=["period", "place"], name="final_standings_place")]
 
     def __str__(self) -> str:
         return f"{self.rank}. {self.user_id}: {self.points}"

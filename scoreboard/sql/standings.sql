@@ -205,14 +205,17 @@ BEGIN
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
-    INSERT INTO final_standings (period_id, rank, user_id, points, reached_at)
-    SELECT p_period,
-           row_number() OVER (ORDER BY s.points DESC,
-                                       CASE WHEN p_board.ties = 'earliest' THEN s.reached_at END,
-                                       CASE WHEN p_board.ties = 'latest' THEN s.reached_at END DESC, s.user_id DESC),
-           s.user_id, s.points * board_sign(p_board), s.reached_at
-      FROM standings s JOIN users u ON u.id = s.user_id
-     WHERE s.period_id = p_period AND s.shown AND player_visible(u);
+    INSERT INTO final_standings (period_id, place, rank, user_id, points, reached_at)
+    SELECT p_period, r.place,
+           CASE p_board.ties WHEN 'shared' THEN r.shared WHEN 'dense' THEN r.dense ELSE r.place END,
+           r.user_id, r.points * board_sign(p_board), r.reached_at
+      FROM (SELECT s.*, rank() OVER (ORDER BY s.points DESC) AS shared, dense_rank() OVER (ORDER BY s.points DESC) AS dense,
+                   row_number() OVER (ORDER BY s.points DESC,
+                                               CASE WHEN p_board.ties <> 'latest' THEN s.reached_at END,
+                                               CASE WHEN p_board.ties = 'latest' THEN s.reached_at END DESC,
+                                               s.user_id DESC) AS place
+              FROM standings s JOIN users u ON u.id = s.user_id
+             WHERE s.period_id = p_period AND s.shown AND player_visible(u)) r;
     GET DIAGNOSTICS v_ranked = ROW_COUNT;
     DELETE FROM standings s WHERE s.period_id = p_period;
     RETURN v_ranked;

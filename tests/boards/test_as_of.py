@@ -1,7 +1,6 @@
 """A board at any past instant is what a plain recount of the history up to then says."""
 
 import random
-import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,7 +14,7 @@ from scoreboard.models import BoardPeriod, ScoreHistory, UserScore
 from tests.boards.test_freezing import SECRET, award, freeze, reveal_all, take_back
 from tests.boards.test_standings import live, make_all, make_all_ready
 from tests.support.admin_site import admin, signed_in
-from tests.support.boards import Line, make, of_all_totals, recounted
+from tests.support.boards import Line, lines_of, make, of_all_totals, ranked, recounted
 from tests.support.client import Api, assert_problem
 from tests.support.people import players
 
@@ -24,8 +23,7 @@ FIRST, LAST = datetime(2020, 1, 1, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC)
 
 
 def lines(slug: str, at: datetime, *, truth: bool = False) -> list[Line]:
-    page = past.top(past.find(slug, at, truth=truth), 1000, 0)
-    return [Line(uuid.UUID(row.user_id), row.score, row.reached_at) for row in page.rows]
+    return lines_of(past.top(past.find(slug, at, truth=truth), 1000, 0))
 
 
 def shown(api: Api, query: str) -> list[tuple[str, int]]:
@@ -58,7 +56,7 @@ def test_any_instant_equals_a_plain_recount(board: Board, seed: int) -> None:
 def test_the_global_board_as_of_now_is_the_global_board(board: Board) -> None:
     live(random.Random(9), players(4), 10)
     totals = UserScore.objects.filter(total__gt=0).order_by("-total", "reached_at", "-user_id")
-    assert lines("global", freezing.now()) == [Line(one.user_id, one.total, one.reached_at) for one in totals]
+    assert lines("global", freezing.now()) == ranked([Line(one.user_id, one.total, one.reached_at) for one in totals])
 
 
 def test_it_is_answered_with_the_period_that_held_the_instant(api: Api, board: Board, alice: User) -> None:

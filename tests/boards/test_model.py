@@ -21,7 +21,7 @@ from scoreboard.ledger import Entry
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, ScoreHistory
 from tests.support import past
-from tests.support.boards import Line, address, away, in_sql, now, recounted
+from tests.support.boards import Line, address, away, in_sql, lines_of, now, recounted
 from tests.support.client import TOP, Api
 from tests.support.database import empty
 from tests.support.fixtures import forget_boards, forget_keys
@@ -67,7 +67,7 @@ def rules(draw: st.DrawFn) -> dict[str, Any]:
         "attribute_value": value,
         "value": draw(st.sampled_from(["sum", "sum", "best", "latest", "days"])),
         "order": draw(st.sampled_from(["high", "high", "low"])),
-        "ties": draw(st.sampled_from(["earliest", "latest"])),
+        "ties": draw(st.sampled_from(["earliest", "latest", "shared", "dense"])),
     }
 
 
@@ -174,23 +174,23 @@ def make_all(drawn: list[dict[str, Any]]) -> list[Rule]:
     return made
 
 
-def over_rest(api: Api, period: BoardPeriod) -> list[tuple[uuid.UUID, int]]:
+def over_rest(api: Api, period: BoardPeriod) -> list[tuple[uuid.UUID, int, int]]:
     snapshots._snapshots.clear()
     answer = api.get(f"{TOP}?board={address(period)}&period={period.key}&limit=100")
     assert answer.status_code == 200, answer.content
     document = json.loads(answer.content)
     assert document["board"]["period"] == period.key
     assert (document["board"]["closed_at"] is None) == (period.closed_at is None)
-    return [(uuid.UUID(row["user_id"]), row["score"]) for row in document["data"]]
+    return [(uuid.UUID(row["user_id"]), row["score"], row["rank"]) for row in document["data"]]
 
 
-def short(lines: list[Line]) -> list[tuple[uuid.UUID, int]]:
-    return [(line.user_id, line.score) for line in lines]
+def short(lines: list[Line]) -> list[tuple[uuid.UUID, int, int]]:
+    return [(line.user_id, line.score, line.rank) for line in lines]
 
 
 def assert_on_the_wire(server: Server, period: BoardPeriod) -> None:
     """The first snapshot of who begins to watch now; the server may know the board a second later than this process."""
-    expected = [(str(user_id), score) for user_id, score in short(recounted(period))]
+    expected = [(str(user_id), score, rank) for user_id, score, rank in short(recounted(period))]
 
     def seen() -> bool:
         with viewer(server, f"?board={address(period)}&limit=100") as anyone:
@@ -198,7 +198,7 @@ def assert_on_the_wire(server: Server, period: BoardPeriod) -> None:
             if first["type"] == "error":
                 return False
             push = anyone.until("leaderboard_update")
-            return [(row["user_id"], row["score"]) for row in push["top"]] == expected
+            return [(row["user_id"], row["score"], row["rank"]) for row in push["top"]] == expected
 
     eventually(seen, f"{address(period)} is {expected}")
 
@@ -283,7 +283,7 @@ def in_redis(board: Board) -> list[Line]:
     """As live writes left it, and, once more, as a rebuild makes it."""
 
     def read() -> list[Line]:
-        return [Line(uuid.UUID(row.user_id), row.score, row.reached_at) for row in ranking.top(board, 1000).rows]
+        return lines_of(ranking.top(board, 1000))
 
     rebuilt(board)  # a part that was opened meanwhile
     written = read()

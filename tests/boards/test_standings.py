@@ -14,7 +14,7 @@ from scoreboard import ledger, periods
 from scoreboard.ledger import Entry
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, BoardStanding, ScoreHistory
-from tests.support.boards import Line, in_sql, make, recounted
+from tests.support.boards import Line, in_sql, lines_of, make, recounted
 from tests.support.client import Api
 from tests.support.people import players, site_key
 
@@ -25,6 +25,9 @@ RULES: list[dict[str, Any]] = [
     {"window": "daily", "value": "best", "order": "low", "action_types": ["LAP"]},
     {"window": "monthly", "value": "latest", "ties": "latest"},
     {"window": "yearly", "value": "days", "zone": "America/New_York"},
+    {"window": "yearly", "value": "days", "ties": "shared"},
+    {"window": "daily", "value": "best", "ties": "dense"},
+    {"window": "daily", "value": "latest", "order": "low", "ties": "dense"},
     {"window": "days", "every_days": 3, "starts_on": "2026-01-01", "sources": ["award"]},
     {"window": "all", "attribute": "region", "attribute_value": "eu"},
     {"window": "weekly", "attribute": "region", "attribute_value": "*"},
@@ -32,7 +35,7 @@ RULES: list[dict[str, Any]] = [
 
 
 def in_redis(board: Board) -> list[Line]:
-    return [Line(uuid.UUID(row.user_id), row.score, row.reached_at) for row in ranking.top(board, 1000).rows]
+    return lines_of(ranking.top(board, 1000))
 
 
 def make_all() -> list[Rule]:

@@ -3,7 +3,7 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts.models import User
 from leaderboard import boards, finals, truth
 from leaderboard.boards import Board
+from leaderboard.ranking import Page
 from scoreboard import ledger, periods
 from scoreboard.ledger import Entry
 from scoreboard.models import AttributeHistory, BoardPeriod, ScoreHistory
@@ -72,11 +73,12 @@ def window_at(rule: Rule, moments: Sequence[datetime]) -> list[Window | None]:
 
 @dataclass(frozen=True)
 class Line:
-    """One ranked player, as plain Python has it: `score` as it is shown."""
+    """One ranked player, as plain Python has it: `score` and `rank` as they are shown."""
 
     user_id: uuid.UUID
     score: int
     reached_at: datetime
+    rank: int = 0
 
 
 def recounted(period: BoardPeriod, at: datetime | None = None) -> list[Line]:
@@ -105,7 +107,18 @@ def recounted(period: BoardPeriod, at: datetime | None = None) -> list[Line]:
     lines.sort(
         key=lambda line: (line.score if rule.order == "low" else -line.score, late * microseconds(line.reached_at))
     )
-    return lines
+    return ranked(lines, rule.ties)
+
+
+def ranked(lines: Sequence[Line], ties: str = "earliest") -> list[Line]:
+    """With their ranks, of all who are on the board, in order."""
+    scores = [line.score for line in lines]
+    distinct = list(dict.fromkeys(scores))
+    ranks = {
+        "shared": [scores.index(score) + 1 for score in scores],
+        "dense": [distinct.index(score) + 1 for score in scores],
+    }.get(ties, range(1, len(lines) + 1))
+    return [replace(line, rank=rank) for line, rank in zip(lines, ranks, strict=True)]
 
 
 def microseconds(at: datetime) -> int:
@@ -170,12 +183,15 @@ def of_all_totals(at: datetime) -> list[Line]:
         totals[entry.user_id] = (entry.new_total, entry.created_at)
     lines = [Line(user_id, total, reached) for user_id, (total, reached) in totals.items() if total > 0]
     lines.sort(key=lambda line: line.user_id.bytes, reverse=True)
-    return sorted(lines, key=lambda line: (-line.score, line.reached_at))
+    return ranked(sorted(lines, key=lambda line: (-line.score, line.reached_at)))
 
 
 def in_sql(board: Board) -> list[Line]:
-    page = truth.top(board, 1000)
-    return [Line(uuid.UUID(row.user_id), row.score, row.reached_at) for row in page.rows]
+    return lines_of(truth.top(board, 1000))
+
+
+def lines_of(page: Page) -> list[Line]:
+    return [Line(uuid.UUID(row.user_id), row.score, row.reached_at, row.rank) for row in page.rows]
 
 
 def address(period: BoardPeriod) -> str:
@@ -187,7 +203,7 @@ def in_finals(period: BoardPeriod) -> list[Line]:
     """How a closed period came out, of those who are visible now."""
     board = boards.closed(address(period), period.key)
     assert board is not None
-    return [Line(uuid.UUID(row.user_id), row.score, row.reached_at) for row in finals.top(board, 1000).rows]
+    return lines_of(finals.top(board, 1000))
 
 
 def away(rule: Rule, since: datetime) -> None:
