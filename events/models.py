@@ -116,6 +116,7 @@ class Endpoint(models.Model):
     class Type(models.TextChoices):
         UPDATES = "scoreboard.updates", "scoreboard.updates: each change of a score"
         NOTICE = "scoreboard.notice", "scoreboard.notice: what operators should know"
+        PERIOD_CLOSED = "scoreboard.period_closed", "scoreboard.period_closed: final ranks of a board's period"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=100)
@@ -162,7 +163,7 @@ class Endpoint(models.Model):
 
 class Delivery(models.Model):
     """One request to an endpoint, with all its attempts: the log. What was sent is not in it, but read from the history
-    by `entries`; a notice has its `data`.
+    by `entries`; any other event has its `data`.
 
     `in_order`: part of the stream of changes, of which the next is not sent before this one has arrived.
     """

@@ -34,6 +34,7 @@ from api.responses import ok
 from leaderboard import boards, definitions
 from leaderboard.boards import GLOBAL, Visibility
 from leaderboard.definition_fields import (
+    CLOSE_SCHEMA,
     WHO_SCHEMA,
     WINDOW_SCHEMA,
     DefinitionSerializer,
@@ -83,6 +84,11 @@ class SaidWho(serializers.JSONField):
     pass
 
 
+@extend_schema_field(CLOSE_SCHEMA)
+class SaidClose(serializers.JSONField):
+    pass
+
+
 class BoardDocumentSerializer(serializers.Serializer[Any]):
     slug = serializers.CharField()
     title = serializers.CharField()
@@ -99,6 +105,7 @@ class BoardDocumentSerializer(serializers.Serializer[Any]):
     value = serializers.ChoiceField(choices=Rule.Value.values)
     order = serializers.ChoiceField(choices=Rule.Order.values)
     ties = serializers.ChoiceField(choices=Rule.Ties.values)
+    close = SaidClose()
     state = serializers.ChoiceField(choices=["open", "counting", "frozen", "upcoming", "closed", "paused", "empty"])
     period = PeriodSerializer(allow_null=True, help_text="The current one.")
     next_reset = serializers.DateTimeField(allow_null=True, help_text="When the next period begins, if one does.")

@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from api.fields import Moment, StrictBoolean, StrictSerializer, StrictText
-from scoreboard import board_rules
+from scoreboard import board_checks, board_rules
 from scoreboard.board_checks import EACH, EARLIEST
 from scoreboard.models import Board as Rule
 
@@ -54,6 +54,31 @@ WHO_SCHEMA = {
             "additionalProperties": False,
         },
     ]
+}
+CLOSE_SCHEMA: dict[str, Any] = {
+    "type": "array",
+    "maxItems": board_checks.MOST_GIVEN,
+    "items": {
+        "type": "object",
+        "properties": {
+            "ranks": {
+                "type": "array",
+                "items": {"type": "integer", "minimum": 1, "maximum": board_checks.LAST_GIVEN},
+                "minItems": 2,
+                "maxItems": 2,
+                "description": "From the first to the last of them.",
+            },
+            "notice": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": board_checks.MAX_NOTICE,
+                "description": "Each of these players is told this.",
+            },
+            "webhook": {"type": "boolean", "description": "A `scoreboard.period_closed` has them."},
+        },
+        "required": ["ranks"],
+        "additionalProperties": False,
+    },
 }
 # Which field of a definition says what a field of the rule holds.
 SAID_BY = {
@@ -172,6 +197,16 @@ class Who(serializers.Field[Any, Any, Any, Any]):
         return text
 
 
+@extend_schema_field(CLOSE_SCHEMA)
+class Close(serializers.JSONField):
+    """As `Board.close` is judged; here, too, since what is equal in Python (1, 1.0, true) is no change to it."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if sentence := board_checks.close(data):
+            raise serializers.ValidationError(sentence)
+        return data
+
+
 class DefinitionSerializer(StrictSerializer):
     """The body of PUT: what is left out stays as it is."""
 
@@ -189,6 +224,7 @@ class DefinitionSerializer(StrictSerializer):
     value = serializers.ChoiceField(choices=Rule.Value.values, required=False)
     order = serializers.ChoiceField(choices=Rule.Order.values, required=False)
     ties = serializers.ChoiceField(choices=Rule.Ties.values, required=False)
+    close = Close(required=False, help_text="What closing a period gives, by ranges of final ranks.")
 
     def rule(self, before: Rule | None = None) -> dict[str, Any]:
         """The fields of the rule that the body speaks of. Raises ValidationError."""

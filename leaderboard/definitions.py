@@ -108,6 +108,7 @@ def words(rule: Rule) -> dict[str, Any]:
         "value": rule.value,
         "order": rule.order,
         "ties": rule.ties,
+        "close": rule.close,
     }
 
 

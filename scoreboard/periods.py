@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import structlog
 from django.db import connection, transaction
 
-from scoreboard import ledger
+from scoreboard import closing, ledger
 from scoreboard.models import Board, BoardPeriod
 
 log = structlog.get_logger(__name__)
@@ -46,6 +46,7 @@ def keep() -> None:
         run(NEXT, board)
     fill_all()
     close_ended()
+    closing.tell()
 
 
 def fill_all() -> None:

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from accounts.models import User
-from scoreboard.models import Bonus, ScoreHistory, UserScore
+from scoreboard.models import Bonus, PlayerNotice, ScoreHistory, UserScore
 
 ENTRY = (
     *("id", "action_id", "source", "action_type", "delta", "old_total", "new_total", "reason", "request_id"),
@@ -27,6 +27,10 @@ def export(user: User) -> dict[str, Any]:
         "score": UserScore.objects.filter(pk=user.pk).values("total", "version", "reached_at").first(),
         "history": list(ScoreHistory.objects.filter(user=user).order_by("id").values(*ENTRY)),
         "bonuses_received": bonuses(Bonus.objects.filter(user_id=user.pk), "id", *BONUS),
+        "notices": [
+            {"board": one.board, "period": one.period.key, "rank": one.rank, "text": one.text, "at": one.created_at}
+            for one in PlayerNotice.objects.filter(user=user).select_related("period__board").order_by("id")
+        ],
         "bonuses_given": bonuses(Bonus.objects.filter(actor=user), "id", "user_id", *BONUS),
     }
 
@@ -36,8 +40,9 @@ def bonuses(found: QuerySet[Bonus], *fields: str) -> list[dict[str, Any]]:
 
 
 def erase(user_id: uuid.UUID) -> None:
-    """Empties the reasons. Raises nothing of its own; a repeat finds them empty."""
+    """Empties the reasons, and deletes the notices. Raises nothing of its own; a repeat finds them empty."""
     with transaction.atomic():
         Bonus.objects.filter(user_id=user_id).update(reason="")
+        PlayerNotice.objects.filter(user_id=user_id).delete()
         with connection.cursor() as cursor:
             cursor.execute("SELECT score_history_forget(%s)", [user_id])

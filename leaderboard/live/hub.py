@@ -60,6 +60,8 @@ class Hub:
                     feed.announced(message["epoch"], message["seq"], **details(message))
                 case "standing.changed" if message["player"] in feed.own_lines.players:
                     feed.own_lines.wake()
+                case "player.placed" if message["player"] in feed.own_lines.players:
+                    feed.own_lines.tell(message["player"], messages.placed(message))
 
     def touch(self) -> None:
         """Announcements may have been missed."""

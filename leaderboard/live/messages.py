@@ -167,6 +167,12 @@ def notice(code: str, board: Board, detail: str, **more: Any) -> Packet:
     )
 
 
+def placed(told: dict[str, Any]) -> Packet:
+    """What a closed period gave the viewer, whichever board it shows. Raises KeyError."""
+    said = {name: told[name] for name in ("board", "period", "rank")}
+    return Packet({"type": "notice", "code": "placed", **said, "detail": told["text"]})
+
+
 def you(score: int | None, rank: int | None, players: int) -> Packet:
     """The viewer's own line. `rank` is null off the board, `score` for a player whom the board does not show."""
     return Packet({"type": "you", "score": score, "rank": rank, "players": players})

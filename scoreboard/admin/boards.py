@@ -72,6 +72,7 @@ class BoardAdmin(ModelAdmin):
             },
         ),
         ("Who wins", {"fields": ["value", "order", "ties"]}),
+        ("When a period is over", {"fields": ["close"], "description": "Of periods that are closed from now on."}),
     ]
 
     def get_changelist(self, request: HttpRequest, **_: Any) -> type[ChangeList]:
@@ -237,9 +238,10 @@ class BoardPeriodAdmin(ReadOnlyAdmin):
 
     @admin.display(description="CSV")
     def csv(self, period: BoardPeriod) -> str:
-        slug = f"{period.board.slug}.{period.part}" if period.part else period.board.slug
-        address = f"{reverse('export-board', args=['csv'])}?board={slug}&period={period.key}"
-        return format_html('<a href="{}">{}</a>', address, f"board.csv?board={slug}&period={period.key}")
+        asked = f"?board={period.address}&period={period.key}"
+        return format_html(
+            '<a href="{}">{}</a>', f"{reverse('export-board', args=['csv'])}{asked}", f"board.csv{asked}"
+        )
 
     def final_ranks(self, period: BoardPeriod) -> str:
         """The first of them; all are in the file."""

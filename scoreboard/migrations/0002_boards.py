@@ -196,6 +196,15 @@ class Migration(migrations.Migration):
                     models.DateTimeField(editable=False, help_text="The freeze that was revealed.", null=True),
                 ),
                 (
+                    "close",
+                    models.JSONField(
+                        blank=True,
+                        default=list,
+                        help_text='What closing a period gives by final rank: [{"ranks": [1, 3], "notice": '
+                        '"You made the podium."}, {"ranks": [1, 100], "webhook": true}].',
+                    ),
+                ),
+                (
                     "paused",
                     models.BooleanField(
                         default=False,
@@ -456,5 +465,63 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="finalstanding",
             constraint=models.UniqueConstraint(fields=("period", "user"), name="final_standings_player"),
+        ),
+        migrations.CreateModel(
+            name="PlayerNotice",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "period",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="scoreboard.boardperiod"
+                    ),
+                ),
+                ("rank", models.PositiveIntegerField()),
+                ("text", models.CharField(max_length=200)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "told",
+                    models.BooleanField(default=False, help_text="Whether the player's open pages were told."),
+                ),
+            ],
+            options={
+                "db_table": "player_notices",
+                "default_permissions": (),
+                "indexes": [
+                    models.Index(fields=["user", "-id"], name="player_notices_own"),
+                    models.Index(condition=models.Q(("told", False)), fields=["id"], name="player_notices_untold"),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="PeriodClosing",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "board",
+                    models.CharField(help_text="As the API knows it: weekly, or region.eu.", max_length=65),
+                ),
+                ("period", models.CharField(max_length=16)),
+                ("starts_at", models.DateTimeField(null=True)),
+                ("ends_at", models.DateTimeField()),
+                ("closed_at", models.DateTimeField()),
+                ("players", models.PositiveIntegerField()),
+                ("piece", models.PositiveIntegerField()),
+                ("pieces", models.PositiveIntegerField()),
+                ("places", models.JSONField()),
+            ],
+            options={
+                "db_table": "period_closings",
+                "default_permissions": (),
+            },
         ),
     ]

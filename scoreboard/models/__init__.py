@@ -12,6 +12,7 @@ from scoreboard.models.boards import (
     BoardsVersion,
     FinalStanding,
 )
+from scoreboard.models.closing import PeriodClosing, PlayerNotice
 from scoreboard.models.scores import (
     CURRENT_TRANSACTION,
     MAX_BONUS,
@@ -36,6 +37,8 @@ __all__ = [
     "BoardsVersion",
     "Bonus",
     "FinalStanding",
+    "PeriodClosing",
+    "PlayerNotice",
     "ScoreHistory",
     "UserScore",
 ]

@@ -106,6 +106,12 @@ class Board(models.Model):
         null=True, blank=True, help_text="From then on the public sees the board as of then, until it is revealed."
     )
     revealed = models.DateTimeField(null=True, editable=False, help_text="The freeze that was revealed.")
+    close = models.JSONField(
+        blank=True,
+        default=list,
+        help_text='What closing a period gives by final rank: [{"ranks": [1, 3], "notice": "You made the podium."}, '
+        '{"ranks": [1, 100], "webhook": true}].',
+    )
     paused = models.BooleanField(
         default=False, help_text="Not shown and not kept; afterwards it is filled from the history: nothing is missing."
     )
@@ -161,7 +167,7 @@ class Board(models.Model):
 
     def rule(self) -> dict[str, object]:
         """What decides how the board comes out; in SQL `board_rule`."""
-        others = ("slug", "title", "description", "visibility", "paused", "created_at", "revealed")
+        others = ("slug", "title", "description", "visibility", "paused", "created_at", "revealed", "close")
         return {
             field.name: getattr(self, field.name) for field in self._meta.concrete_fields if field.name not in others
         }
@@ -182,6 +188,7 @@ class Board(models.Model):
         for field in ("every_days", "starts_on"):
             if self.window != self.Window.DAYS and getattr(self, field) is not None:
                 yield field, "Only for a window of some days."
+        yield "close", board_checks.close(self.close)
         yield "action_types", board_checks.types(self.action_types, before.action_types if before else ())
         if unknown := [name for name in self.sources if name not in SOURCES]:
             yield "sources", f"{unknown[0][:16]!r} is none of {', '.join(SOURCES)}."
@@ -240,6 +247,11 @@ class BoardPeriod(models.Model):
 
     def __str__(self) -> str:
         return f"{self.board_id} {self.part} {self.key}"
+
+    @property
+    def address(self) -> str:
+        """As which the API knows its board: weekly, or region.eu."""
+        return f"{self.board.slug}.{self.part}" if self.part else self.board.slug
 
 
 class BoardReveal(models.Model):

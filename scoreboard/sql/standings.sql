@@ -199,9 +199,11 @@ $$;
 -- that may hold an entry of it. Returns how many players were ranked; NULL if it was closed before.
 CREATE FUNCTION period_close(p_period bigint, p_board boards) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
+    v_period board_periods;
     v_ranked bigint;
 BEGIN
-    UPDATE board_periods p SET closed_at = clock_timestamp() WHERE p.id = p_period AND p.closed_at IS NULL AND p.filled_at IS NOT NULL;
+    UPDATE board_periods p SET closed_at = clock_timestamp()
+     WHERE p.id = p_period AND p.closed_at IS NULL AND p.filled_at IS NOT NULL RETURNING p.* INTO v_period;
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
@@ -217,6 +219,9 @@ BEGIN
               FROM standings s JOIN users u ON u.id = s.user_id
              WHERE s.period_id = p_period AND s.shown AND player_visible(u)) r;
     GET DIAGNOSTICS v_ranked = ROW_COUNT;
+    IF p_board.close <> '[]' THEN
+        PERFORM period_gives(v_period, p_board, v_ranked);
+    END IF;
     DELETE FROM standings s WHERE s.period_id = p_period;
     RETURN v_ranked;
 END

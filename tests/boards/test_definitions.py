@@ -79,6 +79,7 @@ def test_a_board_is_made_in_the_words_in_which_it_is_told(api: Api, key: dict[st
         "value": "best",
         "order": "low",
         "ties": "latest",
+        "close": [{"ranks": [1, 3], "notice": "You made the podium."}, {"ranks": [1, 100], "webhook": True}],
         "paused": False,
     }
     answer = api.post(BOARDS, body, headers=key)
@@ -96,7 +97,8 @@ def test_a_board_is_made_in_the_words_in_which_it_is_told(api: Api, key: dict[st
 def test_left_out_it_is_all_time_utc_every_type_everyone_the_sum(api: Api, key: dict[str, str]) -> None:
     told = api.post(BOARDS, {"slug": "plain", "title": "Plain"}, headers=key).json()["data"]
     assert {
-        name: told[name] for name in ("window", "zone", "counts", "who", "value", "order", "ties", "visibility")
+        name: told[name]
+        for name in ("window", "zone", "counts", "who", "value", "order", "ties", "close", "visibility")
     } == {
         "window": "all",
         "zone": "UTC",
@@ -105,6 +107,7 @@ def test_left_out_it_is_all_time_utc_every_type_everyone_the_sum(api: Api, key: 
         "value": "sum",
         "order": "high",
         "ties": "earliest",
+        "close": [],
         "visibility": "public",
     }
     assert told["next_reset"] is None
