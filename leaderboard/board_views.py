@@ -31,7 +31,7 @@ from api.openapi import envelope, problems
 from api.problems import Problem
 from api.query import Query
 from api.responses import ok
-from leaderboard import boards, definitions
+from leaderboard import boards, choices, definitions
 from leaderboard.boards import GLOBAL, Visibility
 from leaderboard.definition_fields import (
     CLOSE_SCHEMA,
@@ -106,6 +106,7 @@ class BoardDocumentSerializer(serializers.Serializer[Any]):
     order = serializers.ChoiceField(choices=Rule.Order.values)
     ties = serializers.ChoiceField(choices=Rule.Ties.values)
     close = SaidClose()
+    archive = serializers.IntegerField(allow_null=True, help_text="Closed periods that are offered; null: all.")
     state = serializers.ChoiceField(choices=["open", "counting", "frozen", "upcoming", "closed", "paused", "empty"])
     period = PeriodSerializer(allow_null=True, help_text="The current one.")
     next_reset = serializers.DateTimeField(allow_null=True, help_text="When the next period begins, if one does.")
@@ -142,6 +143,13 @@ class RulesView(BoardView):
 
     def get_permissions(self) -> list[Any]:
         return [MayEditBoards()] if self.writes else super().get_permissions()
+
+    def sees_all(self, request: Request) -> bool:
+        """Whether the caller, who need not be signed in, is staff or a key that sees hidden boards."""
+        try:
+            return sees_hidden(request.user if request.user.is_authenticated else None, self.readers)
+        except APIException:
+            return False
 
     def get_throttles(self) -> list[BaseThrottle]:
         return super(BoardView, self).get_throttles() if self.writes else super().get_throttles()
@@ -233,16 +241,10 @@ class BoardDefinitionView(RulesView):
     def get(self, request: Request, slug: str) -> HttpResponse:
         demand_sight(self.visibility, request, self.readers)
         rule = boards.listing().rules.get(boards.rule_slug(slug))
-        hidden = rule is not None and rule.paused and self.sees_paused(request)
+        hidden = rule is not None and rule.paused and self.sees_all(request)
         body = {"success": True, "data": definitions.one(slug, hidden=hidden)}
         public = self.open and not hidden
         return tagged_by_content(request, public, JSONRenderer().render(body))
-
-    def sees_paused(self, request: Request) -> bool:
-        try:
-            return sees_hidden(request.user if request.user.is_authenticated else None, self.readers)
-        except APIException:
-            return False
 
     @extend_schema(
         operation_id="change_board",
@@ -299,6 +301,8 @@ class PeriodsView(RulesView):
         operation_id="board_periods",
         auth=OPEN_OR_SIGNED_IN,
         summary="A board's periods, open and closed, the newest first",
+        description="Of the closed ones as many as the board's `archive` says; all for staff, and keys with the scope "
+        "`read` or `boards`.",
         tags=["boards"],
         parameters=[SLUG],
         responses={200: envelope(PastPeriodSerializer(many=True)), **problems(400, 401, 403, 404, 429, 503)},
@@ -306,5 +310,9 @@ class PeriodsView(RulesView):
     def get(self, request: Request, slug: str) -> HttpResponse:
         demand_sight(self.visibility, request, self.readers)
         definitions.one(slug, hidden=False)  # that there is one
-        found = definitions.periods(slug, self.asked["limit"], self.asked["offset"])
-        return tagged_by_content(request, self.open, JSONRenderer().render({"success": True, "data": found}))
+        archive = choices.archive(slug)
+        whole = archive is not None and self.sees_all(request)
+        limit, offset = self.asked["limit"], self.asked["offset"]
+        found = definitions.periods(slug, limit, offset, None if whole else archive)
+        body = JSONRenderer().render({"success": True, "data": found})
+        return tagged_by_content(request, self.open and not whole, body)

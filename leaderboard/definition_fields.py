@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from api.fields import Moment, StrictBoolean, StrictSerializer, StrictText
+from api.fields import Moment, StrictBoolean, StrictInteger, StrictSerializer, StrictText
 from scoreboard import board_checks, board_rules
 from scoreboard.board_checks import EACH, EARLIEST
 from scoreboard.models import Board as Rule
@@ -225,6 +225,9 @@ class DefinitionSerializer(StrictSerializer):
     order = serializers.ChoiceField(choices=Rule.Order.values, required=False)
     ties = serializers.ChoiceField(choices=Rule.Ties.values, required=False)
     close = Close(required=False, help_text="What closing a period gives, by ranges of final ranks.")
+    archive = StrictInteger(
+        min_value=0, max_value=1000, required=False, allow_null=True, help_text="Closed periods that are offered."
+    )
 
     def rule(self, before: Rule | None = None) -> dict[str, Any]:
         """The fields of the rule that the body speaks of. Raises ValidationError."""

@@ -72,7 +72,7 @@ class BoardAdmin(ModelAdmin):
             },
         ),
         ("Who wins", {"fields": ["value", "order", "ties"]}),
-        ("When a period is over", {"fields": ["close"], "description": "Of periods that are closed from now on."}),
+        ("When a period is over", {"fields": ["close", "archive"]}),
     ]
 
     def get_changelist(self, request: HttpRequest, **_: Any) -> type[ChangeList]:

@@ -205,6 +205,15 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "archive",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        help_text="How many closed periods visitors are offered, the last ones. Empty: all.",
+                        null=True,
+                        validators=[django.core.validators.MaxValueValidator(1000)],
+                    ),
+                ),
+                (
                     "paused",
                     models.BooleanField(
                         default=False,

@@ -6,7 +6,7 @@ from zoneinfo import available_timezones
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import connection, models
 from django.db.models import F, Q
 from django.db.models.functions import Lower, Now
@@ -112,6 +112,12 @@ class Board(models.Model):
         help_text='What closing a period gives by final rank: [{"ranks": [1, 3], "notice": "You made the podium."}, '
         '{"ranks": [1, 100], "webhook": true}].',
     )
+    archive = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(1000)],
+        help_text="How many closed periods visitors are offered, the last ones. Empty: all.",
+    )
     paused = models.BooleanField(
         default=False, help_text="Not shown and not kept; afterwards it is filled from the history: nothing is missing."
     )
@@ -167,7 +173,7 @@ class Board(models.Model):
 
     def rule(self) -> dict[str, object]:
         """What decides how the board comes out; in SQL `board_rule`."""
-        others = ("slug", "title", "description", "visibility", "paused", "created_at", "revealed", "close")
+        others = ("slug", "title", "description", "visibility", "paused", "created_at", "revealed", "close", "archive")
         return {
             field.name: getattr(self, field.name) for field in self._meta.concrete_fields if field.name not in others
         }

@@ -197,7 +197,7 @@ $$;
 
 -- What decides how a board comes out.
 CREATE FUNCTION board_rule(b boards) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
-    SELECT to_jsonb(b) - ARRAY['slug', 'title', 'description', 'visibility', 'paused', 'created_at', 'revealed', 'close']
+    SELECT to_jsonb(b) - ARRAY['slug', 'title', 'description', 'visibility', 'paused', 'created_at', 'revealed', 'close', 'archive']
 $$;
 
 -- A rule that is made or changed is applied anew: its open periods go, with all that was counted in them, and others, under new

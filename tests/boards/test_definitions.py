@@ -80,6 +80,7 @@ def test_a_board_is_made_in_the_words_in_which_it_is_told(api: Api, key: dict[st
         "order": "low",
         "ties": "latest",
         "close": [{"ranks": [1, 3], "notice": "You made the podium."}, {"ranks": [1, 100], "webhook": True}],
+        "archive": 12,
         "paused": False,
     }
     answer = api.post(BOARDS, body, headers=key)
@@ -98,7 +99,7 @@ def test_left_out_it_is_all_time_utc_every_type_everyone_the_sum(api: Api, key: 
     told = api.post(BOARDS, {"slug": "plain", "title": "Plain"}, headers=key).json()["data"]
     assert {
         name: told[name]
-        for name in ("window", "zone", "counts", "who", "value", "order", "ties", "close", "visibility")
+        for name in ("window", "zone", "counts", "who", "value", "order", "ties", "close", "archive", "visibility")
     } == {
         "window": "all",
         "zone": "UTC",
@@ -108,6 +109,7 @@ def test_left_out_it_is_all_time_utc_every_type_everyone_the_sum(api: Api, key: 
         "order": "high",
         "ties": "earliest",
         "close": [],
+        "archive": None,
         "visibility": "public",
     }
     assert told["next_reset"] is None
