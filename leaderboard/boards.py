@@ -86,7 +86,7 @@ class Board:
     @property
     def shares_ranks(self) -> bool:
         """Whether equals have one rank."""
-        return self.ties in (Ties.SHARED, Ties.DENSE)
+        return self.ties in BETTER
 
     @property
     def name(self) -> str:
@@ -337,11 +337,14 @@ def past(slug: str) -> Iterator[Board]:
         return map(board_of, cursor.fetchall())
 
 
+BETTER = {Ties.SHARED.value: "rank", Ties.DENSE.value: "scores"}  # by ties, the last word of the key `better`
+
+
 def keys(board: Board) -> Keys:
     base = f"{settings.REDIS_KEY_PREFIX}lb:{{{board.name}}}:"
-    better = {Ties.SHARED.value: f"{base}rank", Ties.DENSE.value: f"{base}scores"}.get(board.ties)
+    counted = BETTER.get(board.ties)
     own = f"{base}rank", f"{base}player", f"{base}profile", f"{base}meta", f"{base}lock", f"{base}compared"
-    return Keys(*own, better)
+    return Keys(*own, f"{base}{counted}" if counted else None)
 
 
 def group(board: Board) -> str:

@@ -14,7 +14,8 @@ from accounts.models import User
 from api import redis_client
 from leaderboard import boards, finals, ranking, reads, rebuild, reconcile, truth
 from leaderboard.boards import Board
-from scoreboard import freezing, ledger
+from scoreboard import board_preview, freezing, ledger
+from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod
 from tests.boards.test_as_of import written
 from tests.leaderboard.test_lost import HARMS
@@ -128,6 +129,13 @@ def test_final_ranks_are_those_that_were_shown(api: Api, ties: str) -> None:
 
 def final_file(api: Api, key: str) -> str:
     return b"".join(api.get(f"/api/v1/exports/board.csv?board=cup&period={key}", headers=site_key("read"))).decode()
+
+
+@pytest.mark.parametrize("ties", RANKS)
+def test_a_preview_has_the_ranks_that_the_board_will_have(ties: str) -> None:
+    crowd_on(ties=ties)
+    [preview] = board_preview.of(Rule.objects.get())
+    assert [(rank, score) for rank, _, score in preview.lines] == list(zip(RANKS[ties], POINTS, strict=True))
 
 
 @SHARING
