@@ -221,9 +221,11 @@ KEPT_OF_ONE = 1000
 
 def purge() -> int:
     """Deletes what the log is not to keep: older than KEPT, or beyond the newest KEPT_OF_ONE of an endpoint; not what
-    is still to be delivered."""
-    over = Delivery.objects.exclude(state=Delivery.State.WAITING)
-    purged, _ = over.filter(created_at__lt=timezone.now() - KEPT).delete()
+    is still to be delivered, unless to one that has been disabled for as long."""
+    over, before = Delivery.objects.exclude(state=Delivery.State.WAITING), timezone.now() - KEPT
+    purged, _ = over.filter(created_at__lt=before).delete()
+    given_up = Delivery.objects.filter(in_order=False, endpoint__disabled_at__lt=before)
+    purged += given_up.filter(created_at__lt=before).delete()[0]
     for endpoint in Endpoint.objects.all():
         newest = Delivery.objects.filter(endpoint=endpoint).order_by("-id")
         limit: Any = newest.values_list("pk", flat=True)[KEPT_OF_ONE : KEPT_OF_ONE + 1]
