@@ -116,6 +116,7 @@ class Endpoint(models.Model):
     class Type(models.TextChoices):
         UPDATES = "scoreboard.updates", "scoreboard.updates: each change of a score"
         NOTICE = "scoreboard.notice", "scoreboard.notice: what operators should know"
+        PERIOD_CLOSED = "scoreboard.period_closed", "scoreboard.period_closed: final ranks of a board's period"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=100)
@@ -162,7 +163,7 @@ class Endpoint(models.Model):
 
 class Delivery(models.Model):
     """One request to an endpoint, with all its attempts: the log. What was sent is not in it, but read from the history
-    by `entries`; a notice has its `data`.
+    by `entries`; any other event has its `data`.
 
     `in_order`: part of the stream of changes, of which the next is not sent before this one has arrived.
     """
@@ -220,9 +221,11 @@ KEPT_OF_ONE = 1000
 
 def purge() -> int:
     """Deletes what the log is not to keep: older than KEPT, or beyond the newest KEPT_OF_ONE of an endpoint; not what
-    is still to be delivered."""
-    over = Delivery.objects.exclude(state=Delivery.State.WAITING)
-    purged, _ = over.filter(created_at__lt=timezone.now() - KEPT).delete()
+    is still to be delivered, unless to one that has been disabled for as long."""
+    over, before = Delivery.objects.exclude(state=Delivery.State.WAITING), timezone.now() - KEPT
+    purged, _ = over.filter(created_at__lt=before).delete()
+    given_up = Delivery.objects.filter(in_order=False, endpoint__disabled_at__lt=before)
+    purged += given_up.filter(created_at__lt=before).delete()[0]
     for endpoint in Endpoint.objects.all():
         newest = Delivery.objects.filter(endpoint=endpoint).order_by("-id")
         limit: Any = newest.values_list("pk", flat=True)[KEPT_OF_ONE : KEPT_OF_ONE + 1]

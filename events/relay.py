@@ -14,7 +14,7 @@ import structlog
 from django.conf import settings
 from django.db import IntegrityError, InterfaceError, OperationalError, close_old_connections, connection
 
-from events import broker, deliveries, envelope
+from events import broker, closings, deliveries, envelope
 from events.broker import BrokerAway, Publisher
 from events.metrics import EVENT_FAILURES, EVENTS
 from events.models import Endpoint, Mark, Moved
@@ -50,6 +50,7 @@ class Relay:
         """Has each sink visited that is not being visited; returns the seconds until the next look."""
         try:
             close_old_connections()
+            closings.file_all()
             sinks: dict[str, Endpoint | None] = {one.sink: one for one in Endpoint.objects.filter(disabled_at=None)}
         except (OperationalError, InterfaceError) as error:
             log.warning("relay_postponed", error=str(error).strip())

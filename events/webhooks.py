@@ -15,7 +15,7 @@ from standardwebhooks.webhooks import Webhook
 
 from accounts.models import User
 from api.refusals import Caller, Refusal, record
-from events import envelope
+from events import closings, envelope
 from events.client import Answer, Client
 from events.encryption import sealed
 from events.models import Delivery, Endpoint, Mark
@@ -154,8 +154,10 @@ def signed(endpoint: Endpoint, delivery: Delivery, body: str) -> dict[bytes | st
 def events_of(delivery: Delivery) -> list[dict[str, Any]]:
     if delivery.entries:
         return envelope.updates(changes.these(delivery.entries))
-    at = envelope.timestamp(delivery.created_at)
-    return [envelope.envelope(delivery.type, str(delivery.message_id), None, at, delivery.data or {})]
+    at, data = envelope.timestamp(delivery.created_at), delivery.data or {}
+    if delivery.type == Endpoint.Type.PERIOD_CLOSED:
+        at, data = data["closed_at"], closings.told(data)
+    return [envelope.envelope(delivery.type, str(delivery.message_id), None, at, data)]
 
 
 def encoded(endpoint: Endpoint, events: Sequence[dict[str, Any]]) -> str:

@@ -7,10 +7,11 @@ class LeaderboardConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import privacy
-        from leaderboard import metrics  # noqa: F401  (registers)
+        from leaderboard import metrics, notifications  # noqa: F401  (metrics registers)
         from leaderboard.privacy import erase, export
         from leaderboard.projection import project
-        from scoreboard import ledger
+        from scoreboard import closing, ledger
 
         ledger.set_projector(project)
+        closing.set_teller(notifications.placed)
         privacy.register(export, erase)

@@ -31,10 +31,11 @@ from api.openapi import envelope, problems
 from api.problems import Problem
 from api.query import Query
 from api.responses import ok
-from leaderboard import boards, definitions
+from leaderboard import boards, choices, definitions
 from leaderboard.boards import GLOBAL, Visibility
 from leaderboard.definition_fields import (
     ATTEMPTS,
+    CLOSE_SCHEMA,
     TIERS_SCHEMA,
     WHO_SCHEMA,
     WINDOW_SCHEMA,
@@ -90,6 +91,11 @@ class SaidTiers(serializers.JSONField):
     pass
 
 
+@extend_schema_field(CLOSE_SCHEMA)
+class SaidClose(serializers.JSONField):
+    pass
+
+
 class BoardDocumentSerializer(serializers.Serializer[Any]):
     slug = serializers.CharField()
     title = serializers.CharField()
@@ -109,6 +115,8 @@ class BoardDocumentSerializer(serializers.Serializer[Any]):
     attempts = serializers.IntegerField(allow_null=True, help_text=ATTEMPTS)
     ties = serializers.ChoiceField(choices=Rule.Ties.values)
     tiers = SaidTiers(help_text="Names of the best ranks; empty: none.")
+    close = SaidClose()
+    archive = serializers.IntegerField(allow_null=True, help_text="Closed periods that are offered; null: all.")
     state = serializers.ChoiceField(choices=["open", "counting", "frozen", "upcoming", "closed", "paused", "empty"])
     period = PeriodSerializer(allow_null=True, help_text="The current one.")
     next_reset = serializers.DateTimeField(allow_null=True, help_text="When the next period begins, if one does.")
@@ -145,6 +153,13 @@ class RulesView(BoardView):
 
     def get_permissions(self) -> list[Any]:
         return [MayEditBoards()] if self.writes else super().get_permissions()
+
+    def sees_all(self, request: Request) -> bool:
+        """Whether the caller, who need not be signed in, is staff or a key that sees hidden boards."""
+        try:
+            return sees_hidden(request.user if request.user.is_authenticated else None, self.readers)
+        except APIException:
+            return False
 
     def get_throttles(self) -> list[BaseThrottle]:
         return super(BoardView, self).get_throttles() if self.writes else super().get_throttles()
@@ -236,16 +251,10 @@ class BoardDefinitionView(RulesView):
     def get(self, request: Request, slug: str) -> HttpResponse:
         demand_sight(self.visibility, request, self.readers)
         rule = boards.rule(slug)
-        hidden = rule is not None and rule.paused and self.sees_paused(request)
+        hidden = rule is not None and rule.paused and self.sees_all(request)
         body = {"success": True, "data": definitions.one(slug, hidden=hidden)}
         public = self.open and not hidden
         return tagged_by_content(request, public, JSONRenderer().render(body))
-
-    def sees_paused(self, request: Request) -> bool:
-        try:
-            return sees_hidden(request.user if request.user.is_authenticated else None, self.readers)
-        except APIException:
-            return False
 
     @extend_schema(
         operation_id="change_board",
@@ -302,6 +311,8 @@ class PeriodsView(RulesView):
         operation_id="board_periods",
         auth=OPEN_OR_SIGNED_IN,
         summary="A board's periods, open and closed, the newest first",
+        description="Of the closed ones as many as the board's `archive` says; all for staff, and keys with the scope "
+        "`read` or `boards`.",
         tags=["boards"],
         parameters=[SLUG],
         responses={200: envelope(PastPeriodSerializer(many=True)), **problems(400, 401, 403, 404, 429, 503)},
@@ -309,5 +320,9 @@ class PeriodsView(RulesView):
     def get(self, request: Request, slug: str) -> HttpResponse:
         demand_sight(self.visibility, request, self.readers)
         definitions.one(slug, hidden=False)  # that there is one
-        found = definitions.periods(slug, self.asked["limit"], self.asked["offset"])
-        return tagged_by_content(request, self.open, JSONRenderer().render({"success": True, "data": found}))
+        archive = choices.archive(slug)
+        whole = archive is not None and self.sees_all(request)
+        limit, offset = self.asked["limit"], self.asked["offset"]
+        found = definitions.periods(slug, limit, offset, None if whole else archive)
+        body = JSONRenderer().render({"success": True, "data": found})
+        return tagged_by_content(request, self.open and not whole, body)

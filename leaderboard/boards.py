@@ -25,7 +25,7 @@ from scoreboard.standing import Standing
 
 log = structlog.get_logger(__name__)
 
-Visibility = Rule.Visibility
+Visibility, Ties = Rule.Visibility, Rule.Ties
 
 VISIBLE_TOP = 100  # ranks a page can show; a change inside raises seq and is announced, one below is not
 STALE_SECONDS = 1.0
@@ -35,7 +35,7 @@ ALL = "all"  # the period of a board that has one for all time
 VERSION = "SELECT coalesce((SELECT version FROM boards_version), 0), clock_timestamp()"
 FIELDS = """
 SELECT p.id, b.slug || CASE WHEN p.part = '' THEN '' ELSE '.' || p.part END, b.title, p.key, p.part,
-       p.starts_at, p.ends_at, b."order" = 'low', b.ties = 'latest', p.filled_at IS NOT NULL, p.closed_at,
+       p.starts_at, p.ends_at, b."order" = 'low', b.ties, p.filled_at IS NOT NULL, p.closed_at,
        CASE WHEN p.counts_until IS NOT NULL THEN b.freeze_at END, p.truth, b.visibility, b.zone, b.description, b.tiers
   FROM board_periods p JOIN boards b ON b.id = p.board_id AND NOT b.paused
 """
@@ -52,7 +52,7 @@ OVER = f"""
 class Board:
     """One ranking. `slug`: how it is asked for, "weekly" or "region.eu"; `period`: the key of its period, "2026-W47".
 
-    `low`: the lowest score wins. `latest_first`: of equal scores the one reached last ranks first.
+    `low`: the lowest score wins. `ties`: which of equal scores is first, and whether they share a rank.
     """
 
     slug: str
@@ -63,7 +63,7 @@ class Board:
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     low: bool = False
-    latest_first: bool = False
+    ties: str = Ties.EARLIEST.value
     ready: bool = True  # not: it is being filled from the history
     closed_at: datetime | None = None
     frozen_at: datetime | None = None  # the public is shown it as of then
@@ -87,6 +87,11 @@ class Board:
         return -points if self.low else points
 
     @property
+    def shares_ranks(self) -> bool:
+        """Whether equals have one rank."""
+        return self.ties in BETTER
+
+    @property
     def name(self) -> str:
         """Of its keys and its group. Every period that ever was has another, so that nothing of one is another's."""
         return f"period-{self.id}" if self.id else self.slug
@@ -103,13 +108,18 @@ class Keys:
     rank: str  # ZSET  total by member (see ranking/members.py)
     player: str  # HASH  user id → "<version>:<member>", the member empty for one who is not shown
     profile: str  # HASH  user id → JSON {"username", "avatar"}
-    meta: str  # HASH  epoch, seq, updated, known and shown (sizes of the other keys), swept, swept_at, run, building
+    meta: (
+        str  # HASH  epoch, seq, updated, known, shown, scores (sizes of the other keys), swept, swept_at, run, building
+    )
     lock: str  # STRING the holder of the rebuild lock
     compared: str  # STRING what the last reconcile found, as JSON
+    better: str | None = (
+        None  # where equals share a rank, what is counted for it: `rank`, or ZSET of the distinct totals
+    )
 
     def all(self) -> list[str]:
-        """The four keys of the board's content, in the order every script takes them."""
-        return [self.rank, self.player, self.profile, self.meta]
+        """The keys of the board's content, in the order every script takes them."""
+        return [self.rank, self.player, self.profile, self.meta, *([self.better] if self.better else [])]
 
 
 GLOBAL = Board("global", "All players")
@@ -339,9 +349,14 @@ def past(slug: str) -> Iterator[Board]:
         return map(board_of, cursor.fetchall())
 
 
+BETTER = {Ties.SHARED.value: "rank", Ties.DENSE.value: "scores"}  # by ties, the last word of the key `better`
+
+
 def keys(board: Board) -> Keys:
     base = f"{settings.REDIS_KEY_PREFIX}lb:{{{board.name}}}:"
-    return Keys(f"{base}rank", f"{base}player", f"{base}profile", f"{base}meta", f"{base}lock", f"{base}compared")
+    counted = BETTER.get(board.ties)
+    own = f"{base}rank", f"{base}player", f"{base}profile", f"{base}meta", f"{base}lock", f"{base}compared"
+    return Keys(*own, f"{base}{counted}" if counted else None)
 
 
 def group(board: Board) -> str:

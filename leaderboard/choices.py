@@ -95,18 +95,27 @@ def everyone(*, hidden: bool = False) -> list[Board]:
     ]
 
 
-def periods(shown: Board) -> Periods | None:
-    """None for a board without periods, and while PostgreSQL cannot say."""
+def archive(slug: str) -> int | None:
+    """How many closed periods visitors are offered of this board; None: all."""
+    rule = boards.listing().rules.get(boards.rule_slug(slug))
+    return rule.archive if rule else None
+
+
+def periods(shown: Board, *, whole: bool = False) -> Periods | None:
+    """Those that are offered, or the `whole` of them. None for a board without periods, and while PostgreSQL cannot
+    say."""
     if shown.id == 0 or (shown.ends_at is None and shown.closed_at is None):
         return None
     try:
-        closed = list(boards.past(shown.slug))
+        closed = list(boards.past(shown.slug))[: None if whole else archive(shown.slug)]
     except (OperationalError, InterfaceError) as error:
         log.warning("periods_unavailable", board=shown.slug, error=str(error).strip())
         return None
     current = boards.find(shown.slug)
     row = [*([current] if current else []), *closed]
     keys = [board.period for board in row]
+    if shown.closed_at and shown.period not in keys:  # an older one, asked for by its key
+        return Periods(current, earlier=None, later=next(reversed(row), None), closed=closed[-LISTED:])
     place = keys.index(shown.period) if shown.period in keys else -1  # -1: one that has not begun
     listed = max(0, place - 1) // LISTED * LISTED
     return Periods(

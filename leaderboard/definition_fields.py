@@ -73,6 +73,31 @@ TIERS_SCHEMA = {
         ]
     },
 }
+CLOSE_SCHEMA: dict[str, Any] = {
+    "type": "array",
+    "maxItems": board_checks.MOST_GIVEN,
+    "items": {
+        "type": "object",
+        "properties": {
+            "ranks": {
+                "type": "array",
+                "items": {"type": "integer", "minimum": 1, "maximum": board_checks.LAST_GIVEN},
+                "minItems": 2,
+                "maxItems": 2,
+                "description": "From the first to the last of them.",
+            },
+            "notice": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": board_checks.MAX_NOTICE,
+                "description": "Each of these players is told this.",
+            },
+            "webhook": {"type": "boolean", "description": "A `scoreboard.period_closed` has them."},
+        },
+        "required": ["ranks"],
+        "additionalProperties": False,
+    },
+}
 # Which field of a definition says what a field of the rule holds.
 SAID_BY = {
     "every_days": "window",
@@ -200,6 +225,16 @@ class Tiers(serializers.Field[Any, Any, Any, Any]):
         return data
 
 
+@extend_schema_field(CLOSE_SCHEMA)
+class Close(serializers.JSONField):
+    """As `Board.close` is judged; here, too, since what is equal in Python (1, 1.0, true) is no change to it."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if sentence := board_checks.close(data):
+            raise serializers.ValidationError(sentence)
+        return data
+
+
 class DefinitionSerializer(StrictSerializer):
     """The body of PUT: what is left out stays as it is."""
 
@@ -220,6 +255,10 @@ class DefinitionSerializer(StrictSerializer):
     attempts = StrictInteger(required=False, allow_null=True, min_value=1, max_value=MAX_ATTEMPTS, help_text=ATTEMPTS)
     ties = serializers.ChoiceField(choices=Rule.Ties.values, required=False)
     tiers = Tiers(required=False, help_text="Names of the best ranks: a player has the first that the rank is within.")
+    close = Close(required=False, help_text="What closing a period gives, by ranges of final ranks.")
+    archive = StrictInteger(
+        min_value=0, max_value=1000, required=False, allow_null=True, help_text="Closed periods that are offered."
+    )
 
     def rule(self, before: Rule | None = None) -> dict[str, Any]:
         """The fields of the rule that the body speaks of. Raises ValidationError."""

@@ -14,9 +14,12 @@ from scoreboard.models import Board as Rule
 MOST_PARTS = 1000  # that one answer names
 PERIODS = """
 SELECT p.key, p.starts_at, p.ends_at, p.filled_at IS NOT NULL, p.closed_at, p.ends_at <= clock_timestamp(),
-       (SELECT max(f.rank) FROM final_standings f WHERE f.period_id = p.id)
-  FROM board_periods p JOIN boards b ON b.id = p.board_id AND NOT b.paused
- WHERE b.slug = %s AND p.part = %s AND NOT p.truth AND coalesce(p.starts_at, '-infinity') <= clock_timestamp()
+       (SELECT max(f.place) FROM final_standings f WHERE f.period_id = p.id)
+  FROM (SELECT p.*, count(p.closed_at) OVER (ORDER BY coalesce(p.ends_at, 'infinity') DESC, p.id DESC) AS closed
+          FROM board_periods p JOIN boards b ON b.id = p.board_id AND NOT b.paused
+         WHERE b.slug = %s AND p.part = %s AND NOT p.truth
+           AND coalesce(p.starts_at, '-infinity') <= clock_timestamp()) p
+ WHERE p.closed_at IS NULL OR p.closed <= coalesce(%s, p.closed)
  ORDER BY coalesce(p.ends_at, 'infinity') DESC, p.id DESC LIMIT %s OFFSET %s
 """
 
@@ -110,6 +113,8 @@ def words(rule: Rule) -> dict[str, Any]:
         "attempts": rule.attempts,
         "ties": rule.ties,
         "tiers": rule.tiers,
+        "close": rule.close,
+        "archive": rule.archive,
     }
 
 
@@ -133,14 +138,17 @@ def told(moment: datetime | None) -> str | None:
     return moment.isoformat().replace("+00:00", "Z") if moment else None
 
 
-def periods(slug: str, limit: int, offset: int) -> list[dict[str, Any]]:
-    """Those that have begun, the newest first. Raises Problem not-found for a board that has parts: they have them."""
+def periods(slug: str, limit: int, offset: int, archive: int | None) -> list[dict[str, Any]]:
+    """Those that have begun, the newest first; of closed ones the last `archive`, None for all.
+
+    Raises Problem not-found for a board that has parts: they have them.
+    """
     if slug == GLOBAL.slug:
         whole = {"key": ALL, "starts_at": None, "ends_at": None, "state": "open", "closed_at": None, "players": None}
         return [whole][offset : offset + limit]
     name, _, part = slug.partition(".")
     with connection.cursor() as cursor:
-        cursor.execute(PERIODS, [name, part, limit, offset])
+        cursor.execute(PERIODS, [name, part, archive, limit, offset])
         return [
             {
                 "key": key,

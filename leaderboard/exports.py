@@ -20,16 +20,18 @@ from leaderboard.truth import ORDER
 COLUMNS = ["rank", "user_id", "provider", "external_id", "username", "score", "reached_at"]
 # Each row with the number of players last, of which its tier is made.
 ROWS = """
-SELECT row_number() OVER (ORDER BY {order}), b.user_id, u.provider, u.external_id,
-       b.username, b.total * %s, b.reached_at, count(*) OVER ()
-  FROM board_players b JOIN users u ON u.id = b.user_id
- WHERE b.board = %s AND b.shown ORDER BY 1
+SELECT coalesce(b.rank, b.place), b.user_id, u.provider, u.external_id,
+       b.username, b.total * %s, b.reached_at, b.players
+  FROM (SELECT *, {rank}, row_number() OVER (ORDER BY {order}) AS place, count(*) OVER () AS players
+          FROM board_players WHERE board = %s AND shown) b
+  JOIN users u ON u.id = b.user_id
+ ORDER BY b.place
 """
 FINAL = """
 SELECT f.rank, f.user_id, u.provider, u.external_id, player_name(u), f.points, f.reached_at,
        (SELECT count(*) FROM final_standings WHERE period_id = %s)
   FROM final_standings f JOIN users u ON u.id = f.user_id
- WHERE f.period_id = %s AND player_visible(u) ORDER BY f.rank
+ WHERE f.period_id = %s AND player_visible(u) ORDER BY f.place
 """
 
 
@@ -51,7 +53,7 @@ class BoardExportView(ExportView):
         if board.closed_at:
             rows: tuple[str, list[int]] = FINAL, [board.id, board.id]
         else:
-            rows = ROWS.format(order=ORDER[board.latest_first]), [board.score(1), board.id]
+            rows = ROWS.format(**ORDER[board.ties]), [board.score(1), board.id]
         columns = [*COLUMNS, *tiers.shown(board.tiers, None, 0)]
         return exports.response(f"board-{board.name}", extension, columns, rows, partial(with_tier, board))
 

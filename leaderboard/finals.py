@@ -16,14 +16,19 @@ SHOWN = """
   FROM final_standings f JOIN users u ON u.id = f.user_id WHERE f.period_id = %(board)s AND player_visible(u)
 """
 LINE = "f.rank, f.user_id, player_name(u), f.points, u.avatar_url, f.reached_at, f.metadata::text"
+# Of the player who is asked for, since a dense rank does not say it.
+BETTER = """
+CASE WHEN f.user_id = %(user)s
+     THEN (SELECT count(*) FROM final_standings b WHERE b.period_id = f.period_id AND b.rank < f.rank) END
+"""
 COUNT = "SELECT count(*) FROM final_standings WHERE period_id = %(board)s"
-TOP = f"SELECT {LINE} {SHOWN} ORDER BY f.rank LIMIT %(limit)s OFFSET %(offset)s"
+TOP = f"SELECT {LINE} {SHOWN} ORDER BY f.place LIMIT %(limit)s OFFSET %(offset)s"
+PLACE = "(SELECT place FROM final_standings WHERE period_id = %(board)s AND user_id = %(user)s)"
 AROUND = f"""
-SELECT {LINE} {SHOWN}
-   AND f.rank BETWEEN (SELECT rank FROM final_standings WHERE period_id = %(board)s AND user_id = %(user)s) - %(radius)s
-                  AND (SELECT rank FROM final_standings WHERE period_id = %(board)s AND user_id = %(user)s) + %(radius)s
+SELECT {LINE}, {BETTER} {SHOWN}
+   AND f.place BETWEEN {PLACE} - %(radius)s AND {PLACE} + %(radius)s
    AND EXISTS (SELECT FROM users me WHERE me.id = %(user)s AND player_visible(me))
- ORDER BY f.rank
+ ORDER BY f.place
 """  # noqa: S608
 
 
@@ -44,7 +49,7 @@ def page(board: Board, sql: str, **parameters: Any) -> Page:
         [players] = cursor.fetchone()
         cursor.execute(sql, given)
         rows = [
-            Row(rank, str(user_id), username, points, avatar or None, reached_at, parsed(metadata))
-            for rank, user_id, username, points, avatar, reached_at, metadata in cursor.fetchall()
+            Row(rank, str(user_id), username, points, avatar or None, reached_at, parsed(metadata), *better)
+            for rank, user_id, username, points, avatar, reached_at, metadata, *better in cursor.fetchall()
         ]
     return Page(None, None, board.closed_at.timestamp() if board.closed_at else 0.0, players, rows)

@@ -85,7 +85,7 @@ def board_page(request: HttpRequest) -> HttpResponse:
         "account": signed_in(request),
         "menu": choices.menu(board, hidden=hidden),
         "parts": choices.parts(board, hidden=hidden),
-        "periods": choices.periods(board),
+        "periods": choices.periods(board, whole=hidden),
         "dates": choices.dates(board),
         "ends": board.ends_at and choices.moment(board.ends_at, board.zone),
         "frozen": board.frozen_at and choices.moment(board.frozen_at, board.zone),

@@ -29,7 +29,7 @@ PATIENCE_SECONDS = 1.0  # for the question of another client: who waits holds a 
 
 # Which period held the instant, and, of one that is frozen, the last moment that the public may know of.
 PERIOD = """
-SELECT b.id, b.title, coalesce(p.key, w.key), w.starts_at, w.ends_at, b."order" = 'low', b.ties = 'latest', p.closed_at,
+SELECT b.id, b.title, coalesce(p.key, w.key), w.starts_at, w.ends_at, b."order" = 'low', b.ties, p.closed_at,
        CASE WHEN b.freeze_at <= clock_timestamp() THEN f.until END, b.freeze_at, b.visibility, b.zone, b.description,
        b.tiers
   FROM boards b CROSS JOIN LATERAL board_window(b, %(at)s) w
@@ -49,7 +49,7 @@ WITH stood AS MATERIALIZED (
       JOIN users u ON u.id = s.user_id WHERE player_visible(u)
 )
 SELECT c.players, c.latest, t.* FROM (SELECT count(*) AS players, max(reached_at) AS latest FROM stood) c
-  LEFT JOIN LATERAL (SELECT user_id, total, reached_at, metadata::text FROM stood ORDER BY {order}
+  LEFT JOIN LATERAL (SELECT user_id, total, reached_at, metadata::text, {rank} FROM stood ORDER BY {order}
                       LIMIT %(limit)s OFFSET %(offset)s) t ON true
 """
 SHOWN = """
@@ -83,12 +83,12 @@ def find(slug: str, at: datetime, *, truth: bool = False) -> Instant:
         found = cursor.fetchone()
     if found is None or slug.endswith("."):
         raise Problem("not-found", "There is no such board.")
-    rule, title, key, starts_at, ends_at, low, latest_first, closed_at, until, freeze_at, *shown = found
+    rule, title, key, starts_at, ends_at, low, ties, closed_at, until, freeze_at, *shown = found
     if key is None:
         raise serializers.ValidationError({"at": ["The board was not open at that instant."]})
     shown[-1] = tiers.read(shown[-1])
     frozen_at = freeze_at if until is not None and not truth else None
-    whole = (slug, title, -1, key, part, starts_at, ends_at, low, latest_first, True, closed_at, frozen_at, truth)
+    whole = (slug, title, -1, key, part, starts_at, ends_at, low, ties, True, closed_at, frozen_at, truth)
     return Instant(Board(*whole, *shown), rule, min(at, until) if frozen_at else at)
 
 
@@ -116,12 +116,12 @@ def counted(asked: Instant, limit: int, offset: int) -> Page:
     board = asked.board
     parameters: dict[str, Any] = {"rule": asked.rule, "part": board.part, "starts_at": board.starts_at, "at": asked.at}
     with connection.cursor() as cursor:
-        cursor.execute(STOOD.format(order=ORDER[board.latest_first]), {**parameters, "limit": limit, "offset": offset})
+        cursor.execute(STOOD.format(**ORDER[board.ties]), {**parameters, "limit": limit, "offset": offset})
         lines = cursor.fetchall()
     players, latest = lines[0][:2]
     rows = [
-        Row(offset + place, str(user_id), "", board.score(total), None, reached_at, parsed(metadata))
-        for place, (_, _, user_id, total, reached_at, metadata) in enumerate(lines, start=1)
+        Row(rank or offset + place, str(user_id), "", board.score(total), None, reached_at, parsed(metadata), better)
+        for place, (_, _, user_id, total, reached_at, metadata, rank, better) in enumerate(lines, start=1)
         if user_id is not None
     ]
     return Page(None, None, latest.timestamp() if latest else 0.0, players, rows)

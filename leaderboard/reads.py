@@ -33,7 +33,7 @@ ATTEMPTS = "SELECT attempts_left FROM standings WHERE period_id = %s AND user_id
 class PlayerStanding:
     """One player's own line. `rank` and `percentile` are None for one who is not on the board.
 
-    `percentile`: the share, in percent, of the other players who rank below.
+    `percentile`: the share, in percent, of the other players who do not rank better.
     """
 
     user_id: str
@@ -148,7 +148,7 @@ def ranked(page: Page) -> PlayerStanding:
         score=row.score,
         rank=row.rank,
         players=page.players,
-        percentile=percentile(row.rank, page.players),
+        percentile=percentile(row.rank - 1 if row.better is None else row.better, page.players),
         updated_at=row.reached_at,
         metadata=row.metadata,
     )
@@ -166,5 +166,6 @@ def unranked(board: Board, page: Page, user_id: uuid.UUID, *, hidden_too: bool =
     return PlayerStanding(str(user_id), username, score, None, page.players, None, reached_at if points else None)
 
 
-def percentile(rank: int, players: int) -> float:
-    return 100.0 if players <= 1 else round(100 * (players - rank) / (players - 1), 2)
+def percentile(better: int, players: int) -> float:
+    """`better`: how many of the players rank better."""
+    return 100.0 if players <= 1 else round(100 * (players - 1 - better) / (players - 1), 2)

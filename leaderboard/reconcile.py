@@ -57,6 +57,9 @@ def reconcile(board: Board, *, check: bool = False, progress: Callable[[int], No
             with ranking.retrying():
                 for doubts in after_a_pause(first_look(board, report, progress)):
                     second_look(board, doubts, report, check)
+                for stray in inspection.strays(board, remove=not check):
+                    report.add("extra", f"score {stray}")
+                    report.repaired += not check
             demand(board)  # it may have been lost meanwhile
         except ranking.Lost:
             report.lost = True

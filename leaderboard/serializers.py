@@ -82,7 +82,7 @@ class PlayerStandingSerializer(serializers.Serializer[Any]):
     rank = serializers.IntegerField(allow_null=True, help_text="Null for a player without points or hidden.")
     players = serializers.IntegerField()
     percentile = serializers.FloatField(
-        allow_null=True, help_text="Share of the other players who rank below, in percent."
+        allow_null=True, help_text="Share of the other players who do not rank better, in percent."
     )
     updated_at = serializers.DateTimeField(allow_null=True, help_text="When this score was reached.")
     tier = serializers.CharField(

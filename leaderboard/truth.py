@@ -10,15 +10,23 @@ from typing import Any
 
 from django.db import connection
 
-from leaderboard.boards import Board
+from leaderboard.boards import Board, Ties
 from leaderboard.ranking import Page, Row
 from leaderboard.ranking.members import parsed
 from scoreboard import changes
 from scoreboard.standing import COLUMNS, Standing
 
-ORDER = {  # by whether the latest of equals ranks first; points are such that the higher always does
-    False: "total DESC, reached_at, user_id DESC",
-    True: "total DESC, reached_at DESC, user_id DESC",
+EARLIEST_FIRST, LATEST_FIRST = "total DESC, reached_at, user_id DESC", "total DESC, reached_at DESC, user_id DESC"
+BY_TOTAL = "OVER (ORDER BY total DESC)"
+PLACE = "NULL::bigint AS rank, NULL::bigint AS better"  # the rank is the place in the order
+SHARED = f"rank() {BY_TOTAL} AS rank, rank() {BY_TOTAL} - 1 AS better"
+# By ties: the order, and where equals share ranks the rank, and how many players rank better. Points are such that the
+# higher always do.
+ORDER = {
+    Ties.EARLIEST.value: {"order": EARLIEST_FIRST, "rank": PLACE},
+    Ties.LATEST.value: {"order": LATEST_FIRST, "rank": PLACE},
+    Ties.SHARED.value: {"order": EARLIEST_FIRST, "rank": SHARED},
+    Ties.DENSE.value: {"order": EARLIEST_FIRST, "rank": f"dense_{SHARED}"},
 }
 SHOWN = "FROM board_players WHERE board = %(board)s AND shown"
 COUNT = f"SELECT count(*) AS players, max(reached_at) AS latest {SHOWN}"
@@ -27,15 +35,15 @@ WHOLE = f"{COLUMNS}, metadata::text"  # a Standing on its board: see `standing_t
 # One statement each, so that the lines, their ranks and the number of players come from one snapshot.
 TOP = f"""
 SELECT c.players, c.latest, t.* FROM ({COUNT}) c
-  LEFT JOIN LATERAL (SELECT {LINE} {SHOWN} ORDER BY {{order}} LIMIT %(limit)s OFFSET %(offset)s) t ON true
+  LEFT JOIN LATERAL (SELECT {LINE}, {{rank}} {SHOWN} ORDER BY {{order}} LIMIT %(limit)s OFFSET %(offset)s) t ON true
 """  # noqa: S608
 AROUND = f"""
 WITH ranked AS MATERIALIZED (
-    SELECT {LINE}, row_number() OVER (ORDER BY {{order}}) AS rank {SHOWN}
-), me AS (SELECT rank FROM ranked WHERE user_id = %(user)s)
+    SELECT {LINE}, {{rank}}, row_number() OVER (ORDER BY {{order}}) AS place {SHOWN}
+), me AS (SELECT place FROM ranked WHERE user_id = %(user)s)
 SELECT c.players, c.latest, r.* FROM (SELECT count(*) AS players, max(reached_at) AS latest FROM ranked) c
-  LEFT JOIN (SELECT ranked.* FROM ranked, me
-              WHERE ranked.rank BETWEEN me.rank - %(radius)s AND me.rank + %(radius)s ORDER BY ranked.rank) r ON true
+  LEFT JOIN (SELECT o.* FROM ranked o, me
+              WHERE o.place BETWEEN me.place - %(radius)s AND me.place + %(radius)s ORDER BY o.place) r ON true
 """  # noqa: S608
 
 PLAYERS = "FROM board_players WHERE board = %(board)s AND version > 0"
@@ -52,23 +60,32 @@ SELECT {WHOLE} {PLAYERS} AND user_id {{comparison}} %(last)s AND profile_id {{co
 
 def top(board: Board, limit: int, offset: int = 0) -> Page:
     """As `ranking.top`, in the same order."""
-    found = rows(TOP.format(order=ORDER[board.latest_first]), board, limit=limit, offset=offset)
+    found = rows(TOP.format(**ORDER[board.ties]), board, limit=limit, offset=offset)
     return page(board, ((*row, offset + position) for position, row in enumerate(found, start=1)))
 
 
 def around(board: Board, user_id: uuid.UUID, radius: int) -> Page:
     """As `ranking.around`, in the same order. Reads the whole board: only for while Redis is away."""
-    found = rows(AROUND.format(order=ORDER[board.latest_first]), board, user=user_id, radius=radius)
+    found = rows(AROUND.format(**ORDER[board.ties]), board, user=user_id, radius=radius)
     return page(board, found)
 
 
 def page(board: Board, found: Iterable[tuple[Any, ...]]) -> Page:
-    """A Page from (players, latest, columns…, rank); without lines there is one row of NULL columns."""
+    """A Page from (players, latest, columns…, place); without lines there is one row of NULL columns."""
     lines = list(found)
     players, latest = lines[0][:2]
     shown = [
-        Row(rank, str(user_id), username, board.score(total), avatar or None, reached_at, parsed(metadata))
-        for _, _, user_id, username, total, avatar, reached_at, metadata, rank in lines
+        Row(
+            rank or place,
+            str(user_id),
+            username,
+            board.score(total),
+            avatar or None,
+            reached_at,
+            parsed(metadata),
+            better,
+        )
+        for _, _, user_id, username, total, avatar, reached_at, metadata, rank, better, place in lines
         if user_id is not None
     ]
     return Page(None, None, latest.timestamp() if latest else 0.0, players, shown)

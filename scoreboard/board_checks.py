@@ -1,6 +1,7 @@
 """What takes more than a look at one field to see whether a board's rule is sound: `Board.clean` asks here, so that
 admin and the API say the same. Each function gives a sentence, "" for what is right."""
 
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 
@@ -10,6 +11,9 @@ EACH = "*"
 # Python's calendar ends with the year 9999, PostgreSQL's does not; and a wrong century is a slip of the hand.
 MAX_TIERS, MAX_TIER, MAX_RANKS = 10, 32, 1_000_000  # of a board; characters of a name; the first so many ranks
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+
+MOST_GIVEN, MAX_NOTICE = 10, 200
+LAST_GIVEN = 100_000  # rank
 
 _catalogue: Callable[[], Iterable[str]] = tuple
 
@@ -79,6 +83,30 @@ def attribute(name: str, value: str, hidden: bool) -> tuple[str, str]:
     except ValueError as error:
         return "", str(error)
     return "", ""
+
+
+def close(given: object) -> str:
+    """What closing gives: a list of {"ranks": [from, to], "notice": text and/or "webhook": true}."""
+    if not isinstance(given, list) or len(given) > MOST_GIVEN:
+        return f"Expected a list of at most {MOST_GIVEN}."
+    return next((sentence for one in given if (sentence := one_given(one))), "")
+
+
+def one_given(one: object) -> str:
+    if not isinstance(one, dict) or not {"ranks"} < one.keys() <= {"ranks", "notice", "webhook"}:
+        return 'Expected {"ranks": [1, 3]} with a "notice", with "webhook": true, or with both.'
+    ranks, notice, webhook = one["ranks"], one.get("notice"), one.get("webhook", False)
+    whole = isinstance(ranks, list) and len(ranks) == 2 and all(type(rank) is int for rank in ranks)
+    if not (whole and 1 <= ranks[0] <= ranks[1] <= LAST_GIVEN):
+        return f"`ranks`: expected two whole numbers, 1 to {LAST_GIVEN}, the lower first."
+    if type(webhook) is not bool:
+        return "`webhook`: expected true or false."
+    if "notice" not in one:
+        return "" if webhook else 'Say what is given: a "notice", or "webhook": true.'
+    if not isinstance(notice, str) or not notice.strip() or len(notice) > MAX_NOTICE:
+        return f"`notice`: expected a text of 1 to {MAX_NOTICE} characters."
+    control = any(unicodedata.category(character) in ("Cc", "Cs") for character in notice)
+    return "`notice`: expected one line of text." if control else ""
 
 
 def parsed(text: str, kind: str) -> Value:

@@ -30,10 +30,13 @@ COUNTED = """
 WITH rule AS MATERIALIZED (
     SELECT jsonb_populate_record(NULL::boards, %(rule)s::jsonb) AS b,
            jsonb_populate_record(NULL::board_periods, %(period)s::jsonb) AS p)
-SELECT player_name(u), s.points * board_sign(r.b)
+SELECT CASE (r.b).ties WHEN 'shared' THEN rank() OVER by_points WHEN 'dense' THEN dense_rank() OVER by_points
+                       ELSE row_number() OVER in_order END, player_name(u), s.points * board_sign(r.b)
   FROM rule r CROSS JOIN LATERAL standings_of_history(r.p, r.b, %(users)s::uuid[]) s JOIN users u ON u.id = s.user_id
  WHERE s.shown AND player_visible(u)
- ORDER BY s.points DESC, CASE WHEN (r.b).ties = 'latest' THEN s.reached_at END DESC, s.reached_at, s.user_id DESC
+WINDOW by_points AS (ORDER BY s.points DESC), in_order AS (
+    ORDER BY s.points DESC, CASE WHEN (r.b).ties = 'latest' THEN s.reached_at END DESC, s.reached_at, s.user_id DESC)
+ ORDER BY row_number() OVER in_order
  LIMIT %(lines)s
 """
 PARTS = """
@@ -45,12 +48,12 @@ SELECT part FROM users u CROSS JOIN LATERAL (
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """One period of one part. `lines`: (name, score) from the first rank. `counted`: of how many players at most, None
+    """One period of one part. `lines`: (rank, name, score) from the first. `counted`: of how many players at most, None
     if of all."""
 
     part: str
     period: str
-    lines: list[tuple[str, int]]
+    lines: list[tuple[int, str, int]]
     counted: int | None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from django.db import connection, transaction
 
-from scoreboard import changes, ledger
+from scoreboard import changes, closing, ledger
 from scoreboard.models import BoardPeriod
 
 log = structlog.get_logger(__name__)
@@ -65,6 +65,7 @@ def keep() -> None:
         run(NEXT, board)
     fill_all()
     close_ended()
+    closing.tell()
 
 
 def fill_all() -> None:

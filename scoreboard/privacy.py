@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 
 from accounts.models import User
 from scoreboard import entrants, named_boards
-from scoreboard.models import Board, BoardEntrant, Bonus, ScoreHistory, UserScore
+from scoreboard.models import Board, BoardEntrant, Bonus, PlayerNotice, ScoreHistory, UserScore
 
 ENTRY = (
     *("id", "action_id", "source", "action_type", "delta", "value", "old_total", "new_total", "reason", "request_id"),
@@ -28,6 +28,10 @@ def export(user: User) -> dict[str, Any]:
         "score": UserScore.objects.filter(pk=user.pk).values("total", "version", "reached_at").first(),
         "history": history(ScoreHistory.objects.filter(user=user).order_by("id")),
         "bonuses_received": bonuses(Bonus.objects.filter(user_id=user.pk), "id", *BONUS),
+        "notices": [
+            {"board": one.board, "period": one.period.key, "rank": one.rank, "text": one.text, "at": one.created_at}
+            for one in PlayerNotice.objects.filter(user=user).select_related("period__board").order_by("id")
+        ],
         "bonuses_given": bonuses(Bonus.objects.filter(actor=user), "id", "user_id", *BONUS),
         "boards_joined": boards_joined(user.pk),
     }
@@ -54,9 +58,10 @@ def bonuses(found: QuerySet[Bonus], *fields: str) -> list[dict[str, Any]]:
 
 
 def erase(user_id: uuid.UUID) -> None:
-    """Leaves every board, and empties the reasons. Raises nothing of its own; a repeat finds nothing to do."""
+    """Leaves every board, empties the reasons, deletes the notices. A repeat finds nothing to do."""
     entrants.leave_all(user_id)
     with transaction.atomic():
         Bonus.objects.filter(user_id=user_id).update(reason="")
+        PlayerNotice.objects.filter(user_id=user_id).delete()
         with connection.cursor() as cursor:
             cursor.execute("SELECT score_history_forget(%s)", [user_id])

@@ -54,6 +54,10 @@ class Migration(migrations.Migration):
                             choices=[
                                 ("scoreboard.updates", "scoreboard.updates: each change of a score"),
                                 ("scoreboard.notice", "scoreboard.notice: what operators should know"),
+                                (
+                                    "scoreboard.period_closed",
+                                    "scoreboard.period_closed: final ranks of a board's period",
+                                ),
                             ],
                             max_length=40,
                         ),

@@ -116,7 +116,7 @@ class Feed:
         before, self.board = self.board, board
         if board.period != before.period:
             detail = f"This period has ended; {board.period} has begun."
-            self._tell(messages.notice("closed", before, detail, next=board.period))
+            self._tell("closed", before, detail, next=board.period)
         self._tell_of_freeze(before)
         self.own_lines.move(board)
         self.touch()
@@ -133,12 +133,13 @@ class Feed:
 
     def _tell_of_freeze(self, before: Board) -> None:
         if before.period == self.board.period and before.frozen_at and not self.board.frozen_at:
-            self._tell(messages.notice("revealed", self.board, "The board is shown as it is."))
+            self._tell("revealed", self.board, "The board is shown as it is.")
         elif self.board.frozen_at and before.frozen_at != self.board.frozen_at:
             at = self.board.frozen_at.isoformat()
-            self._tell(messages.notice("frozen", self.board, "What happens now is shown later.", frozen_at=at))
+            self._tell("frozen", self.board, "What happens now is shown later.", frozen_at=at)
 
-    def _tell(self, packet: Packet) -> None:
+    def _tell(self, code: str, board: Board, detail: str, **more: str) -> None:
+        packet = messages.notice(code, board.slug, board.period, detail, **more)
         for viewer in tuple(self.viewers):
             viewer.reply(packet)
 

@@ -20,6 +20,7 @@ from leaderboard.live import headcount, messages, metrics, refusals
 from leaderboard.live.capacity import Capacity
 from leaderboard.live.feed import Feed, slices
 from leaderboard.live.groups import Groups
+from leaderboard.live.messages import Packet
 from leaderboard.live.refusals import Refused
 from leaderboard.live.requests import LiveRequest
 from leaderboard.live.viewer import Viewer
@@ -63,6 +64,8 @@ class Hub:
                     feed.announced(message["epoch"], message["seq"], **details(message))
                 case "standing.changed" if message["player"] in feed.own_lines.players:
                     feed.own_lines.wake()
+                case "player.placed" if message["player"] in feed.own_lines.players:
+                    feed.own_lines.tell(message["player"], placed(message))
 
     def touch(self) -> None:
         """Announcements may have been missed."""
@@ -250,6 +253,11 @@ def look() -> None:
     """In a thread of its own: nothing in the event loop waits for PostgreSQL."""
     close_old_connections()
     boards.refresh(at_once=True)
+
+
+def placed(message: dict[str, Any]) -> Packet:
+    """What a closed period gave a player, whichever board the player's pages show."""
+    return messages.notice("placed", message["board"], message["period"], message["text"], rank=message["rank"])
 
 
 def details(message: dict[str, Any]) -> dict[str, Any]:

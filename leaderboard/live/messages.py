@@ -172,11 +172,10 @@ def which(board: Board) -> dict[str, Any]:
     return said
 
 
-def notice(code: str, board: Board, detail: str, **more: Any) -> Packet:
-    """Something that happened to the board: `closed`, with the key of the `next` period, `frozen` or `revealed`."""
-    return Packet(
-        {"type": "notice", "code": code, "board": board.slug, "period": board.period, **more, "detail": detail}
-    )
+def notice(code: str, board: str, period: str, detail: str, **more: Any) -> Packet:
+    """Something that happened to a board: `closed`, with the key of the `next` period, `frozen` or `revealed`; or what
+    its closing gave the viewer: `placed`, with the final `rank`."""
+    return Packet({"type": "notice", "code": code, "board": board, "period": period, **more, "detail": detail})
 
 
 def you(score: int | None, rank: int | None, players: int, tier: dict[str, str | None]) -> Packet:

@@ -76,6 +76,11 @@ class OwnLines:
             del self.players[user_id]
             self._unfollow(f"player.{user_id}")
 
+    def tell(self, user_id: str, packet: Packet) -> None:
+        """Something for this player, on every page that is open."""
+        for viewer in tuple(self.players[user_id].viewers):
+            viewer.reply(packet)
+
     def move(self, board: Board) -> None:
         """The lines of another board from here on."""
         self.board = board

@@ -11,12 +11,13 @@ local reply = {players}
 for i = 1, #ARGV do
     local entry = redis.call('HGET', PLAYER, ARGV[i])
     local _, member = parse(entry)
-    local rank = member ~= '' and redis.call('ZREVRANK', RANK, member)
-    if rank then
+    local place = member ~= '' and redis.call('ZREVRANK', RANK, member)
+    if place then
         reply[2 * i] = redis.call('ZSCORE', RANK, member)
+        reply[2 * i + 1] = rank_at(place, reply[2 * i])
     else
         reply[2 * i] = entry and '' or '0'
+        reply[2 * i + 1] = false
     end
-    reply[2 * i + 1] = rank
 end
 return reply

@@ -1,17 +1,22 @@
 -- Put before every script of a board: its keys, whether it is there, and how live viewers hear that it changed.
 --
--- KEYS  rank, player, profile, meta; leaderboard/boards.py says what each holds
+-- KEYS  rank, player, profile, meta, and for some boards better; leaderboard/boards.py says what each holds
 -- ARGV  of the scripts that announce: 1 board slug   2 channel of the board's group   3 now, Unix seconds   4 traceparent, or ""
 local RANK, PLAYER, PROFILE, META = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+-- Only where equals share a rank: the key whose members count for it, each that is better. RANK itself (1 2 2 4), or the
+-- distinct totals (1 2 2 3), which are SCORES.
+local BETTER = KEYS[5]
+local SCORES = BETTER ~= RANK and BETTER
 
 -- Whether the keys hold as many players as were written: eviction takes a whole key, another program any part of one.
--- `known`: entries of PLAYER, `shown`: members of RANK and of PROFILE, as META counts them. A key of another type is an
--- error value here, which no number equals.
+-- `known`: entries of PLAYER, `shown`: members of RANK and of PROFILE, as META counts them; `scores`: those of SCORES. A key
+-- of another type is an error value here, which no number equals.
 local function whole(known, shown)
     known, shown = tonumber(known), tonumber(shown)
     return redis.pcall('HLEN', PLAYER) == known
         and redis.pcall('ZCARD', RANK) == shown
         and redis.pcall('HLEN', PROFILE) == shown
+        and (not SCORES or redis.pcall('ZCARD', SCORES) == tonumber(redis.call('HGET', META, 'scores') or 0))
 end
 
 -- epoch, seq, updated, number of players shown; nothing when the board is lost. An epoch without its counters is as
@@ -30,9 +35,19 @@ local function parse(entry)
     return version or '-1', member or ''
 end
 
--- Appends member, total, profile of each rank from first to last (from 0).
+-- The rank, from 0, of who has this place in RANK and this total.
+local function rank_at(place, total)
+    return BETTER and redis.call('ZCOUNT', BETTER, '(' .. total, '+inf') or place
+end
+
+-- Appends member, total, profile of each place from first to last (from 0). Where equals share a rank, before them the first
+-- one's rank, from 0, and how many players are better.
 local function append_rows(reply, first, last)
     local range = redis.call('ZREVRANGE', RANK, first, last, 'WITHSCORES')
+    if BETTER and #range > 0 then
+        reply[#reply + 1] = rank_at(first, range[2])
+        reply[#reply + 1] = redis.call('ZCOUNT', RANK, '(' .. range[2], '+inf')
+    end
     local ids = {}
     for i = 1, #range, 2 do ids[#ids + 1] = string.sub(range[i], 17) end
     local profiles = #ids > 1 and redis.call('HMGET', PROFILE, unpack(ids))

@@ -21,11 +21,20 @@ end
 
 local top = tonumber(ARGV[5])
 local visible = false
-local known, shown = 0, 0 -- how many more than before
+local known, shown, scores = 0, 0, 0 -- how many more than before
 local results = {}
 
+-- Puts a total among SCORES, and takes one away that no player has any more. Returns how many more they are.
+local function rescored(gone, come)
+    local more = come and redis.call('ZADD', SCORES, come, come) or 0
+    if gone and redis.call('ZCOUNT', RANK, gone, gone) == 0 then
+        more = more - redis.call('ZREMRANGEBYSCORE', SCORES, gone, gone)
+    end
+    return more
+end
+
 -- While a board is being built its ranks mean nothing yet, and looking them up is half the work.
-local function rank_of(member)
+local function place_of(member)
     return epoch ~= nil and member ~= '' and redis.call('ZREVRANK', RANK, member)
 end
 
@@ -43,7 +52,8 @@ for i = 7, #ARGV, 6 do
     end
 
     if apply then
-        local before = rank_of(known_member)
+        local before = place_of(known_member)
+        local gone = SCORES and known_member ~= '' and redis.call('ZSCORE', RANK, known_member)
         -- The same line under a newer version: what raised it was on another board.
         local same = guard == '' and member == known_member and (member == ''
             or (redis.call('HGET', PROFILE, id) == profile and tonumber(redis.call('ZSCORE', RANK, member)) == tonumber(total)))
@@ -61,16 +71,18 @@ for i = 7, #ARGV, 6 do
         else
             known = known + redis.call('HSET', PLAYER, id, version .. ':' .. member)
         end
-        local after = rank_of(member)
+        if SCORES then scores = scores + rescored(gone, member ~= '' and total) end
+        local after = place_of(member)
         visible = visible or not same and ((before and before < top) or (after and after < top))
         results[#results + 1] = {same and entry and 0 or 1, after, member}
     else
-        results[#results + 1] = {0, rank_of(known_member), known_member}
+        results[#results + 1] = {0, place_of(known_member), known_member}
     end
 end
 
 if known ~= 0 then redis.call('HINCRBY', META, 'known', known) end
 if shown ~= 0 then redis.call('HINCRBY', META, 'shown', shown) end
+if scores ~= 0 then redis.call('HINCRBY', META, 'scores', scores) end
 if epoch and visible then
     seq = seq + 1
     advance(epoch, seq)
@@ -78,9 +90,9 @@ end
 
 local reply = {'ok', epoch or '', seq or 0, (players or 0) + shown}
 for i = 1, #results do
-    local applied, rank, member = results[i][1], results[i][2], results[i][3]
+    local applied, place, member = results[i][1], results[i][2], results[i][3]
     -- Those written later in this call may have moved those written earlier: ranks are as of its end.
-    if #results > 1 then rank = rank_of(member) end
-    reply[#reply + 1] = {applied, rank}
+    if #results > 1 then place = place_of(member) end
+    reply[#reply + 1] = {applied, place and rank_at(place, BETTER and redis.call('ZSCORE', RANK, member))}
 end
 return reply

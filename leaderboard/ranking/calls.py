@@ -4,7 +4,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ import structlog
 
 from api import tracing
 from leaderboard import boards
-from leaderboard.boards import Board
+from leaderboard.boards import Board, Ties
 from leaderboard.ranking.members import Metadata, member, member_parts, profile
 from leaderboard.ranking.retry import Unavailable
 from scoreboard.standing import Standing
@@ -50,6 +50,7 @@ class Row:
     avatar: str | None
     reached_at: datetime
     metadata: Metadata | None = None  # of the best or the latest entry, where that is what the score is
+    better: int | None = None  # how many players rank better, where the rank does not say
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,21 +149,45 @@ def places(board: Board, user_ids: Sequence[str]) -> Call[tuple[int, list[Place]
     return call("places", board, user_ids, meaning)
 
 
+def strays(board: Board, after: str, limit: int, remove: bool) -> Call[tuple[str | None, list[str]]]:
+    """(the last of the totals that were looked at, those that no player has), of a board with dense ranks."""
+
+    def meaning(reply: list[bytes | None]) -> tuple[str | None, list[str]]:
+        last, *found = (total.decode(errors="replace") if total is not None else None for total in reply)
+        return last, [total for total in found if total is not None]
+
+    return call("strays", board, [after, limit, int(remove)], meaning)
+
+
 def epoch(board: Board) -> Call[str | None]:
     """The board's epoch; None when the board is lost."""
     return call("epoch", board, [], lambda reply: reply.decode(errors="replace") if reply else None)
 
 
 def page(board: Board, reply: list[Any], first: int) -> Page:
-    """A Page from a script's reply; `first` is the rank, from 0, of its first row. Raises Lost, Unavailable."""
+    """A Page from a script's reply; `first` is the place, from 0, of its first row. Raises Lost, Unavailable."""
     if not reply:
         raise Lost(board.slug)
     epoch, seq, updated, players, *flat = reply
-    return Page(epoch.decode(), seq, float(updated), players, rows(board, flat, first))
+    if not (board.shares_ranks and flat):
+        return Page(epoch.decode(), seq, float(updated), players, rows(board, flat, first))
+    rank, better, *flat = flat
+    return Page(epoch.decode(), seq, float(updated), players, shared(board, rows(board, flat, first), rank, better))
+
+
+def shared(board: Board, lines: Sequence[Row], rank: int, better: int) -> list[Row]:
+    """The lines of consecutive places, with the ranks that equals share. `rank`: of the first, from 0; `better`: how
+    many players are better than that one."""
+    found: list[Row] = []
+    for line in lines:
+        if found and line.score != found[-1].score:
+            rank, better = (rank + 1 if board.ties == Ties.DENSE else line.rank - 1), line.rank - 1
+        found.append(replace(line, rank=rank + 1, better=better))
+    return found
 
 
 def rows(board: Board, flat: Sequence[bytes], first: int) -> list[Row]:
-    """Rows from the scripts' flat member, total, profile triples.
+    """Rows from the scripts' flat member, total, profile triples; as their rank, their place.
 
     Raises Unavailable for a line this site did not write: SQL serves until a reconcile has removed it.
     """

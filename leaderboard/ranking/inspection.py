@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from leaderboard import boards, ranking
-from leaderboard.boards import Board
+from leaderboard.boards import Board, Ties
 from leaderboard.ranking import calls
 from leaderboard.ranking.members import member, profile
 from leaderboard.ranking.retry import slices
@@ -100,6 +100,14 @@ def forget(board: Board, wrong: Mapping[str, Entry]) -> None:
     """Removes players whom SQL does not have, if their entries are still what the board holds."""
     for few in slices(list(wrong.items())):
         ranking.run(calls.write(board, [[raw(user_id), "0", "0", "", "", guard(entry)] for user_id, entry in few]))
+
+
+def strays(board: Board, *, remove: bool) -> Iterator[str]:
+    """Totals that count for ranks though no player has them. Raises Unavailable."""
+    last: str | None = "-inf"
+    while last is not None and board.ties == Ties.DENSE:
+        last, found = ranking.run(calls.strays(board, last, SCAN_COUNT, remove))
+        yield from found
 
 
 def guard(entry: Entry) -> bytes:

@@ -4,7 +4,7 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
-from leaderboard.boards import Board
+from leaderboard.boards import Board, Ties
 from scoreboard.standing import EPOCH_START, Standing
 
 Metadata = dict[str, Any]
@@ -24,13 +24,13 @@ def member(board: Board, standing: Standing) -> str:
     Inverted, unless the board puts the latest of equals first.
     """
     at = microseconds(standing.reached_at)
-    return f"{at if board.latest_first else FAR_FUTURE - at:0{MEMBER_TIME_DIGITS}x}{standing.user_id}"
+    return f"{at if board.ties == Ties.LATEST else FAR_FUTURE - at:0{MEMBER_TIME_DIGITS}x}{standing.user_id}"
 
 
 def member_parts(board: Board, raw: str) -> tuple[datetime, str]:
     """(reached_at, user id) of a member."""
     at, user_id = int(raw[:MEMBER_TIME_DIGITS], 16), raw[MEMBER_TIME_DIGITS:]
-    return EPOCH_START + (at if board.latest_first else FAR_FUTURE - at) * MICROSECOND, user_id
+    return EPOCH_START + (at if board.ties == Ties.LATEST else FAR_FUTURE - at) * MICROSECOND, user_id
 
 
 def profile(standing: Standing) -> str:

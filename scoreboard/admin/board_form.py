@@ -61,7 +61,7 @@ class BoardForm(ModelForm):
     class Meta:
         model = Board
         fields = "__all__"
-        widgets = {"description": forms.Textarea(attrs={"rows": 2, "cols": 60})}
+        widgets = {name: forms.Textarea(attrs={"rows": 2, "cols": 60}) for name in ("description", "close")}
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -74,6 +74,10 @@ class BoardForm(ModelForm):
         for name, offered in choices.items():
             if name in self.fields:  # not for those who may only look
                 self.fields[name].choices = offered  # type: ignore[attr-defined]
+
+    def clean_close(self) -> Any:
+        """Emptied, it is an empty list."""
+        return self.cleaned_data["close"] or []
 
 
 def attributes(before: str) -> list[str]:

@@ -72,6 +72,7 @@ class BoardAdmin(ModelAdmin):
             },
         ),
         ("Who wins", {"fields": ["value", "order", "attempts", "ties", "tiers"]}),
+        ("When a period is over", {"fields": ["close", "archive"]}),
     ]
 
     def get_changelist(self, request: HttpRequest, **_: Any) -> type[ChangeList]:
@@ -228,7 +229,7 @@ class BoardPeriodAdmin(ReadOnlyAdmin):
             super()
             .get_queryset(request)
             .filter(closed_at__isnull=False, truth=False)
-            .annotate(ranked=Max("final__rank"))
+            .annotate(ranked=Max("final__place"))
         )
         return found
 
@@ -237,13 +238,14 @@ class BoardPeriodAdmin(ReadOnlyAdmin):
 
     @admin.display(description="CSV")
     def csv(self, period: BoardPeriod) -> str:
-        slug = f"{period.board.slug}.{period.part}" if period.part else period.board.slug
-        address = f"{reverse('export-board', args=['csv'])}?board={slug}&period={period.key}"
-        return format_html('<a href="{}">{}</a>', address, f"board.csv?board={slug}&period={period.key}")
+        asked = f"?board={period.address}&period={period.key}"
+        return format_html(
+            '<a href="{}">{}</a>', f"{reverse('export-board', args=['csv'])}{asked}", f"board.csv{asked}"
+        )
 
     def final_ranks(self, period: BoardPeriod) -> str:
         """The first of them; all are in the file."""
-        found = FinalStanding.objects.filter(period=period).select_related("user").order_by("rank")[:SHOWN_RANKS]
+        found = FinalStanding.objects.filter(period=period).select_related("user").order_by("place")[:SHOWN_RANKS]
         rows = format_html_join(
             "", "<tr><td>{}</td><td>{}</td><td>{}</td></tr>", ((f.rank, f.user.shown_name, f.points) for f in found)
         )

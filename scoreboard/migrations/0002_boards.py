@@ -194,7 +194,12 @@ class Migration(migrations.Migration):
                 (
                     "ties",
                     models.CharField(
-                        choices=[("earliest", "Who was there first"), ("latest", "Who was there last")],
+                        choices=[
+                            ("earliest", "Who was there first"),
+                            ("latest", "Who was there last"),
+                            ("shared", "Equals share a rank: 1 2 2 4"),
+                            ("dense", "Equals share a rank: 1 2 2 3"),
+                        ],
                         default="earliest",
                         max_length=8,
                     ),
@@ -216,6 +221,24 @@ class Migration(migrations.Migration):
                 (
                     "revealed",
                     models.DateTimeField(editable=False, help_text="The freeze that was revealed.", null=True),
+                ),
+                (
+                    "close",
+                    models.JSONField(
+                        blank=True,
+                        default=list,
+                        help_text='What closing a period gives by final rank: [{"ranks": [1, 3], "notice": '
+                        '"You made the podium."}, {"ranks": [1, 100], "webhook": true}].',
+                    ),
+                ),
+                (
+                    "archive",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        help_text="How many closed periods visitors are offered, the last ones. Empty: all.",
+                        null=True,
+                        validators=[django.core.validators.MaxValueValidator(1000)],
+                    ),
                 ),
                 (
                     "paused",
@@ -357,7 +380,8 @@ class Migration(migrations.Migration):
                         to=settings.AUTH_USER_MODEL,
                     ),
                 ),
-                ("rank", models.PositiveIntegerField()),
+                ("place", models.PositiveIntegerField(help_text="1 to n, in the order in which they are listed.")),
+                ("rank", models.PositiveIntegerField(help_text="As it is shown: equals may share one.")),
                 ("points", models.BigIntegerField(help_text="As they are shown.")),
                 ("reached_at", models.DateTimeField()),
                 ("metadata", models.JSONField(help_text="Of the best or the latest entry.", null=True)),
@@ -496,10 +520,68 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="finalstanding",
-            index=models.Index(fields=["period", "rank"], name="final_standings_rank"),
+            index=models.Index(fields=["period", "place"], name="final_standings_place"),
         ),
         migrations.AddConstraint(
             model_name="finalstanding",
             constraint=models.UniqueConstraint(fields=("period", "user"), name="final_standings_player"),
+        ),
+        migrations.CreateModel(
+            name="PlayerNotice",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "period",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="scoreboard.boardperiod"
+                    ),
+                ),
+                ("rank", models.PositiveIntegerField()),
+                ("text", models.CharField(max_length=200)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "told",
+                    models.BooleanField(default=False, help_text="Whether the player's open pages were told."),
+                ),
+            ],
+            options={
+                "db_table": "player_notices",
+                "default_permissions": (),
+                "indexes": [
+                    models.Index(fields=["user", "-id"], name="player_notices_own"),
+                    models.Index(condition=models.Q(("told", False)), fields=["id"], name="player_notices_untold"),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="PeriodClosing",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "board",
+                    models.CharField(help_text="As the API knows it: weekly, or region.eu.", max_length=65),
+                ),
+                ("period", models.CharField(max_length=16)),
+                ("starts_at", models.DateTimeField(null=True)),
+                ("ends_at", models.DateTimeField()),
+                ("closed_at", models.DateTimeField()),
+                ("players", models.PositiveIntegerField()),
+                ("piece", models.PositiveIntegerField()),
+                ("pieces", models.PositiveIntegerField()),
+                ("places", models.JSONField()),
+            ],
+            options={
+                "db_table": "period_closings",
+                "default_permissions": (),
+            },
         ),
     ]

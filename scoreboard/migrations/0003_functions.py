@@ -33,6 +33,7 @@ class Migration(migrations.Migration):
             " standings_wrong, standings_mend, board_entry, standings_fill, period_close, standing_place,"
             " standing_places",
         ),
+        migrations.RunSQL((SQL / "closing.sql").read_text(encoding="utf-8"), "DROP FUNCTION period_gives"),
         migrations.RunSQL(
             (SQL / "past.sql").read_text(encoding="utf-8"),
             "DROP FUNCTION entries_between, entries_counted, standings_as_of, period_reveal, period_unlike",

@@ -13,6 +13,7 @@ from scoreboard.models.boards import (
     BoardsVersion,
     FinalStanding,
 )
+from scoreboard.models.closing import PeriodClosing, PlayerNotice
 from scoreboard.models.scores import (
     CURRENT_TRANSACTION,
     MAX_BONUS,
@@ -38,6 +39,8 @@ __all__ = [
     "BoardsVersion",
     "Bonus",
     "FinalStanding",
+    "PeriodClosing",
+    "PlayerNotice",
     "ScoreHistory",
     "UserScore",
 ]

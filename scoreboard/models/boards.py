@@ -57,6 +57,8 @@ class Board(models.Model):
     class Ties(models.TextChoices):
         EARLIEST = "earliest", "Who was there first"
         LATEST = "latest", "Who was there last"
+        SHARED = "shared", "Equals share a rank: 1 2 2 4"
+        DENSE = "dense", "Equals share a rank: 1 2 2 3"
 
     class Entry(models.TextChoices):
         OPEN = "open", "Everybody is on it"
@@ -119,6 +121,18 @@ class Board(models.Model):
         null=True, blank=True, help_text="From then on the public sees the board as of then, until it is revealed."
     )
     revealed = models.DateTimeField(null=True, editable=False, help_text="The freeze that was revealed.")
+    close = models.JSONField(
+        blank=True,
+        default=list,
+        help_text='What closing a period gives by final rank: [{"ranks": [1, 3], "notice": "You made the podium."}, '
+        '{"ranks": [1, 100], "webhook": true}].',
+    )
+    archive = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(1000)],
+        help_text="How many closed periods visitors are offered, the last ones. Empty: all.",
+    )
     paused = models.BooleanField(
         default=False, help_text="Not shown and not kept; afterwards it is filled from the history: nothing is missing."
     )
@@ -174,7 +188,10 @@ class Board(models.Model):
 
     def rule(self) -> dict[str, object]:
         """What decides how the board comes out; in SQL `board_rule`."""
-        others = ("slug", "title", "description", "visibility", "paused", "created_at", "revealed", "tiers")
+        others = (
+            *("slug", "title", "description", "visibility", "paused", "created_at", "revealed"),
+            *("tiers", "close", "archive"),
+        )
         return {
             field.name: getattr(self, field.name) for field in self._meta.concrete_fields if field.name not in others
         }
@@ -195,6 +212,7 @@ class Board(models.Model):
         for field in ("every_days", "starts_on"):
             if self.window != self.Window.DAYS and getattr(self, field) is not None:
                 yield field, "Only for a window of some days."
+        yield "close", board_checks.close(self.close)
         yield "action_types", board_checks.types(self.action_types, before.action_types if before else ())
         if unknown := [name for name in self.sources if name not in SOURCES]:
             yield "sources", f"{unknown[0][:16]!r} is none of {', '.join(SOURCES)}."
@@ -254,6 +272,11 @@ class BoardPeriod(models.Model):
 
     def __str__(self) -> str:
         return f"{self.board_id} {self.part} {self.key}"
+
+    @property
+    def address(self) -> str:
+        """As which the API knows its board: weekly, or region.eu."""
+        return f"{self.board.slug}.{self.part}" if self.part else self.board.slug
 
 
 class BoardEntrant(models.Model):
@@ -350,7 +373,8 @@ class FinalStanding(models.Model):
     """How a player came out of a period, for ever."""
 
     period = models.ForeignKey(BoardPeriod, models.PROTECT, db_index=False, related_name="final")
-    rank = models.PositiveIntegerField()
+    place = models.PositiveIntegerField(help_text="1 to n, in the order in which they are listed.")
+    rank = models.PositiveIntegerField(help_text="As it is shown: equals may share one.")
     user = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="+")
     points = models.BigIntegerField(help_text="As they are shown.")
     reached_at = models.DateTimeField()
@@ -359,7 +383,7 @@ class FinalStanding(models.Model):
     class Meta:
         db_table = "final_standings"
         constraints = [models.UniqueConstraint(fields=["period", "user"], name="final_standings_player")]
-        indexes = [models.Index(fields=["period", "rank"], name="final_standings_rank")]
+        indexes = [models.Index(fields=["period", "place"], name="final_standings_place")]
 
     def __str__(self) -> str:
         return f"{self.rank}. {self.user_id}: {self.points}"

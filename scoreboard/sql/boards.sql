@@ -200,7 +200,8 @@ $$;
 
 -- What decides how a board comes out.
 CREATE FUNCTION board_rule(b boards) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
-    SELECT to_jsonb(b) - ARRAY['slug', 'title', 'description', 'visibility', 'paused', 'created_at', 'revealed', 'tiers']
+    SELECT to_jsonb(b) - ARRAY['slug', 'title', 'description', 'visibility', 'paused', 'created_at', 'revealed', 'tiers',
+                               'close', 'archive']
 $$;
 
 -- A rule that is made or changed is applied anew: its open periods go, with all that was counted in them, and others, under new
@@ -215,6 +216,9 @@ BEGIN
         DELETE FROM board_reveals WHERE board_id = OLD.id;
     END IF;
     IF TG_OP = 'DELETE' THEN
+        -- First of all: what is written of a period that is being closed is seen from here on, and no other is closed.
+        PERFORM FROM board_periods p WHERE p.board_id = OLD.id ORDER BY p.id FOR UPDATE;
+        DELETE FROM player_notices n USING board_periods p WHERE p.id = n.period_id AND p.board_id = OLD.id;
         DELETE FROM final_standings f USING board_periods p WHERE p.id = f.period_id AND p.board_id = OLD.id;
         DELETE FROM board_periods WHERE board_id = OLD.id;
         DELETE FROM board_entrants WHERE board_id = OLD.id;

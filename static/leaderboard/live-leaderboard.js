@@ -8,7 +8,7 @@
  * @import { LiveLeaderboard as PublicElement, Row, You, State, Transport, Labels } from './live-leaderboard.js'
  * @typedef {{epoch: string|null, seq: number|null, players: number, rows: Row[]}} Snapshot
  * @typedef {{period?: string|null, ends_at?: string|null, frozen_at?: string|null, now?: string|null}} Period
- * @typedef {Period & {code: string, next: string}} Notice
+ * @typedef {Period & {code: string, next: string, detail: string}} Notice
  * @typedef {{close(): void, opened: boolean, since: number, greeted?: boolean, send?(message: object): void}} Link
  */
 
@@ -896,15 +896,20 @@ class LiveLeaderboard extends HTMLElement {
     if (now) this.#skew = Date.parse(now) - Date.now();
     this.#endsAt = Date.parse(ends_at ?? '') || 0;
     this.#frozenAt = Date.parse(frozen_at ?? '') || 0;
-    if (this.#period && period && period !== this.#period) {
-      this.#ui.notice.textContent = this.#say('ended', { period: this.#period, next: period });
-      this.#noticeAt = Date.now();
-    }
+    if (this.#period && period && period !== this.#period)
+      this.#note(this.#say('ended', { period: this.#period, next: period }));
     this.#period = period;
     this.#showStatus();
   }
 
-  #takeNotice(/** @type {Notice} */ { code, next, frozen_at }) {
+  #note(/** @type {string} */ text) {
+    const { notice } = this.#ui;
+    notice.textContent = `${notice.textContent} ${text}`.trim();
+    this.#noticeAt = Date.now();
+  }
+
+  #takeNotice(/** @type {Notice} */ { code, next, frozen_at, detail }) {
+    if (code === 'placed') this.#note(detail);
     if (code === 'closed') this.#takeBoard({ period: next });
     if (code === 'frozen' || code === 'revealed') this.#frozenAt = Date.parse(frozen_at ?? '') || 0;
     this.#showStatus();

@@ -82,7 +82,7 @@ def test_a_preview_is_what_the_board_will_be_and_saves_nothing(organiser: Client
     period = BoardPeriod.objects.filter(board__slug="weekly").order_by("starts_at")[0]
     assert preview.period == period.key
     assert preview.counted is None
-    assert preview.lines == [(names[line.user_id], line.score) for line in recounted(period)[:10]]
+    assert preview.lines == [(line.rank, names[line.user_id], line.score) for line in recounted(period)[:10]]
 
 
 def test_a_preview_of_a_change_shows_the_change_and_leaves_the_board(organiser: Client, alice: User, bob: User) -> None:
@@ -101,7 +101,7 @@ def test_a_preview_has_the_most_common_values_of_a_board_for_each(organiser: Cli
     for number, region in enumerate(["EU", "eu", "us", "us", "us", "x y"], start=1):
         award(player(region=region), number)
     answer = organiser.post(ADD, {**TYPED, "attribute": "region", "attribute_value": "*", "_preview": "1"})
-    assert [(one.part, [score for _, score in one.lines]) for one in answer.context["previews"]] == [
+    assert [(one.part, [score for *_, score in one.lines]) for one in answer.context["previews"]] == [
         ("us", [5, 4, 3]),
         ("eu", [2, 1]),
     ]
@@ -113,7 +113,7 @@ def test_a_preview_says_of_how_many_it_is(organiser: Client, monkeypatch: pytest
         award(user, number)
     for window in ("all", "weekly"):
         [preview] = organiser.post(ADD, {**TYPED, "window": window, "_preview": "1"}).context["previews"]
-        assert ([score for _, score in preview.lines], preview.counted) == ([4, 3], 2)
+        assert ([score for *_, score in preview.lines], preview.counted) == ([4, 3], 2)
 
 
 def test_what_cannot_be_is_said_beside_its_field(organiser: Client) -> None:

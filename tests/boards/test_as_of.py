@@ -14,7 +14,7 @@ from scoreboard.models import BoardPeriod, ScoreHistory, UserScore
 from tests.boards.test_freezing import SECRET, award, freeze, reveal_all, take_back
 from tests.boards.test_standings import live, make_all, make_all_ready
 from tests.support.admin_site import admin, signed_in
-from tests.support.boards import Line, lines_of, make, of_all_totals, recounted
+from tests.support.boards import Line, lines_of, make, of_all_totals, ranked, recounted
 from tests.support.client import Api, assert_problem
 from tests.support.people import players
 
@@ -56,7 +56,7 @@ def test_any_instant_equals_a_plain_recount(board: Board, seed: int) -> None:
 def test_the_global_board_as_of_now_is_the_global_board(board: Board) -> None:
     live(random.Random(9), players(4), 10)
     totals = UserScore.objects.filter(total__gt=0).order_by("-total", "reached_at", "-user_id")
-    assert lines("global", freezing.now()) == [Line(one.user_id, one.total, one.reached_at) for one in totals]
+    assert lines("global", freezing.now()) == ranked([Line(one.user_id, one.total, one.reached_at) for one in totals])
 
 
 def test_it_is_answered_with_the_period_that_held_the_instant(api: Api, board: Board, alice: User) -> None:

@@ -149,7 +149,7 @@ def test_a_preview_counts_attempts(alice: User) -> None:
     for points in (5, 1, 9):
         award(alice, points)
     [preview] = board_preview.of(Rule(slug="new", title="New", attempts=2))
-    assert preview.lines == [("alice", 6)]
+    assert preview.lines == [(1, "alice", 6)]
 
 
 @pytest.mark.parametrize("wrong", [0, -1, 10_001, 10**30, "3", 2.5, True, [3], {}], ids=str)

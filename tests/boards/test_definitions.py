@@ -82,6 +82,8 @@ def test_a_board_is_made_in_the_words_in_which_it_is_told(api: Api, key: dict[st
         "order": "low",
         "ties": "latest",
         "tiers": [{"name": "gold", "ranks": 3}],
+        "close": [{"ranks": [1, 3], "notice": "You made the podium."}, {"ranks": [1, 100], "webhook": True}],
+        "archive": 12,
         "paused": False,
     }
     answer = api.post(BOARDS, body, headers=key)
@@ -102,7 +104,7 @@ def test_left_out_it_is_all_time_utc_every_type_everyone_the_sum(api: Api, key: 
         name: told[name]
         for name in (
             *("window", "zone", "counts", "who", "value", "order", "ties", "visibility"),
-            *("entry", "attempts", "tiers"),
+            *("entry", "attempts", "tiers", "close", "archive"),
         )
     } == {
         "entry": "open",
@@ -115,6 +117,8 @@ def test_left_out_it_is_all_time_utc_every_type_everyone_the_sum(api: Api, key: 
         "value": "sum",
         "order": "high",
         "ties": "earliest",
+        "close": [],
+        "archive": None,
         "visibility": "public",
     }
     assert told["next_reset"] is None

@@ -156,7 +156,7 @@ def test_a_preview_has_who_has_joined(alice: User, bob: User) -> None:
     rule = make("league", entry="join")
     entrants.join(rule, alice)
     [saved], [new] = board_preview.of(rule), board_preview.of(Rule(slug="new", title="New", entry="join"))
-    assert (saved.lines, new.lines) == ([("alice", 5)], [])
+    assert (saved.lines, new.lines) == ([(1, "alice", 5)], [])
 
 
 # --- What can be joined, and by whom -------------------------------------------------------------------

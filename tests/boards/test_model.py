@@ -70,7 +70,7 @@ def rules(draw: st.DrawFn) -> dict[str, Any]:
         "value": draw(st.sampled_from(["sum", "sum", "best", "latest", "days"])),
         "order": draw(st.sampled_from(["high", "high", "low"])),
         "attempts": draw(st.sampled_from([None, None, 1, 2, 3])),
-        "ties": draw(st.sampled_from(["earliest", "latest"])),
+        "ties": draw(st.sampled_from(["earliest", "latest", "shared", "dense"])),
     }
 
 
@@ -227,23 +227,23 @@ def make_all(drawn: list[dict[str, Any]]) -> list[Rule]:
     return made
 
 
-def over_rest(api: Api, period: BoardPeriod) -> list[tuple[uuid.UUID, int]]:
+def over_rest(api: Api, period: BoardPeriod) -> list[tuple[uuid.UUID, int, int]]:
     snapshots._snapshots.clear()
     answer = api.get(f"{TOP}?board={address(period)}&period={period.key}&limit=100")
     assert answer.status_code == 200, answer.content
     document = json.loads(answer.content)
     assert document["board"]["period"] == period.key
     assert (document["board"]["closed_at"] is None) == (period.closed_at is None)
-    return [(uuid.UUID(row["user_id"]), row["score"]) for row in document["data"]]
+    return [(uuid.UUID(row["user_id"]), row["score"], row["rank"]) for row in document["data"]]
 
 
-def short(lines: list[Line]) -> list[tuple[uuid.UUID, int]]:
-    return [(line.user_id, line.score) for line in lines]
+def short(lines: list[Line]) -> list[tuple[uuid.UUID, int, int]]:
+    return [(line.user_id, line.score, line.rank) for line in lines]
 
 
 def assert_on_the_wire(server: Server, period: BoardPeriod) -> None:
     """The first snapshot of who begins to watch now; the server may know the board a second later than this process."""
-    expected = [(str(user_id), score) for user_id, score in short(recounted(period))]
+    expected = [(str(user_id), score, rank) for user_id, score, rank in short(recounted(period))]
 
     def seen() -> bool:
         with viewer(server, f"?board={address(period)}&limit=100") as anyone:
@@ -251,7 +251,7 @@ def assert_on_the_wire(server: Server, period: BoardPeriod) -> None:
             if first["type"] == "error":
                 return False
             push = anyone.until("leaderboard_update")
-            return [(row["user_id"], row["score"]) for row in push["top"]] == expected
+            return [(row["user_id"], row["score"], row["rank"]) for row in push["top"]] == expected
 
     eventually(seen, f"{address(period)} is {expected}")
 

@@ -319,6 +319,10 @@ def test_the_log_is_bounded_and_what_waits_is_kept(alice: User, webhook: Make, m
     newest = [Delivery.objects.create(**common, state="delivered").pk for _ in range(5)][-3:]
     assert models.purge() == 3
     assert set(Delivery.objects.values_list("pk", flat=True)) == {waiting.pk, *newest}
+    Endpoint.objects.update(disabled_at=timezone.now())
+    assert models.purge() == 0
+    Endpoint.objects.update(disabled_at=old)
+    assert models.purge() == 1
 
 
 def test_a_dump_in_another_cluster_goes_on_by_ids(

@@ -18,7 +18,7 @@ from tests.support.agreement import dump
 from tests.support.viewer import Viewer
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-LATEST_FIRST = Board("last", "Who was there last", id=1, latest_first=True)
+LATEST_FIRST = Board("last", "Who was there last", id=1, ties="latest")
 
 
 def standing(number: int = 0, total: int = 10, version: int = 1, **changes: object) -> Standing:

@@ -4,7 +4,7 @@ import sys
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -79,12 +79,13 @@ def window_at(rule: Rule, moments: Sequence[datetime]) -> list[Window | None]:
 
 @dataclass(frozen=True)
 class Line:
-    """One ranked player, as plain Python has it: `score` as it is shown, `metadata` of the one entry that is shown."""
+    """One ranked player, as plain Python has it: `score` and `rank` as they are shown, `metadata` of the one entry."""
 
     user_id: uuid.UUID
     score: int
     reached_at: datetime
     metadata: dict[str, Any] | None = None
+    rank: int = 0
 
 
 def recounted(period: BoardPeriod, at: datetime | None = None) -> list[Line]:
@@ -119,7 +120,18 @@ def recounted(period: BoardPeriod, at: datetime | None = None) -> list[Line]:
     lines.sort(
         key=lambda line: (line.score if rule.order == "low" else -line.score, late * microseconds(line.reached_at))
     )
-    return lines
+    return ranked(lines, rule.ties)
+
+
+def ranked(lines: Sequence[Line], ties: str = "earliest") -> list[Line]:
+    """With their ranks, of all who are on the board, in order."""
+    scores = [line.score for line in lines]
+    distinct = list(dict.fromkeys(scores))
+    ranks = {
+        "shared": [scores.index(score) + 1 for score in scores],
+        "dense": [distinct.index(score) + 1 for score in scores],
+    }.get(ties, range(1, len(lines) + 1))
+    return [replace(line, rank=rank) for line, rank in zip(lines, ranks, strict=True)]
 
 
 def microseconds(at: datetime) -> int:
@@ -213,7 +225,7 @@ def of_all_totals(at: datetime) -> list[Line]:
         totals[entry.user_id] = (entry.new_total, entry.created_at)
     lines = [Line(user_id, total, reached) for user_id, (total, reached) in totals.items() if total > 0]
     lines.sort(key=lambda line: line.user_id.bytes, reverse=True)
-    return sorted(lines, key=lambda line: (-line.score, line.reached_at))
+    return ranked(sorted(lines, key=lambda line: (-line.score, line.reached_at)))
 
 
 def in_sql(board: Board) -> list[Line]:
@@ -222,7 +234,7 @@ def in_sql(board: Board) -> list[Line]:
 
 def lines_of(page: Page) -> list[Line]:
     """As they are shown."""
-    return [Line(uuid.UUID(row.user_id), row.score, row.reached_at, row.metadata) for row in page.rows]
+    return [Line(uuid.UUID(row.user_id), row.score, row.reached_at, row.metadata, row.rank) for row in page.rows]
 
 
 def address(period: BoardPeriod) -> str:

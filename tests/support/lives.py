@@ -18,8 +18,9 @@ from actions import queue, tokens
 from api import redis_client
 from integrity.models import Flag, FlaggedEntry
 from scoreboard import bonus, entrants
-from scoreboard.models import Board, ScoreHistory
+from scoreboard.models import Board, BoardPeriod, PlayerNotice, ScoreHistory
 from tests.support.admin_site import superuser
+from tests.support.boards import keep, make
 from tests.support.database import tables
 from tests.support.people import give, player
 
@@ -45,6 +46,10 @@ def life(name: str = NAME) -> User:
     api_keys.issue("game server", ["mint"], created_by=zoe)
     tokens.mint(zoe.pk, "WIN_MATCH")
     queue.accept(zoe.pk, [])
+    [period] = BoardPeriod.objects.filter(board=make("cup"))
+    BoardPeriod.objects.filter(pk=period.pk).update(closed_at=now)
+    keep()
+    PlayerNotice.objects.create(user=zoe, period=period, rank=1, text=f"{NAME} has won", created_at=now)
     LogEntry.objects.log_actions(mod.pk, [zoe], CHANGE, f"Talked to {NAME}", single_object=True)
     for who, about in ((zoe, mod), (mod, zoe)):
         AuditLog.objects.create(

@@ -223,8 +223,11 @@ def test_a_notice_is_said_once_and_for_a_while(page: Page, live: ScriptedLive) -
     live.show(row(1, "before", 20), seq=500, **this)
     expect(names(page)).to_have_text(["before"])
     live.say("notice", code="tomorrow", period="2026-W47", next="2026-W49", detail="Of a kind that is not known.")
+    won = "You <b>won</b>!"
+    live.say("notice", code="placed", board="weekly", period="2026-W47", rank=1, detail=won)
+    expect(part(page, "notice")).to_have_text(won)
     live.say("notice", code="closed", period="2026-W47", next="2026-W48", detail="In English")
-    expect(part(page, "notice")).to_have_text("2026-W47 has ended. Now: 2026-W48")
+    expect(part(page, "notice")).to_have_text(f"{won} 2026-W47 has ended. Now: 2026-W48")
     expect(part(page, "ends")).to_have_text("")
     live.show(row(1, "after", 1), seq=1, epoch="e2", **following)
     expect(names(page)).to_have_text(["after"])
@@ -232,7 +235,7 @@ def test_a_notice_is_said_once_and_for_a_while(page: Page, live: ScriptedLive) -
     page.clock.fast_forward(31_000)
     live.show(row(1, "later", 2), seq=2, epoch="e2", **following)
     expect(names(page)).to_have_text(["later"])
-    expect(part(page, "notice")).to_have_text("2026-W47 has ended. Now: 2026-W48")
+    expect(part(page, "notice")).to_have_text(f"{won} 2026-W47 has ended. Now: 2026-W48")
     page.clock.fast_forward(31_000)
     expect(part(page, "notice")).to_have_text("")
 

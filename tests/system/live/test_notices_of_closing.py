@@ -1,0 +1,57 @@
+"""Who is given a notice by the closing of a period is told on every open page, whichever board it shows."""
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from accounts.models import User
+from api import redis_client
+from leaderboard import boards
+from leaderboard.boards import Board
+from scoreboard import closing
+from tests.support.boards import award, end_period, make
+from tests.support.people import player
+from tests.support.processes import eventually
+from tests.system.live.clients import viewer, watcher
+from tests.system.live.conftest import Start
+from tests.system.live.test_board_visibility import opened, token
+
+TEXT = 'You <b>won</b> "it" 🏆'
+
+
+@pytest.fixture(autouse=True)
+def same_layer(board: Board, settings: Settings) -> None:
+    """This process sends to the groups that the server is in: those of the test's own prefix."""
+    usual = settings.CHANNEL_LAYERS["default"]
+    own = {**usual["CONFIG"], "prefix": f"{settings.REDIS_KEY_PREFIX}channels"}
+    settings.CHANNEL_LAYERS = {"default": {**usual, "CONFIG": own}}
+
+
+def test_open_pages_are_told_of_the_final_rank_and_nobody_elses(board: Board, alice: User, start: Start) -> None:
+    bob = player("bob")
+    make("daily", window="daily", close=[{"ranks": [1, 1], "notice": TEXT}])
+    award(alice, 5)
+    award(bob, 3)
+    server = opened(start)
+    with (
+        viewer(server, protocols=("bearer", token(alice))) as socket,
+        watcher(server, "?board=daily", Authorization=f"Bearer {token(alice)}") as stream,
+        viewer(server, "?board=daily", protocols=("bearer", token(bob))) as other,
+    ):
+        for page in (socket, stream, other):
+            page.until("you")
+        eventually(lambda: followed(alice) and followed(bob), "the players' groups are followed")
+        key, _ = end_period("daily")
+        told = {"type": "notice", "code": "placed", "board": "daily", "period": key, "rank": 1, "detail": TEXT}
+        assert socket.until("notice", code="placed") == told
+        assert stream.until("notice", code="placed") == told
+        award(bob, 4)
+        seen = [other.next()]
+        while not (seen[-1]["type"] == "you" and seen[-1]["score"] == 4):
+            seen.append(other.next())
+        assert [message["code"] for message in seen if message["type"] == "notice"] == ["closed"]
+    assert closing.tell() == 0
+
+
+def followed(user: User) -> bool:
+    channel = boards.channel(boards.GLOBAL).replace("board.global", f"player.{user.pk}")
+    return bool(redis_client.connection().pubsub_numsub(channel) == [(channel.encode(), 1)])
