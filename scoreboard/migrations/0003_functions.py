@@ -37,6 +37,10 @@ class Migration(migrations.Migration):
             "DROP FUNCTION entries_between, standings_as_of, period_reveal, period_unlike",
         ),
         migrations.RunSQL(
+            (SQL / "checkpoints.sql").read_text(encoding="utf-8"),
+            "DROP FUNCTION checkpoint_changes, checkpoint_at, checkpoint_unseen, checkpoint_counted, checkpoint_next",
+        ),
+        migrations.RunSQL(
             (SQL / "shown_columns.sql").read_text(encoding="utf-8"),
             "DROP FUNCTION users_raise_version, users_open_total CASCADE",
         ),

@@ -210,6 +210,7 @@ BEGIN
     IF TG_OP <> 'INSERT' THEN
         DELETE FROM board_scopes WHERE board_id = OLD.id;
         DELETE FROM board_reveals WHERE board_id = OLD.id;
+        DELETE FROM board_checkpoints WHERE board_id = OLD.id AND NOT v_pause;
     END IF;
     IF TG_OP = 'DELETE' THEN
         DELETE FROM final_standings f USING board_periods p WHERE p.id = f.period_id AND p.board_id = OLD.id;

@@ -2,22 +2,33 @@
 
 import random
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
 from accounts.models import User
 from leaderboard import boards, past
 from leaderboard.boards import Board
-from scoreboard import freezing, ledger
+from scoreboard import checkpoints, freezing, ledger, periods
 from scoreboard.models import BoardPeriod, ScoreHistory, UserScore
 from tests.boards.test_freezing import SECRET, award, freeze, reveal_all, take_back
+from tests.boards.test_model import CROWD, EVENTS, PRESENT, a_past, afresh, rules
+from tests.boards.test_model import live as play
+from tests.boards.test_model import make_all as make_past
 from tests.boards.test_standings import live, make_all, make_all_ready
 from tests.support.admin_site import admin, signed_in
-from tests.support.boards import Line, make, of_all_totals, recounted
+from tests.support.boards import Line, address, make, of_all_totals, recounted
 from tests.support.client import Api, assert_problem
+from tests.support.past import write
 from tests.support.people import players
+
+__all__ = ["afresh"]  # a fixture
 
 TOP = "/api/v1/scoreboard/top"
 FIRST, LAST = datetime(2020, 1, 1, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC)
@@ -53,6 +64,79 @@ def test_any_instant_equals_a_plain_recount(board: Board, seed: int) -> None:
             slug = f"{period.board.slug}.{period.part}" if period.part else period.board.slug
             if (period.starts_at or FIRST) <= at < (period.ends_at or LAST):
                 assert lines(slug, at) == recounted(period, at), (slug, at)
+
+
+def agree(slug: str, at: datetime, expected: list[Line]) -> int:
+    """Each page is that part of what is expected; how many of them a checkpoint told."""
+    asked, told = past.find(slug, at), 0
+    for limit, offset in ((1, 0), (3, 0), (2, 1), (1000, 0)):
+        page = past.top(asked, limit, offset)
+        assert [Line(uuid.UUID(row.user_id), row.score, row.reached_at) for row in page.rows] == expected[offset:][
+            :limit
+        ]
+        assert page.players == len(expected)
+        told += past.near(asked, limit, offset) is not None
+    return told
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_any_instant_equals_a_plain_recount_by_checkpoints(
+    board: Board, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Of three players each, with corrections of what was before them, and players who are hidden later."""
+    monkeypatch.setattr(past, "MOST_ENTRIES", 20)
+    chance, crowd = random.Random(seed), players(9)
+    live(chance, crowd, 30)
+    make_all()
+    assert checkpoints.keep(entries=4, best=3) > 50
+    live(chance, crowd, 20)
+    make_all_ready()
+    checkpoints.keep(entries=4, best=3)
+    User.objects.filter(pk__in=[user.pk for user in crowd[:2]]).update(is_hidden=True)
+    moments = list(ScoreHistory.objects.order_by("id").values_list("created_at", flat=True))
+    now, told = freezing.now(), 0
+    instants = [chance.choice(moments) + timedelta(microseconds=chance.choice((-1, 0, 1, 500))) for _ in range(7)]
+    for at in [*(min(at, now) for at in instants), now]:
+        told += agree("global", at, of_all_totals(at))
+        for period in BoardPeriod.objects.select_related("board"):
+            if (period.starts_at or FIRST) <= at < (period.ends_at or LAST):
+                told += agree(address(period), at, recounted(period, at))
+    assert told > 60
+
+
+@given(st.lists(rules(), min_size=1, max_size=2), EVENTS, PRESENT, st.integers(1, 6), st.integers(1, 4), st.randoms())
+@hypothesis_settings(
+    max_examples=15,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+def test_checkpoints_of_any_board_over_any_past_say_what_the_history_says(
+    afresh: Callable[[], None],
+    drawn: list[dict[str, Any]],
+    before: list[tuple[int, int, str, int, int]],
+    present: list[tuple[int, str, int, int]],
+    entries: int,
+    best: int,
+    chance: random.Random,
+) -> None:
+    afresh()
+    crowd = players(CROWD)
+    written_past = a_past(crowd, before)
+    write(written_past)
+    make_past(drawn)
+    periods.keep()
+    checkpoints.keep(entries, best)
+    play(crowd, present)
+    boards.forget()
+    checkpoints.keep(entries, best)
+    moments = [event.at for event in written_past] + list(ScoreHistory.objects.values_list("created_at", flat=True))
+    now = freezing.now()
+    for at in (
+        min(now, chance.choice(moments or [now]) + timedelta(microseconds=chance.choice((-1, 0, 1)))) for _ in range(6)
+    ):
+        agree("global", at, of_all_totals(at))
+        for period in BoardPeriod.objects.select_related("board"):
+            if (period.starts_at or FIRST) <= at < (period.ends_at or LAST):
+                agree(address(period), at, recounted(period, at))
 
 
 def test_the_global_board_as_of_now_is_the_global_board(board: Board) -> None:
@@ -109,7 +193,7 @@ def test_an_answer_is_kept_and_not_counted_again(
     award(alice, 5)
     asked = f"board=global&at={written(freezing.now())}"
     first = shown(api, asked)
-    monkeypatch.setattr(past, "STOOD", "SELECT 1/0")
+    monkeypatch.setattr(past, "NEAR", "SELECT 1/0")
     assert shown(api, asked) == first == [("alice", 5)]
 
 

@@ -85,7 +85,7 @@ def recounted(period: BoardPeriod, at: datetime | None = None) -> list[Line]:
     Written out once more on purpose: a judge that shares the code of the accused proves nothing.
     """
     rule, entries = period.board, list(ScoreHistory.objects.filter(**upto(at)).order_by("id"))
-    visible = set(User.objects.filter(is_active=True, is_hidden=False, opted_out=False).values_list("pk", flat=True))
+    visible = everyone_visible()
     said = AttributeHistory.objects.filter(name=rule.attribute).order_by("since") if rule.attribute else []
     values: Values = defaultdict(list)
     for each in said:
@@ -106,6 +106,10 @@ def recounted(period: BoardPeriod, at: datetime | None = None) -> list[Line]:
         key=lambda line: (line.score if rule.order == "low" else -line.score, late * microseconds(line.reached_at))
     )
     return lines
+
+
+def everyone_visible() -> set[uuid.UUID]:
+    return set(User.objects.filter(is_active=True, is_hidden=False, opted_out=False).values_list("pk", flat=True))
 
 
 def microseconds(at: datetime) -> int:
@@ -168,7 +172,8 @@ def of_all_totals(at: datetime) -> list[Line]:
     totals: dict[uuid.UUID, tuple[int, datetime]] = {}
     for entry in ScoreHistory.objects.filter(**upto(at)).order_by("id"):
         totals[entry.user_id] = (entry.new_total, entry.created_at)
-    lines = [Line(user_id, total, reached) for user_id, (total, reached) in totals.items() if total > 0]
+    visible = everyone_visible()
+    lines = [Line(user, total, reached) for user, (total, reached) in totals.items() if total > 0 and user in visible]
     lines.sort(key=lambda line: line.user_id.bytes, reverse=True)
     return sorted(lines, key=lambda line: (-line.score, line.reached_at))
 
