@@ -45,7 +45,7 @@ SELECT b.id, b.title, coalesce(p.key, w.key), w.starts_at, w.ends_at, b."order" 
 NEAR = """
 WITH near AS MATERIALIZED (
     SELECT n.* FROM checkpoint_at((SELECT b FROM boards b WHERE b.id = %(rule)s), %(part)s, %(starts_at)s, %(at)s,
-                                  %(entries)s) n
+                                  %(entries)s, %(limit)s + %(offset)s) n
 ), stood AS MATERIALIZED (
     SELECT s.user_id, s.total, s.reached_at
       FROM near n CROSS JOIN LATERAL unnest(n.users, n.points, n.reached) s(user_id, total, reached_at)
