@@ -405,7 +405,9 @@ class Migration(migrations.Migration):
                 ("at", models.DateTimeField()),
                 (
                     "last_id",
-                    models.BigIntegerField(help_text="The last entry of the history by which the instant was chosen."),
+                    models.BigIntegerField(
+                        help_text="Of the history, up to which no entry is left out: none of then has a greater one."
+                    ),
                 ),
                 ("entries", models.IntegerField(help_text="Of the history, since the one before.")),
                 ("changed", models.IntegerField(help_text="Standings, since then.")),

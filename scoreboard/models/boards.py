@@ -291,7 +291,9 @@ class BoardCheckpoint(models.Model):
     board_id = models.BigIntegerField()
     part = models.CharField(max_length=32)
     at = models.DateTimeField()
-    last_id = models.BigIntegerField(help_text="The last entry of the history by which the instant was chosen.")
+    last_id = models.BigIntegerField(
+        help_text="Of the history, up to which no entry is left out: none of then has a greater one."
+    )
     entries = models.IntegerField(help_text="Of the history, since the one before.")
     changed = models.IntegerField(help_text="Standings, since then.")
     players = models.IntegerField(help_text="With something to show.")

@@ -41,17 +41,18 @@ BEGIN
 END
 $$;
 
--- Which of these players have an entry that counted at `p_at`, and of which nothing was taken back.
-CREATE FUNCTION checkpoint_stood(b boards, p_part text, p_from timestamptz, p_at timestamptz, p_user uuid[])
+-- Which of these players have an entry that counted at a checkpoint, and of which nothing was taken back.
+CREATE FUNCTION checkpoint_stood(b boards, p_part text, p_from timestamptz, p_base board_checkpoints, p_user uuid[])
 RETURNS TABLE (user_id uuid) LANGUAGE plpgsql STABLE SET enable_bitmapscan = off AS $$
 BEGIN
     RETURN QUERY
     SELECT u.id FROM unnest(p_user) u(id)
-     CROSS JOIN LATERAL (SELECT FROM entries_between(b, p_part, p_from, p_at) e
-                          WHERE e.user_id = u.id AND (b.value <> 'sum' OR e.points * board_sign(b) > 0)
+     CROSS JOIN LATERAL (SELECT FROM entries_between(b, p_part, p_from, p_base.at) e
+                          WHERE e.user_id = u.id AND e.id <= p_base.last_id
+                            AND (b.value <> 'sum' OR e.points * board_sign(b) > 0)
                             AND NOT EXISTS (SELECT FROM score_history r
-                                             WHERE r.user_id = e.user_id AND r.reverses = e.id AND r.created_at <= p_at)
-                          ORDER BY e.id LIMIT 1) e;
+                                             WHERE r.user_id = e.user_id AND r.reverses = e.id AND r.created_at <= p_base.at)
+                          ORDER BY e.id DESC LIMIT 1) e;
 END
 $$;
 
@@ -83,17 +84,22 @@ BEGIN
                b.value = 'sum' AND NOT j.among
                AND EXISTS (SELECT FROM score_history h WHERE h.user_id = j.user_id AND h.delta < 0 AND h.reverses IS NULL) AS lowered
           FROM checkpoint_joined(b, p_part, p_base, p_at, v_counted) j
+    ), total AS MATERIALIZED (
+        SELECT DISTINCT ON (h.user_id) h.user_id, h.new_total FROM score_history h
+         WHERE h.created_at > p_base.at AND h.created_at <= p_at AND b.value = 'sum' AND b."order" = 'high'
+         ORDER BY h.user_id, h.id DESC
     ), known AS MATERIALIZED (
-        SELECT * FROM checkpoint_stood(b, p_part, p_from, p_base.at,
+        SELECT * FROM checkpoint_stood(b, p_part, p_from, p_base,
                                        ARRAY(SELECT j.user_id FROM joined j WHERE NOT (j.among OR j.lowered OR v_whole)))
     ), judged AS MATERIALIZED (
         SELECT j.*, k.user_id IS NOT NULL AS stood,
                j.lowered
-               OR k.user_id IS NOT NULL AND coalesce(j.reach >= p_floor, true)
+               -- No part of what only corrections have lowered is more than the whole.
+               OR k.user_id IS NOT NULL AND coalesce(least(j.reach, t.new_total) >= p_floor, true)
                -- It may have been taken back in part.
                OR b.value = 'sum' AND k.user_id IS NULL AND NOT (j.among OR v_whole)
                   AND EXISTS (SELECT FROM score_history r WHERE r.user_id = j.user_id AND r.reverses IS NOT NULL) AS doubted
-          FROM joined j LEFT JOIN known k ON k.user_id = j.user_id
+          FROM joined j LEFT JOIN known k ON k.user_id = j.user_id LEFT JOIN total t ON t.user_id = j.user_id
     ), doubted AS MATERIALIZED (
         SELECT v_counted || ARRAY(SELECT j.user_id FROM judged j WHERE j.doubted) AS users
     )
@@ -199,7 +205,7 @@ $$;
 -- not after `p_until`, before which no transaction may still enter one. False when there is none to be made.
 -- Instants are found by the order of ids, which is nearly that of times; what counts is found by the times alone.
 CREATE FUNCTION checkpoint_next(p_board bigint, p_part text, p_until timestamptz, p_entries int, p_best int) RETURNS boolean
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
     v_board boards;
     v_last board_checkpoints;
@@ -241,7 +247,11 @@ BEGIN
         v_next.entries := v_last.entries + v_next.entries;
     END IF;
     INSERT INTO board_checkpoints (board_id, part, at, last_id, entries, changed, players, users, points, reached)
-    VALUES (p_board, p_part, v_next.at, v_next.id, v_next.entries, coalesce(v_new.changed, 0), coalesce(v_new.players, 0),
+    VALUES (p_board, p_part, v_next.at,
+            -- OFFSET 0: by the times. By the ids it would be found from the newest on.
+            (SELECT greatest(v_next.id, max(h.id))
+               FROM (SELECT h.id FROM score_history h
+                      WHERE h.created_at > coalesce(v_last.at, '-infinity') AND h.created_at <= v_next.at OFFSET 0) h), v_next.entries, coalesce(v_new.changed, 0), coalesce(v_new.players, 0),
             coalesce(v_new.users[:p_best], '{}'), coalesce(v_new.points[:p_best], '{}'), coalesce(v_new.reached[:p_best], '{}'))
         ON CONFLICT DO NOTHING;
     RETURN true;
