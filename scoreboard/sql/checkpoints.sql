@@ -56,6 +56,15 @@ BEGIN
 END
 $$;
 
+-- How these players stood, by all their entries: found by the index of players, however many entries there are by then.
+CREATE FUNCTION checkpoint_exactly(b boards, p_part text, p_from timestamptz, p_at timestamptz, p_user uuid[])
+RETURNS TABLE (user_id uuid, points bigint, reached_at timestamptz) LANGUAGE plpgsql STABLE
+    SET enable_bitmapscan = off SET enable_seqscan = off AS $$
+BEGIN
+    RETURN QUERY SELECT * FROM standings_as_of(b, p_part, p_from, p_at, p_user);
+END
+$$;
+
 -- Everyone whose standing may have changed between a checkpoint and `p_at`: how they stand then, and whether they stood before.
 -- Those without points stand, but have less than `p_floor`. Of NULL, the board of all totals.
 CREATE FUNCTION checkpoint_changes(
@@ -109,8 +118,8 @@ BEGIN
      UNION ALL
     SELECT coalesce(s.user_id, o.user_id), s.points, s.reached_at, o.user_id IS NOT NULL, s.user_id IS NOT NULL
       FROM doubted d
-     CROSS JOIN LATERAL standings_as_of(b, p_part, p_from, p_at, d.users) s
-      FULL JOIN (SELECT o.* FROM doubted d CROSS JOIN LATERAL standings_as_of(b, p_part, p_from, p_base.at, d.users) o) o
+     CROSS JOIN LATERAL checkpoint_exactly(b, p_part, p_from, p_at, d.users) s
+      FULL JOIN (SELECT o.* FROM doubted d CROSS JOIN LATERAL checkpoint_exactly(b, p_part, p_from, p_base.at, d.users) o) o
            ON o.user_id = s.user_id;
 END
 $$;
@@ -177,13 +186,30 @@ BEGIN
 END
 $$;
 
--- How many of those who are not visible now had something to show on a board at `p_at`.
+-- How many of those who are not visible now had something to show on a board at `p_at`. Of most of them nothing was ever taken: they
+-- had if they had an entry that counts, which is one of their first.
 CREATE FUNCTION checkpoint_unseen(b boards, p_part text, p_from timestamptz, p_at timestamptz) RETURNS bigint LANGUAGE plpgsql STABLE
-    SET plan_cache_mode = force_custom_plan SET enable_seqscan = off AS $$
+    SET plan_cache_mode = force_custom_plan SET enable_bitmapscan = off SET enable_seqscan = off SET jit = off AS $$
 DECLARE
-    v_users CONSTANT uuid[] := ARRAY(SELECT u.id FROM users u WHERE NOT player_visible(u));
+    v_unseen CONSTANT uuid[] := ARRAY(SELECT u.id FROM users u WHERE NOT player_visible(u));
+    v_lowered CONSTANT uuid[] := ARRAY(
+        SELECT u.id FROM unnest(v_unseen) u(id)
+         WHERE EXISTS (SELECT FROM score_history h WHERE h.user_id = u.id AND h.reverses IS NOT NULL)
+            OR EXISTS (SELECT FROM score_history h WHERE h.user_id = u.id AND h.delta < 0 AND h.reverses IS NULL));
+    v_stood bigint;
 BEGIN
-    RETURN (SELECT count(*) FROM standings_as_of(b, p_part, p_from, p_at, v_users));
+    IF b.id IS NULL THEN
+        SELECT count(*) INTO v_stood FROM unnest(v_unseen) u(id)
+         CROSS JOIN LATERAL (SELECT FROM score_history h WHERE h.user_id = u.id AND h.created_at <= p_at ORDER BY h.id LIMIT 1) h
+         WHERE u.id <> ALL (v_lowered);
+    ELSE
+        SELECT count(*) INTO v_stood FROM unnest(v_unseen) u(id)
+         CROSS JOIN LATERAL (SELECT FROM entries_between(b, p_part, p_from, p_at) e
+                              WHERE e.user_id = u.id AND (b.value <> 'sum' OR e.points * board_sign(b) > 0)
+                              ORDER BY e.id LIMIT 1) e
+         WHERE u.id <> ALL (v_lowered);
+    END IF;
+    RETURN v_stood + (SELECT count(*) FROM checkpoint_exactly(b, p_part, p_from, p_at, v_lowered));
 END
 $$;
 

@@ -16,11 +16,12 @@ from accounts.models import User
 from leaderboard import boards, past
 from leaderboard.boards import Board
 from scoreboard import checkpoints, freezing, ledger, periods
-from scoreboard.models import BoardPeriod, ScoreHistory, UserScore
+from scoreboard.models import BoardCheckpoint, BoardPeriod, ScoreHistory, UserScore
 from tests.boards.test_freezing import SECRET, award, freeze, reveal_all, take_back
 from tests.boards.test_model import CROWD, EVENTS, PRESENT, a_past, afresh, rules
 from tests.boards.test_model import live as play
 from tests.boards.test_model import make_all as make_past
+from tests.boards.test_seasons import unfinished
 from tests.boards.test_standings import live, make_all, make_all_ready
 from tests.support.admin_site import admin, signed_in
 from tests.support.boards import Line, address, make, of_all_totals, recounted
@@ -137,6 +138,39 @@ def test_checkpoints_of_any_board_over_any_past_say_what_the_history_says(
         for period in BoardPeriod.objects.select_related("board"):
             if (period.starts_at or FIRST) <= at < (period.ends_at or LAST):
                 agree(address(period), at, recounted(period, at))
+
+
+def test_no_checkpoint_is_made_while_an_earlier_entry_may_still_come(
+    board: Board, alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(periods, "PATIENCE_SECONDS", 0.1)
+    with unfinished(bob, 50):
+        award(alice, 5)
+        award(alice, 1)
+        assert checkpoints.keep(entries=1, best=2) == 0
+    at = freezing.now()
+    assert checkpoints.keep(entries=1, best=2) == 3
+    assert agree("global", at, of_all_totals(at)) == 4
+
+
+def test_checkpoints_go_with_their_rule(board: Board) -> None:
+    rule, crowd = make("all"), players(4)
+    live(random.Random(3), crowd, 15)
+    checkpoints.keep(entries=3, best=2)
+    mine = BoardCheckpoint.objects.filter(board_id=rule.pk)
+    assert mine.count() == BoardCheckpoint.objects.filter(board_id=0).count() > 5
+    rule.title = "Another"
+    rule.save()
+    assert mine.exists()
+    rule.value = "best"
+    rule.save()
+    assert not mine.exists()
+    periods.keep()
+    at = freezing.now()
+    agree("all", at, recounted(BoardPeriod.objects.select_related("board").get(), at))
+    checkpoints.keep(entries=3, best=2)
+    rule.delete()
+    assert set(BoardCheckpoint.objects.values_list("board_id", flat=True)) == {0}
 
 
 def test_the_global_board_as_of_now_is_the_global_board(board: Board) -> None:

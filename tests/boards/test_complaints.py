@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import random
+import urllib.error
 import urllib.parse
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,7 @@ from tests.support.boards import award, end_period, keep, make
 from tests.support.client import TOP, Api, assert_problem
 from tests.support.past import Event, write
 from tests.support.people import players, site_key
+from tests.support.processes import eventually
 from tests.system.live.clients import viewer, watcher
 from tests.system.live.conftest import assert_no_defect
 from tests.system.live.server import Server
@@ -68,16 +70,25 @@ def exported(api: Api, board: str, headers: dict[str, str]) -> list[tuple[int, s
 
 
 def introduced(api: Api, key: dict[str, str], name: str, region: str) -> User:
-    """A player of the site, who lives there."""
-    said = json.dumps({"attributes": {"region": region}}).encode()
+    """A player of the site, who lives there; or nobody knows where."""
+    said = json.dumps({"attributes": {"region": region} if region else {}}).encode()
     assert api.send("PUT", f"/api/v1/players/{name}", said, headers=key).status_code == 200
     return User.objects.get(external_id=name)
 
 
-def built() -> None:
-    """Every board is in Redis, as a worker keeps it."""
+def built(server: Server | None = None) -> None:
+    """Every board is in Redis, as a worker keeps it; and the server, which may look once a second, knows of it."""
     for one in boards.everyone():
         rebuild.rebuild(one)
+        if server:
+            eventually(lambda slug=one.slug: knows(server, slug), f"the server knows {one.slug}")  # type: ignore[misc]
+
+
+def knows(server: Server, slug: str) -> bool:
+    try:
+        return bool(server.get(f"{TOP}?board={slug}"))
+    except urllib.error.HTTPError:
+        return False
 
 
 def test_caches_never_contradict_the_records(api: Api, alice: User, bob: User) -> None:
@@ -172,7 +183,7 @@ def test_ranks_in_a_country_are_exact(api: Api, server: Server) -> None:
     for number, place in enumerate(places):
         award(introduced(api, key, f"p{number}", place), 10 - number)
     keep()
-    built()
+    built(server)
     by_place = {
         place: [User.objects.get(external_id=f"p{number}") for number, each in enumerate(places) if each == place]
         for place in ("eu", "us")
@@ -192,7 +203,7 @@ def test_a_correction_can_be_followed(api: Api, server: Server) -> None:
     key = site_key(*EVERYTHING)
     make("all")
     make("daily", window="daily")
-    built()
+    built(server)
     deed = {"player": "ann", "action_type": "COMPLETE_TASK"}
     for number in ("1", "2"):
         assert api.post("/api/v1/awards", {**deed, "id": number}, headers=key).status_code == 201
@@ -227,7 +238,7 @@ def test_who_opts_out_is_on_no_board_by_any_way(api: Api, server: Server) -> Non
         award(introduced(api, key, name, "eu"), points)
     over, _ = end_period("daily")
     keep()
-    built()
+    built(server)
     ann, bea, cid = (User.objects.get(external_id=name) for name in ("ann", "bea", "cid"))
     before = freezing.now()
     left = {ann.shown_name: 30, cid.shown_name: 10}
