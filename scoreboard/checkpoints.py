@@ -7,9 +7,12 @@ later than their history: theirs are made in the background, a bounded step and 
 import time
 from datetime import datetime
 
+import structlog
 from django.db import connection, transaction
 
 from scoreboard import freezing, periods
+
+log = structlog.get_logger(__name__)
 
 ENTRIES = 5_000  # of the history, between two checkpoints
 BEST = 1_000  # players in each
@@ -26,6 +29,7 @@ SELECT w.board, w.part
  ORDER BY w.board, w.part
 """
 NEXT = "SELECT checkpoint_next(%s, %s, %s, %s, %s)"
+CHECK = "SELECT checkpoint_check()"
 
 
 def keep(entries: int = ENTRIES, best: int = BEST) -> int:
@@ -46,8 +50,20 @@ def keep(entries: int = ENTRIES, best: int = BEST) -> int:
 
 def step(*asked: int | str | datetime) -> bool:
     """Makes the next checkpoint of a board; False when there is none to be made."""
+    return run(NEXT, *asked)
+
+
+def check() -> bool:
+    """Counts one checkpoint, any of them, from the whole history. Those of its board are made again if it is wrong."""
+    right = run(CHECK)
+    if not right:
+        log.error("checkpoint_wrong", reason="it was not what the history says")
+    return right
+
+
+def run(sql: str, *parameters: int | str | datetime) -> bool:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
-        cursor.execute(NEXT, asked)
-        [made] = cursor.fetchone()
-        return bool(made)
+        cursor.execute(sql, parameters)
+        [answer] = cursor.fetchone()
+        return bool(answer)

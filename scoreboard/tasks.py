@@ -31,3 +31,9 @@ def keep_checkpoints() -> None:
 def purge_standings() -> None:
     """Nightly: what boards that are gone left behind."""
     periods.purge_stray()
+
+
+@shared_task(name="scoreboard.tasks.check_checkpoint")
+def check_checkpoint() -> None:
+    """Nightly: one of them is what the whole history says."""
+    checkpoints.check()

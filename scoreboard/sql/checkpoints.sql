@@ -283,3 +283,27 @@ BEGIN
     RETURN true;
 END
 $$;
+
+-- Counts one checkpoint, any of them, anew. False if it is wrong: then its board, or that part of it, has none any more, and they are
+-- made again.
+CREATE FUNCTION checkpoint_check() RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    v_board boards;
+    v_one board_checkpoints;
+    v_new board_checkpoints;
+    v_window record;
+BEGIN
+    SELECT * INTO v_one FROM board_checkpoints c ORDER BY random() LIMIT 1;
+    SELECT * INTO v_board FROM boards b WHERE b.id = v_one.board_id;
+    v_window := board_window(v_board, v_one.at);
+    IF v_one.at IS NULL OR v_window.key IS NULL THEN
+        RETURN true;
+    END IF;
+    v_new := checkpoint_counted(v_board, v_one.part, v_window.starts_at, v_one.at, cardinality(v_one.users));
+    IF (v_new.players, v_new.users, v_new.points, v_new.reached) = (v_one.players, v_one.users, v_one.points, v_one.reached) THEN
+        RETURN true;
+    END IF;
+    DELETE FROM board_checkpoints c WHERE c.board_id = v_one.board_id AND c.part = v_one.part;
+    RETURN false;
+END
+$$;

@@ -32,6 +32,7 @@ from tests.support.people import players
 __all__ = ["afresh"]  # a fixture
 
 TOP = "/api/v1/scoreboard/top"
+KINDS: dict[str, dict[str, Any]] = {"all": {}, "low": {"order": "low"}, "latest": {"value": "latest", "ties": "latest"}}
 FIRST, LAST = datetime(2020, 1, 1, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC)
 
 
@@ -151,6 +152,24 @@ def test_no_checkpoint_is_made_while_an_earlier_entry_may_still_come(
     at = freezing.now()
     assert checkpoints.keep(entries=1, best=2) == 3
     assert agree("global", at, of_all_totals(at)) == 4
+
+
+@pytest.mark.parametrize("slug", ["global", "all", "low", "latest"])
+def test_a_checkpoint_that_is_wrong_is_found_and_none_of_its_board_is_kept(board: Board, slug: str) -> None:
+    rules = {name: make(name, **rule) for name, rule in KINDS.items()}
+    live(random.Random(4), players(5), 15)
+    checkpoints.keep(entries=3, best=2)
+    mine = BoardCheckpoint.objects.filter(board_id=rules[slug].pk if slug in rules else 0)
+    BoardCheckpoint.objects.exclude(pk__in=[one.pk for one in mine]).delete()
+    assert len(mine) > 5
+    assert [checkpoints.check() for _ in range(10)] == [True] * 10
+    last = mine.order_by("at")[len(mine) - 1]
+    mine.exclude(at=last.at).delete()
+    mine.update(points=[points + 1 for points in last.points])
+    assert not checkpoints.check()
+    assert not BoardCheckpoint.objects.exists()
+    assert checkpoints.check()
+    assert checkpoints.keep(entries=3, best=2) > 5
 
 
 def test_checkpoints_go_with_their_rule(board: Board) -> None:
