@@ -47,6 +47,8 @@ app.conf.task_routes = {"actions.tasks.redeem_queued": {"queue": dead_letters.RE
 app.conf.beat_scheduler = "config.beat:Scheduler"
 app.conf.beat_schedule = {
     "keep-boards": planned("scoreboard.tasks.keep_boards", timedelta(seconds=10), 10),
+    "keep-checkpoints": planned("scoreboard.tasks.keep_checkpoints", timedelta(seconds=10), 10),
+    "check-checkpoint": planned("scoreboard.tasks.check_checkpoint", crontab(hour=4, minute=37), 3600),
     "purge-standings": planned("scoreboard.tasks.purge_standings", crontab(hour=4, minute=47), 3600),
     "sweep": planned("leaderboard.tasks.sweep", timedelta(seconds=10), 10),
     "reconcile": planned("leaderboard.tasks.reconcile", crontab(hour=3, minute=17), 3600),

@@ -24,6 +24,7 @@ from leaderboard.truth import ORDER
 from scoreboard import freezing
 
 KEPT, KEPT_SECONDS = 256, 60.0  # answers of this process
+MOST_ENTRIES = 50_000  # of the history, that are counted on top of a checkpoint
 SETTLED = timedelta(minutes=1)  # no transaction is open for longer: what is older than this stays as it is
 PATIENCE_SECONDS = 1.0  # for the question of another client: who waits holds a thread
 
@@ -42,14 +43,40 @@ SELECT b.id, b.title, coalesce(p.key, w.key), w.starts_at, w.ends_at, b."order" 
  WHERE b.slug = %(slug)s AND NOT b.paused
    AND EXISTS (SELECT FROM board_periods known WHERE known.board_id = b.id AND known.part = %(part)s)
 """
-STOOD = """
+# `stood`: the visible players, the best of them at least; `counted`: how many there are, and whether the page is known.
+NEAR = """
+WITH near AS MATERIALIZED (
+    SELECT n.* FROM checkpoint_at((SELECT b FROM boards b WHERE b.id = %(rule)s), %(part)s, %(starts_at)s, %(at)s,
+                                  %(entries)s, %(limit)s + %(offset)s) n
+), stood AS MATERIALIZED (
+    SELECT s.user_id, s.total, s.reached_at
+      FROM near n CROSS JOIN LATERAL unnest(n.users, n.points, n.reached) s(user_id, total, reached_at)
+      JOIN users u ON u.id = s.user_id WHERE player_visible(u)
+), counted AS MATERIALIZED (
+    SELECT n.players - checkpoint_unseen((SELECT b FROM boards b WHERE b.id = %(rule)s), %(part)s, %(starts_at)s,
+                                         %(at)s) AS players,
+           n.players = cardinality(n.users) OR %(limit)s + %(offset)s <= (SELECT count(*) FROM stood) AS known
+      FROM near n
+)"""
+WHOLE = """
 WITH stood AS MATERIALIZED (
-    SELECT s.user_id, s.points AS total, s.reached_at, s.metadata
+    SELECT s.user_id, s.points AS total, s.reached_at
       FROM standings_as_of((SELECT b FROM boards b WHERE b.id = %(rule)s), %(part)s, %(starts_at)s, %(at)s) s
       JOIN users u ON u.id = s.user_id WHERE player_visible(u)
-)
-SELECT c.players, c.latest, t.* FROM (SELECT count(*) AS players, max(reached_at) AS latest FROM stood) c
-  LEFT JOIN LATERAL (SELECT user_id, total, reached_at, metadata::text, {rank} FROM stood ORDER BY {order}
+), counted AS MATERIALIZED (SELECT count(*) AS players, true AS known FROM stood)"""
+# A best or a latest entry has its metadata in the history, under the time at which the score was reached.
+LINES = """
+SELECT c.players, c.known, t.user_id, t.total, t.reached_at,
+       (SELECT h.metadata::text FROM score_history h JOIN boards b ON b.id = %(rule)s AND b.value IN ('best', 'latest')
+         WHERE h.user_id = t.user_id AND h.created_at = t.reached_at AND h.reverses IS NULL
+           AND coalesce(h.value, h.delta) * board_sign(b) = t.total
+           AND board_counts(b, h.source, h.action_type, h.boards, h.value IS NOT NULL)
+           AND NOT EXISTS (SELECT FROM score_history r
+                            WHERE r.user_id = h.user_id AND r.reverses = h.id AND r.created_at <= %(at)s)
+         ORDER BY CASE b.value WHEN 'latest' THEN -h.id ELSE h.id END LIMIT 1),
+       t.rank, t.better
+  FROM counted c
+  LEFT JOIN LATERAL (SELECT user_id, total, reached_at, {rank} FROM stood ORDER BY {order}
                       LIMIT %(limit)s OFFSET %(offset)s) t ON true
 """
 SHOWN = """
@@ -97,34 +124,59 @@ def top(asked: Instant, limit: int, offset: int) -> Page:
     wanted = (boards.listing().version, asked, limit, offset)
     if (page := kept(wanted)) is not None:
         return page
+    if (page := near(asked, limit, offset)) is not None:
+        return shown(wanted, page) or top(asked, limit, offset)  # a player was hidden in between
     # One at a time: each reads much, and its answer may be the next one's.
     if not _counting.acquire(timeout=PATIENCE_SECONDS):
         raise Problem("unavailable", "Other past boards are being counted; try again.", headers={"Retry-After": "5"})
     try:
         page = kept(wanted)
         if page is None:
-            page = named(counted(asked, limit, offset), asked.rule)
-            if page is not None and asked.at < freezing.now() - SETTLED:
-                keep(wanted, page)
+            page = shown(wanted, whole(asked, limit, offset))
     finally:
         _counting.release()
-    return page if page is not None else top(asked, limit, offset)  # a player was hidden in between
+    return page or top(asked, limit, offset)
 
 
-def counted(asked: Instant, limit: int, offset: int) -> Page:
-    """The lines without names."""
+def shown(wanted: Any, page: Page) -> Page | None:
+    """With names, and kept when nothing can change it any more; None when one of its players is not shown any more."""
+    _, asked, *_ = wanted
+    found = named(page, asked.rule)
+    if found is not None and asked.at < freezing.now() - SETTLED:
+        keep(wanted, found)
+    return found
+
+
+def near(asked: Instant, limit: int, offset: int) -> Page | None:
+    """Counted from the checkpoint before it, without names; None when that does not tell this page."""
+    lines = counted(NEAR, asked, limit, offset)
+    _, known, *_ = lines[0]
+    return page_of(asked, offset, lines) if known else None
+
+
+def whole(asked: Instant, limit: int, offset: int) -> Page:
+    """Counted from the whole history of the period, without names."""
+    return page_of(asked, offset, counted(WHOLE, asked, limit, offset))
+
+
+def counted(sql: str, asked: Instant, limit: int, offset: int) -> list[Any]:
     board = asked.board
     parameters: dict[str, Any] = {"rule": asked.rule, "part": board.part, "starts_at": board.starts_at, "at": asked.at}
+    parameters |= {"limit": limit, "offset": offset, "entries": MOST_ENTRIES}
     with connection.cursor() as cursor:
-        cursor.execute(STOOD.format(**ORDER[board.ties]), {**parameters, "limit": limit, "offset": offset})
-        lines = cursor.fetchall()
-    players, latest = lines[0][:2]
+        cursor.execute(sql + LINES.format(**ORDER[board.ties]), parameters)
+        lines: list[Any] = cursor.fetchall()
+        return lines
+
+
+def page_of(asked: Instant, offset: int, lines: list[Any]) -> Page:
+    score = asked.board.score
     rows = [
-        Row(rank or offset + place, str(user_id), "", board.score(total), None, reached_at, parsed(metadata), better)
+        Row(rank or offset + place, str(user_id), "", score(total), None, reached_at, parsed(metadata), better)
         for place, (_, _, user_id, total, reached_at, metadata, rank, better) in enumerate(lines, start=1)
         if user_id is not None
     ]
-    return Page(None, None, latest.timestamp() if latest else 0.0, players, rows)
+    return Page(None, None, asked.at.timestamp(), lines[0][0], rows)
 
 
 def named(page: Page, rule: int) -> Page | None:

@@ -120,7 +120,7 @@ def settled() -> bool:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while before & scoring():
         if time.monotonic() > deadline:
-            log.warning("period_not_closed", reason="a transaction from before its end is still open")
+            log.warning("scoring_not_settled", reason="a transaction from before is still open")
             return False
         time.sleep(POLL_SECONDS)
     return True

@@ -150,6 +150,13 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "users",
+                "indexes": [
+                    models.Index(
+                        fields=["id"],
+                        name="users_unseen",
+                        condition=models.Q(is_active=True, is_hidden=False, opted_out=False, _negated=True),
+                    ),
+                ],
                 "permissions": [("hide_user", "Can hide players from the boards")],
             },
             managers=[

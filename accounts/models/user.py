@@ -168,6 +168,12 @@ class User(AbstractUser):
                 violation_error_message="This player was erased and cannot be brought back.",
             ),
         ]
+        indexes = [
+            # Those that no board shows: the few that a board of the past leaves out of its number of players.
+            models.Index(
+                fields=["id"], name="users_unseen", condition=~Q(is_active=True, is_hidden=False, opted_out=False)
+            ),
+        ]
         permissions = [("hide_user", "Can hide players from the boards")]
 
     def __str__(self) -> str:

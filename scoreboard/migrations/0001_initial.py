@@ -228,6 +228,11 @@ class Migration(migrations.Migration):
                         fields=["user", "reverses"],
                         name="score_history_reverses",
                     ),
+                    models.Index(
+                        condition=models.Q(("delta__lt", 0), ("reverses", None)),
+                        fields=["user"],
+                        name="score_history_lowered",
+                    ),
                 ],
                 "constraints": [
                     models.UniqueConstraint(fields=("user", "action_id"), name="score_history_action_once"),

@@ -467,6 +467,40 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.CreateModel(
+            name="BoardCheckpoint",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "board_id", "part", "at", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("board_id", models.BigIntegerField()),
+                ("part", models.CharField(max_length=32)),
+                ("at", models.DateTimeField()),
+                (
+                    "last_id",
+                    models.BigIntegerField(
+                        help_text="Of the history, up to which no entry is left out: none of then has a greater one."
+                    ),
+                ),
+                ("entries", models.IntegerField(help_text="Of the history, since the one before.")),
+                ("changed", models.IntegerField(help_text="Standings, since then.")),
+                ("players", models.IntegerField(help_text="With something to show.")),
+                (
+                    "users",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.UUIDField(), help_text="The best, best first.", size=None
+                    ),
+                ),
+                ("points", django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
+                ("reached", django.contrib.postgres.fields.ArrayField(base_field=models.DateTimeField(), size=None)),
+            ],
+            options={
+                "db_table": "board_checkpoints",
+            },
+        ),
+        migrations.CreateModel(
             name="BoardReveal",
             fields=[
                 (

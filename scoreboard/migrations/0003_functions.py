@@ -39,6 +39,11 @@ class Migration(migrations.Migration):
             "DROP FUNCTION entries_between, entries_counted, standings_as_of, period_reveal, period_unlike",
         ),
         migrations.RunSQL(
+            (SQL / "checkpoints.sql").read_text(encoding="utf-8"),
+            "DROP FUNCTION board_adds, checkpoint_joined, checkpoint_stood, checkpoint_changes, checkpoint_exactly, checkpoint_at,"
+            " checkpoint_unseen, checkpoint_counted, checkpoint_next, checkpoint_check",
+        ),
+        migrations.RunSQL(
             (SQL / "shown_columns.sql").read_text(encoding="utf-8"),
             "DROP FUNCTION users_raise_version, users_open_total CASCADE",
         ),

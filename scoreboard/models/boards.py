@@ -337,6 +337,34 @@ class BoardStanding(models.Model):
         return f"{self.user_id} in {self.period_id}: {self.points}"
 
 
+class BoardCheckpoint(models.Model):
+    """How a board, or one part of it, stood at an instant that is over: a copy of what the history says.
+
+    By the rule as it is now, in whichever period held the instant; 0 is the board of all totals. Hidden players are
+    among them. `points` as they rank.
+    """
+
+    pk = models.CompositePrimaryKey("board_id", "part", "at")
+    board_id = models.BigIntegerField()
+    part = models.CharField(max_length=32)
+    at = models.DateTimeField()
+    last_id = models.BigIntegerField(
+        help_text="Of the history, up to which no entry is left out: none of then has a greater one."
+    )
+    entries = models.IntegerField(help_text="Of the history, since the one before.")
+    changed = models.IntegerField(help_text="Standings, since then.")
+    players = models.IntegerField(help_text="With something to show.")
+    users = ArrayField(models.UUIDField(), help_text="The best, best first.")
+    points = ArrayField(models.BigIntegerField())
+    reached = ArrayField(models.DateTimeField())
+
+    class Meta:
+        db_table = "board_checkpoints"
+
+    def __str__(self) -> str:
+        return f"{self.board_id} {self.part} at {self.at}"
+
+
 class BoardsVersion(models.Model):
     """One row, raised with every change of boards and periods: readers keep them in memory until it moves."""
 

@@ -105,6 +105,8 @@ class ScoreHistory(models.Model):
             models.Index(
                 fields=["user", "reverses"], name="score_history_reverses", condition=Q(reverses__isnull=False)
             ),
+            # The few that take points without taking an entry back.
+            models.Index(fields=["user"], name="score_history_lowered", condition=Q(delta__lt=0, reverses=None)),
         ]
         permissions = [("view_any_history", "Can read any player's history")]
 

@@ -214,6 +214,7 @@ BEGIN
     IF TG_OP <> 'INSERT' THEN
         DELETE FROM board_scopes WHERE board_id = OLD.id;
         DELETE FROM board_reveals WHERE board_id = OLD.id;
+        DELETE FROM board_checkpoints WHERE board_id = OLD.id AND NOT v_pause;
     END IF;
     IF TG_OP = 'DELETE' THEN
         -- First of all: what is written of a period that is being closed is seen from here on, and no other is closed.

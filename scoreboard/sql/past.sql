@@ -1,19 +1,20 @@
 -- What boards were at a moment that is over: for reading them as of then, and for revealing what a frozen one has held back.
 
--- Every player's entries that count for a board, or one part of it, from `p_from` to `p_until`, both included; `points` as they
--- rank, `remaining` and `reversed_at` by the corrections made until then. As `period_entries`, but of everyone: one pass over
--- the history, which the statement around it may split among processes.
-CREATE FUNCTION entries_between(b boards, p_part text, p_from timestamptz, p_until timestamptz)
-RETURNS TABLE (user_id uuid, id bigint, created_at timestamptz, points bigint, remaining bigint, reversed_at timestamptz,
-               metadata jsonb)
+-- The entries that count for a board, or one part of it, from `p_from` to `p_until`, both included, of some players or of everyone
+-- (NULL); `points` as they rank, `remaining` and `reversed_at` by the corrections made until then. As `period_entries`, but, of
+-- everyone, one pass over the history, which the statement around it may split among processes.
+CREATE FUNCTION entries_between(b boards, p_part text, p_from timestamptz, p_until timestamptz, p_user uuid[] DEFAULT NULL)
+RETURNS TABLE (user_id uuid, id bigint, created_at timestamptz, points bigint, remaining bigint, reversed_at timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT h.user_id, h.id, h.created_at, coalesce(h.value, h.delta) * board_sign(b),
-           (h.delta + coalesce(r.delta, 0)) * board_sign(b), r.at, h.metadata
+           (h.delta + coalesce(r.delta, 0)) * board_sign(b), r.at
       FROM score_history h
       LEFT JOIN (SELECT r.user_id, r.reverses, sum(r.delta)::bigint AS delta, max(r.created_at) AS at
                    FROM score_history r WHERE r.reverses IS NOT NULL AND r.created_at <= p_until
+                    AND (p_user IS NULL OR r.user_id = ANY (p_user))
                   GROUP BY r.user_id, r.reverses) r ON r.user_id = h.user_id AND r.reverses = h.id
      WHERE h.reverses IS NULL AND h.created_at >= coalesce(p_from, '-infinity') AND h.created_at <= p_until
+       AND (p_user IS NULL OR h.user_id = ANY (p_user))
        AND board_counts(b, h.source, h.action_type, h.boards, h.value IS NOT NULL)
        AND (b.entry = 'open' OR EXISTS (SELECT FROM board_entrants n WHERE n.board_id = b.id AND n.user_id = h.user_id))
        AND (b.attribute = ''
@@ -24,49 +25,49 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
 $$;
 
 -- Those of them that count, as `period_counted` has it; from the beginning of a period on.
-CREATE FUNCTION entries_counted(b boards, p_part text, p_from timestamptz, p_until timestamptz)
-RETURNS TABLE (user_id uuid, id bigint, created_at timestamptz, points bigint, remaining bigint, reversed_at timestamptz,
-               metadata jsonb)
+CREATE FUNCTION entries_counted(b boards, p_part text, p_from timestamptz, p_until timestamptz, p_user uuid[] DEFAULT NULL)
+RETURNS TABLE (user_id uuid, id bigint, created_at timestamptz, points bigint, remaining bigint, reversed_at timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT * FROM entries_between(b, p_part, p_from, p_until) e WHERE b.attempts IS NULL
+    SELECT * FROM entries_between(b, p_part, p_from, p_until, p_user) e WHERE b.attempts IS NULL
      UNION ALL
-    SELECT e.user_id, e.id, e.created_at, e.points, e.remaining, e.reversed_at, e.metadata
+    SELECT e.user_id, e.id, e.created_at, e.points, e.remaining, e.reversed_at
       FROM (SELECT e.*, count(*) FILTER (WHERE entry_stands(b, e.remaining, e.reversed_at))
                             OVER (PARTITION BY e.user_id ORDER BY e.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
-              FROM entries_between(b, p_part, p_from, p_until) e WHERE b.attempts IS NOT NULL) e
+              FROM entries_between(b, p_part, p_from, p_until, p_user) e WHERE b.attempts IS NOT NULL) e
      WHERE e.before < b.attempts
 $$;
 
--- How everyone with something to show stood at a moment, on a board whose period that holds it began at `p_from`; hidden players
--- are among them. `points` as they rank. Of NULL, the board of all totals.
-CREATE FUNCTION standings_as_of(b boards, p_part text, p_from timestamptz, p_at timestamptz)
-RETURNS TABLE (user_id uuid, points bigint, reached_at timestamptz, metadata jsonb) LANGUAGE plpgsql STABLE
+-- How everyone, or each of some players, with something to show stood at a moment, on a board whose period that holds it began at
+-- `p_from`; hidden players are among them. `points` as they rank. Of NULL, the board of all totals.
+CREATE FUNCTION standings_as_of(b boards, p_part text, p_from timestamptz, p_at timestamptz, p_user uuid[] DEFAULT NULL)
+RETURNS TABLE (user_id uuid, points bigint, reached_at timestamptz) LANGUAGE plpgsql STABLE
     SET plan_cache_mode = force_custom_plan SET work_mem = '128MB' SET jit = off AS $$
 BEGIN
     CASE coalesce(b.value, 'total')
     WHEN 'total' THEN
         RETURN QUERY
-        SELECT h.user_id, sum(h.delta)::bigint, max(h.created_at), NULL::jsonb FROM score_history h
-         WHERE h.created_at <= p_at AND h.value IS NULL GROUP BY h.user_id HAVING sum(h.delta) > 0;
+        SELECT h.user_id, sum(h.delta)::bigint, max(h.created_at) FROM score_history h
+         WHERE h.created_at <= p_at AND h.value IS NULL AND (p_user IS NULL OR h.user_id = ANY (p_user))
+         GROUP BY h.user_id HAVING sum(h.delta) > 0;
     WHEN 'sum' THEN
         RETURN QUERY
-        SELECT e.user_id, sum(e.remaining)::bigint, max(greatest(e.created_at, e.reversed_at)), NULL::jsonb
-          FROM entries_counted(b, p_part, p_from, p_at) e GROUP BY e.user_id HAVING sum(e.remaining) * board_sign(b) > 0;
+        SELECT e.user_id, sum(e.remaining)::bigint, max(greatest(e.created_at, e.reversed_at))
+          FROM entries_counted(b, p_part, p_from, p_at, p_user) e GROUP BY e.user_id HAVING sum(e.remaining) * board_sign(b) > 0;
     WHEN 'best' THEN
         RETURN QUERY
-        SELECT DISTINCT ON (e.user_id) e.user_id, e.points, e.created_at, e.metadata
-          FROM entries_counted(b, p_part, p_from, p_at) e WHERE e.reversed_at IS NULL
+        SELECT DISTINCT ON (e.user_id) e.user_id, e.points, e.created_at
+          FROM entries_counted(b, p_part, p_from, p_at, p_user) e WHERE e.reversed_at IS NULL
          ORDER BY e.user_id, e.points DESC, e.id;
     WHEN 'latest' THEN
         RETURN QUERY
-        SELECT DISTINCT ON (e.user_id) e.user_id, e.points, e.created_at, e.metadata
-          FROM entries_counted(b, p_part, p_from, p_at) e WHERE e.reversed_at IS NULL
+        SELECT DISTINCT ON (e.user_id) e.user_id, e.points, e.created_at
+          FROM entries_counted(b, p_part, p_from, p_at, p_user) e WHERE e.reversed_at IS NULL
          ORDER BY e.user_id, e.created_at DESC, e.id DESC;
     ELSE
         RETURN QUERY
-        SELECT d.user_id, count(*)::bigint * board_sign(b), max(d.first), NULL::jsonb
+        SELECT d.user_id, count(*)::bigint * board_sign(b), max(d.first)
           FROM (SELECT e.user_id, min(e.created_at) AS first
-                  FROM entries_counted(b, p_part, p_from, p_at) e WHERE e.reversed_at IS NULL
+                  FROM entries_counted(b, p_part, p_from, p_at, p_user) e WHERE e.reversed_at IS NULL
                  GROUP BY e.user_id, (e.created_at AT TIME ZONE b.zone)::date) d
          GROUP BY d.user_id;
     END CASE;

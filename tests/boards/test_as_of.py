@@ -1,24 +1,38 @@
 """A board at any past instant is what a plain recount of the history up to then says."""
 
 import random
+import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
 from accounts.models import User
 from leaderboard import boards, past
 from leaderboard.boards import Board
-from scoreboard import freezing, ledger
-from scoreboard.models import BoardPeriod, ScoreHistory, UserScore
+from scoreboard import checkpoints, freezing, ledger, periods
+from scoreboard.models import BoardCheckpoint, BoardPeriod, ScoreHistory, UserScore
 from tests.boards.test_freezing import SECRET, award, freeze, reveal_all, take_back
+from tests.boards.test_model import CROWD, EVENTS, PRESENT, a_past, afresh, rules
+from tests.boards.test_model import live as play
+from tests.boards.test_model import make_all as make_past
+from tests.boards.test_seasons import unfinished
 from tests.boards.test_standings import live, make_all, make_all_ready
 from tests.support.admin_site import admin, signed_in
-from tests.support.boards import Line, lines_of, make, of_all_totals, ranked, recounted
+from tests.support.boards import Line, address, lines_of, make, of_all_totals, ranked, recounted
 from tests.support.client import Api, assert_problem
+from tests.support.past import write
 from tests.support.people import players
 
+__all__ = ["afresh"]  # a fixture
+
 TOP = "/api/v1/scoreboard/top"
+KINDS: dict[str, dict[str, Any]] = {"all": {}, "low": {"order": "low"}, "latest": {"value": "latest", "ties": "latest"}}
 FIRST, LAST = datetime(2020, 1, 1, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC)
 
 
@@ -51,6 +65,130 @@ def test_any_instant_equals_a_plain_recount(board: Board, seed: int) -> None:
             slug = f"{period.board.slug}.{period.part}" if period.part else period.board.slug
             if (period.starts_at or FIRST) <= at < (period.ends_at or LAST):
                 assert lines(slug, at) == recounted(period, at), (slug, at)
+
+
+def agree(slug: str, at: datetime, expected: list[Line]) -> int:
+    """Each page is that part of what is expected; how many of them a checkpoint told."""
+    asked, told = past.find(slug, at), 0
+    for limit, offset in ((1, 0), (3, 0), (2, 1), (1000, 0)):
+        page = past.top(asked, limit, offset)
+        assert [Line(uuid.UUID(row.user_id), row.score, row.reached_at) for row in page.rows] == expected[offset:][
+            :limit
+        ]
+        assert page.players == len(expected)
+        told += past.near(asked, limit, offset) is not None
+    return told
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_any_instant_equals_a_plain_recount_by_checkpoints(
+    board: Board, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Of three players each, with corrections of what was before them, and players who are hidden later."""
+    monkeypatch.setattr(past, "MOST_ENTRIES", 20)
+    chance, crowd = random.Random(seed), players(9)
+    live(chance, crowd, 30)
+    make_all()
+    assert checkpoints.keep(entries=4, best=3) > 50
+    live(chance, crowd, 20)
+    make_all_ready()
+    checkpoints.keep(entries=4, best=3)
+    User.objects.filter(pk__in=[user.pk for user in crowd[:2]]).update(is_hidden=True)
+    moments = list(ScoreHistory.objects.order_by("id").values_list("created_at", flat=True))
+    now, told = freezing.now(), 0
+    instants = [chance.choice(moments) + timedelta(microseconds=chance.choice((-1, 0, 1, 500))) for _ in range(7)]
+    for at in [*(min(at, now) for at in instants), now]:
+        told += agree("global", at, of_all_totals(at))
+        for period in BoardPeriod.objects.select_related("board"):
+            if (period.starts_at or FIRST) <= at < (period.ends_at or LAST):
+                told += agree(address(period), at, recounted(period, at))
+    assert told > 60
+
+
+@given(st.lists(rules(), min_size=1, max_size=2), EVENTS, PRESENT, st.integers(1, 6), st.integers(1, 4), st.randoms())
+@hypothesis_settings(
+    max_examples=15,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+def test_checkpoints_of_any_board_over_any_past_say_what_the_history_says(
+    afresh: Callable[[], None],
+    drawn: list[dict[str, Any]],
+    before: list[tuple[int, int, str, int, int]],
+    present: list[tuple[int, str, int, int]],
+    entries: int,
+    best: int,
+    chance: random.Random,
+) -> None:
+    afresh()
+    crowd = players(CROWD)
+    written_past = a_past(crowd, before)
+    write(written_past)
+    make_past(drawn)
+    periods.keep()
+    checkpoints.keep(entries, best)
+    play(crowd, present)
+    boards.forget()
+    checkpoints.keep(entries, best)
+    moments = [event.at for event in written_past] + list(ScoreHistory.objects.values_list("created_at", flat=True))
+    now = freezing.now()
+    for at in (
+        min(now, chance.choice(moments or [now]) + timedelta(microseconds=chance.choice((-1, 0, 1)))) for _ in range(6)
+    ):
+        agree("global", at, of_all_totals(at))
+        for period in BoardPeriod.objects.select_related("board"):
+            if (period.starts_at or FIRST) <= at < (period.ends_at or LAST):
+                agree(address(period), at, recounted(period, at))
+
+
+def test_no_checkpoint_is_made_while_an_earlier_entry_may_still_come(
+    board: Board, alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(periods, "PATIENCE_SECONDS", 0.1)
+    with unfinished(bob, 50):
+        award(alice, 5)
+        award(alice, 1)
+        assert checkpoints.keep(entries=1, best=2) == 0
+    at = freezing.now()
+    assert checkpoints.keep(entries=1, best=2) == 3
+    assert agree("global", at, of_all_totals(at)) == 4
+
+
+@pytest.mark.parametrize("slug", ["global", "all", "low", "latest"])
+def test_a_checkpoint_that_is_wrong_is_found_and_none_of_its_board_is_kept(board: Board, slug: str) -> None:
+    rules = {name: make(name, **rule) for name, rule in KINDS.items()}
+    live(random.Random(4), players(5), 15)
+    checkpoints.keep(entries=3, best=2)
+    mine = BoardCheckpoint.objects.filter(board_id=rules[slug].pk if slug in rules else 0)
+    BoardCheckpoint.objects.exclude(pk__in=[one.pk for one in mine]).delete()
+    assert len(mine) > 5
+    assert [checkpoints.check() for _ in range(10)] == [True] * 10
+    last = mine.order_by("at")[len(mine) - 1]
+    mine.exclude(at=last.at).delete()
+    mine.update(points=[points + 1 for points in last.points])
+    assert not checkpoints.check()
+    assert not BoardCheckpoint.objects.exists()
+    assert checkpoints.check()
+    assert checkpoints.keep(entries=3, best=2) > 5
+
+
+def test_checkpoints_go_with_their_rule(board: Board) -> None:
+    rule, crowd = make("all"), players(4)
+    live(random.Random(3), crowd, 15)
+    checkpoints.keep(entries=3, best=2)
+    mine = BoardCheckpoint.objects.filter(board_id=rule.pk)
+    assert mine.count() == BoardCheckpoint.objects.filter(board_id=0).count() > 5
+    rule.title = "Another"
+    rule.save()
+    assert mine.exists()
+    rule.value = "best"
+    rule.save()
+    assert not mine.exists()
+    periods.keep()
+    at = freezing.now()
+    agree("all", at, recounted(BoardPeriod.objects.select_related("board").get(), at))
+    checkpoints.keep(entries=3, best=2)
+    rule.delete()
+    assert set(BoardCheckpoint.objects.values_list("board_id", flat=True)) == {0}
 
 
 def test_the_global_board_as_of_now_is_the_global_board(board: Board) -> None:
@@ -107,7 +245,7 @@ def test_an_answer_is_kept_and_not_counted_again(
     award(alice, 5)
     asked = f"board=global&at={written(freezing.now())}"
     first = shown(api, asked)
-    monkeypatch.setattr(past, "STOOD", "SELECT 1/0")
+    monkeypatch.setattr(past, "NEAR", "SELECT 1/0")
     assert shown(api, asked) == first == [("alice", 5)]
 
 

@@ -94,7 +94,7 @@ def recounted(period: BoardPeriod, at: datetime | None = None) -> list[Line]:
     Written out once more on purpose: a judge that shares the code of the accused proves nothing.
     """
     rule, entries = period.board, list(ScoreHistory.objects.filter(**upto(at)).order_by("id"))
-    visible = set(User.objects.filter(is_active=True, is_hidden=False, opted_out=False).values_list("pk", flat=True))
+    visible = everyone_visible()
     if rule.entry == Rule.Entry.JOIN:
         visible &= set(BoardEntrant.objects.filter(board_id=rule.pk).values_list("user_id", flat=True))
     said = AttributeHistory.objects.filter(name=rule.attribute).order_by("since") if rule.attribute else []
@@ -132,6 +132,10 @@ def ranked(lines: Sequence[Line], ties: str = "earliest") -> list[Line]:
         "dense": [distinct.index(score) + 1 for score in scores],
     }.get(ties, range(1, len(lines) + 1))
     return [replace(line, rank=rank) for line, rank in zip(lines, ranks, strict=True)]
+
+
+def everyone_visible() -> set[uuid.UUID]:
+    return set(User.objects.filter(is_active=True, is_hidden=False, opted_out=False).values_list("pk", flat=True))
 
 
 def microseconds(at: datetime) -> int:
@@ -223,7 +227,8 @@ def of_all_totals(at: datetime) -> list[Line]:
     totals: dict[uuid.UUID, tuple[int, datetime]] = {}
     for entry in ScoreHistory.objects.filter(value=None, **upto(at)).order_by("id"):
         totals[entry.user_id] = (entry.new_total, entry.created_at)
-    lines = [Line(user_id, total, reached) for user_id, (total, reached) in totals.items() if total > 0]
+    visible = everyone_visible()
+    lines = [Line(user, total, reached) for user, (total, reached) in totals.items() if total > 0 and user in visible]
     lines.sort(key=lambda line: line.user_id.bytes, reverse=True)
     return ranked(sorted(lines, key=lambda line: (-line.score, line.reached_at)))
 
