@@ -7,7 +7,8 @@ CREATE FUNCTION entries_between(b boards, p_part text, p_from timestamptz, p_unt
 RETURNS TABLE (user_id uuid, id bigint, created_at timestamptz, points bigint, remaining bigint, reversed_at timestamptz,
                metadata jsonb)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT h.user_id, h.id, h.created_at, coalesce(h.value, h.delta) * board_sign(b), (h.delta + coalesce(r.delta, 0)) * board_sign(b), r.at, h.metadata
+    SELECT h.user_id, h.id, h.created_at, coalesce(h.value, h.delta) * board_sign(b),
+           (h.delta + coalesce(r.delta, 0)) * board_sign(b), r.at, h.metadata
       FROM score_history h
       LEFT JOIN (SELECT r.user_id, r.reverses, sum(r.delta)::bigint AS delta, max(r.created_at) AS at
                    FROM score_history r WHERE r.reverses IS NOT NULL AND r.created_at <= p_until

@@ -31,7 +31,8 @@ BEGIN
      CROSS JOIN LATERAL (SELECT c.board_id FROM board_scopes c
                           WHERE c.who = g.who AND c.action_type = ANY (ARRAY['', e.action_type]) OFFSET 0) c
      CROSS JOIN LATERAL (SELECT b.id, board_sign(b) AS sign, board_joins(b) AS joins FROM boards b
-                          WHERE b.id = c.board_id AND board_counts(b, e.source, e.action_type, p_boards, e.value IS NOT NULL) OFFSET 0) b
+                          WHERE b.id = c.board_id AND board_counts(b, e.source, e.action_type, p_boards, e.value IS NOT NULL)
+                         OFFSET 0) b
      CROSS JOIN LATERAL (SELECT p.id FROM board_periods p
                           WHERE p.board_id = b.id AND p.part = g.part AND p.closed_at IS NULL
                             AND coalesce(p.starts_at, '-infinity') <= p_at AND coalesce(p.ends_at, 'infinity') > p_at
@@ -68,8 +69,8 @@ RETURNS TABLE (user_id uuid, id bigint, created_at timestamptz, points bigint, r
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN QUERY
-    SELECT h.user_id, h.id, h.created_at, coalesce(h.value, h.delta) * board_sign(p_board), (h.delta + coalesce(r.delta, 0)) * board_sign(p_board), r.at,
-           h.metadata
+    SELECT h.user_id, h.id, h.created_at, coalesce(h.value, h.delta) * board_sign(p_board),
+           (h.delta + coalesce(r.delta, 0)) * board_sign(p_board), r.at, h.metadata
       FROM score_history h
       LEFT JOIN (SELECT r.user_id, r.reverses, sum(r.delta)::bigint AS delta, max(r.created_at) AS at
                    FROM score_history r WHERE r.user_id = ANY (p_user) AND r.reverses IS NOT NULL
