@@ -18,7 +18,8 @@ CREATE TYPE award_judgement AS (
 CREATE TYPE award_outcome AS (
     ord bigint,
     outcome text,            -- awarded | replayed | id-reused | unknown-type | type-not-of-key | not-yours-to-grant |
-                             -- points-out-of-bounds | points-of-measure | value-missing | value-of-points | unknown-user | player-disabled | staff | what the ledger refuses with
+                             -- points-out-of-bounds | points-of-measure | value-missing | value-of-points |
+                             -- value-out-of-bounds | unknown-user | player-disabled | staff | what the ledger refuses with
     user_id uuid,
     action_id uuid,
     action_type text,        -- of the history row, like the next three; of the first award's when replayed or id-reused

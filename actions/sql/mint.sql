@@ -4,8 +4,8 @@
 -- long as they count (`purge_after`). A back end's tokens obey the bounds of the type alone.
 
 CREATE TYPE mint_outcome AS (
-    outcome text,            -- minted | player-disabled | not-authenticated | sign-in-ended | unknown-type | not-yours-to-grant | measure |
-                             -- staff | points-out-of-bounds | rate-limited
+    outcome text,            -- minted | player-disabled | not-authenticated | sign-in-ended | unknown-type | not-yours-to-grant |
+                             -- measure | staff | points-out-of-bounds | rate-limited
     points bigint,           -- of the token, like the next two
     issued_at timestamptz,
     expires_at timestamptz,
