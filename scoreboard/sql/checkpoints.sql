@@ -229,6 +229,15 @@ RETURNS board_checkpoints LANGUAGE sql STABLE AS $$
       FROM best s
 $$;
 
+-- Whether nothing that came between two instants counts for a board: it stood at the later as at the earlier one.
+CREATE FUNCTION checkpoint_holds(b boards, p_part text, p_from timestamptz, p_at timestamptz) RETURNS boolean LANGUAGE plpgsql STABLE
+    SET plan_cache_mode = force_custom_plan AS $$
+BEGIN
+    RETURN NOT EXISTS (SELECT FROM entries_between(b, p_part, p_from + interval '1 microsecond', p_at))
+       AND NOT EXISTS (SELECT FROM score_history h WHERE h.created_at > p_from AND h.created_at <= p_at AND h.reverses IS NOT NULL);
+END
+$$;
+
 -- Makes the next checkpoint of a board, or of one part of it, of its best `p_best`, some `p_entries` of the history after the last;
 -- not after `p_until`, before which no transaction may still enter one. False when there is none to be made.
 -- Instants are found by the order of ids, which is nearly that of times; what counts is found by the times alone.
@@ -259,6 +268,12 @@ BEGIN
         RETURN true;
     END IF;
     v_window := board_window(v_board, v_next.at);
+    IF p_board <> 0 AND v_last.entries < 4 * p_entries AND v_last.at >= coalesce(v_window.starts_at, '-infinity')
+       AND checkpoint_holds(v_board, p_part, v_last.at, v_next.at) THEN
+        UPDATE board_checkpoints c SET at = v_next.at, entries = c.entries + v_next.entries, last_id = greatest(c.last_id, v_next.id)
+         WHERE c.board_id = p_board AND c.part = p_part AND c.at = v_last.at;
+        RETURN true;
+    END IF;
     IF p_board = 0 OR v_window.key IS NOT NULL THEN
         v_new := checkpoint_at(v_board, p_part, v_window.starts_at, v_next.at, 20 * p_entries, NULL);
         -- Of those it knew too many have fallen behind, or too much of the history has come between.

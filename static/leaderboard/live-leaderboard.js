@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * <live-leaderboard>, a live board on any page: no build step, no dependencies. Its public surface is in
- * live-leaderboard.d.ts. contrast.js is loaded for a page's own colours, renewal.js for tokens that are renewed.
+ * live-leaderboard.d.ts.
  *
  * What the server sends is written as text; styles are constructed sheets, which a strict CSP allows.
  *
@@ -29,7 +29,7 @@ const NOTICE_MS = 60_000;
 const FATAL = /** @type {Record<number, keyof Labels>} */ ({ 4501: 'private', 4503: 'refused' });
 const NOT_LIVE = 4504; // no such board, or over
 
-/** Every word; some as plural forms, by the categories of Intl.PluralRules. */
+/** Every word; some in plural forms, by Intl.PluralRules. */
 const WORDS = /** @type {Required<Labels>} */ ({
   label: 'Leaderboard',
   rank: 'Rank',

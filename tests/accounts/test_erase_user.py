@@ -55,7 +55,8 @@ def test_what_is_left_is_an_id_that_nobody_is_behind(zoe: User) -> None:
     left = exported("--id", str(zoe.pk))
     kept = {"format", "exported_at", "identity", "score", "history", "bonuses_received", "api_keys", "admin_log"}
     assert {name for name, part in left.items() if part} == {*kept, "boards"}
-    assert left["boards"] == {"global": {"total": None, "profile": None}}
+    assert "global" in left["boards"]
+    assert [kept for kept in left["boards"].values() if kept != {"total": None, "profile": None}] == []
     assert [entry["reason"] for entry in left["history"]] == ["", ""]
     assert [entry["what"] for entry in left["admin_log"]["about"]] == [""]
     for model in (ActionToken, QueuedWork, Flag, FlaggedEntry):

@@ -1,7 +1,6 @@
 """A board at any past instant is what a plain recount of the history up to then says."""
 
 import random
-import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -72,9 +71,7 @@ def agree(slug: str, at: datetime, expected: list[Line]) -> int:
     asked, told = past.find(slug, at), 0
     for limit, offset in ((1, 0), (3, 0), (2, 1), (1000, 0)):
         page = past.top(asked, limit, offset)
-        assert [Line(uuid.UUID(row.user_id), row.score, row.reached_at) for row in page.rows] == expected[offset:][
-            :limit
-        ]
+        assert lines_of(page) == expected[offset:][:limit]
         assert page.players == len(expected)
         told += past.near(asked, limit, offset) is not None
     return told

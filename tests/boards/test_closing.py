@@ -388,7 +388,7 @@ def test_admin_takes_the_same_and_says_what_is_wrong() -> None:
     rule, organiser = Rule.objects.get(), signed_in(admin())
     page = f"/admin/scoreboard/board/{rule.pk}/change/"
     typed = {"title": "Daily", "visibility": "public", "window": "daily", "zone": "UTC", "value": "sum"}
-    typed |= {"order": "high", "ties": "earliest"}
+    typed |= {"order": "high", "ties": "earliest", "entry": "open"}
     for said, saved in ((json.dumps([PODIUM]), [PODIUM]), ("", [])):
         assert organiser.post(page, {**typed, "close": said}).status_code == 302
         rule.refresh_from_db()
