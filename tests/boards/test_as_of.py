@@ -49,7 +49,7 @@ def written(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2))])
 def test_any_instant_equals_a_plain_recount(board: Board, seed: int) -> None:
     chance, crowd = random.Random(seed), players(5)
     make_all()
@@ -77,7 +77,7 @@ def agree(slug: str, at: datetime, expected: list[Line]) -> int:
     return told
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_any_instant_equals_a_plain_recount_by_checkpoints(
     board: Board, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
