@@ -1,6 +1,6 @@
 """What boards cost: those a score belongs to, those that only exist, and those that are watched.
 
-    python -m devsite.servers exec -- python -m benchmarks.boards [--boards 1000] [--watched 100] [--viewers 2000]
+    make bench-boards [ARGS="--boards 1000 --watched 100 --viewers 2000"]
 
 A thousand boards of which no entry counts beside those of which each does; awards through the ledger by turns, so that
 the ratios are of one run. Then one live process: idle and pushing, with all viewers on one board and spread over many.
