@@ -35,7 +35,9 @@ class CopiedDatabase:
         self.name = str(connection.settings_dict["NAME"])
         self.copy = f"{self.name}_backup"
         connections.close_all()
-        administer(f'CREATE DATABASE "{self.copy}" TEMPLATE "{self.name}"')
+        # Nor may a thread of an earlier test be connected.
+        others = f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{self.name}'"
+        administer(others, f'CREATE DATABASE "{self.copy}" TEMPLATE "{self.name}"')
 
     def restore(self) -> None:
         """The database is dropped, and the copy is put in its place, as createdb and pg_restore would."""
