@@ -104,7 +104,7 @@ def test_any_instant_equals_a_plain_recount_by_checkpoints(
 
 @given(st.lists(rules(), min_size=1, max_size=2), EVENTS, PRESENT, st.integers(1, 6), st.integers(1, 4), st.randoms())
 @hypothesis_settings(
-    max_examples=15,
+    max_examples=8,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 def test_checkpoints_of_any_board_over_any_past_say_what_the_history_says(

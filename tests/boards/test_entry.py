@@ -319,6 +319,7 @@ def test_an_award_that_waits_for_a_join_counts(alice: User) -> None:
     assert_all_agree()
 
 
+@pytest.mark.long
 def test_a_thousand_join_at_once(board: Any) -> None:
     rule, crowd, hands = make("league", entry="join"), players(1000), 16
     for user in crowd[::50]:
