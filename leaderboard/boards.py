@@ -108,14 +108,10 @@ class Keys:
     rank: str  # ZSET  total by member (see ranking/members.py)
     player: str  # HASH  user id → "<version>:<member>", the member empty for one who is not shown
     profile: str  # HASH  user id → JSON {"username", "avatar"}
-    meta: (
-        str  # HASH  epoch, seq, updated, known, shown, scores (sizes of the other keys), swept, swept_at, run, building
-    )
+    meta: str  # HASH  epoch, seq, updated, swept, swept_at, run, building; how many are known, shown, scores
     lock: str  # STRING the holder of the rebuild lock
     compared: str  # STRING what the last reconcile found, as JSON
-    better: str | None = (
-        None  # where equals share a rank, what is counted for it: `rank`, or ZSET of the distinct totals
-    )
+    better: str | None = None  # where equals share a rank: `rank`, or ZSET of the distinct totals, to count the better
 
     def all(self) -> list[str]:
         """The keys of the board's content, in the order every script takes them."""

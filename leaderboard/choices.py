@@ -97,7 +97,7 @@ def everyone(*, hidden: bool = False) -> list[Board]:
 
 def archive(slug: str) -> int | None:
     """How many closed periods visitors are offered of this board; None: all."""
-    rule = boards.listing().rules.get(boards.rule_slug(slug))
+    rule = boards.rule(slug)
     return rule.archive if rule else None
 
 

@@ -60,6 +60,7 @@ class WhichBoardSerializer(serializers.Serializer[Any]):
     )
 
 
+TIER = "Of a board with tiers; null for who has none."
 METADATA = "Of the best or the latest entry, if its award had any and the board shows single entries."
 
 
@@ -69,9 +70,7 @@ class RowSerializer(serializers.Serializer[Any]):
     username = serializers.CharField()
     score = serializers.IntegerField()
     avatar = serializers.URLField(allow_null=True)
-    tier = serializers.CharField(
-        required=False, allow_null=True, help_text="Of a board with tiers; null for who has none."
-    )
+    tier = serializers.CharField(required=False, allow_null=True, help_text=TIER)
     metadata = Metadata(required=False, help_text=METADATA)
 
 
@@ -85,9 +84,7 @@ class PlayerStandingSerializer(serializers.Serializer[Any]):
         allow_null=True, help_text="Share of the other players who do not rank better, in percent."
     )
     updated_at = serializers.DateTimeField(allow_null=True, help_text="When this score was reached.")
-    tier = serializers.CharField(
-        required=False, allow_null=True, help_text="Of a board with tiers; null for who has none."
-    )
+    tier = serializers.CharField(required=False, allow_null=True, help_text=TIER)
     metadata = Metadata(required=False, help_text=METADATA)
 
 

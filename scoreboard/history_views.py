@@ -29,6 +29,11 @@ class CursorText(StrictText):
     """What `HistoryPages` makes and reads."""
 
 
+def links() -> dict[str, serializers.URLField]:
+    """Of an answer that comes in pages: what `HistoryPages.links` says."""
+    return {name: serializers.URLField(allow_null=True) for name in ("next", "previous")}
+
+
 class HistoryQuery(Query):
     cursor = CursorText(required=False, max_length=200, help_text="From `next` or `previous`.")
     page_size = QueryInteger(default=20, min_value=1, max_value=MAX_PAGE)
@@ -106,8 +111,7 @@ class HistoryView(ApiView):
         responses={
             200: envelope(
                 HistoryEntrySerializer(many=True),
-                next=serializers.URLField(allow_null=True),
-                previous=serializers.URLField(allow_null=True),
+                **links(),
             ),
             **problems(400, 401, 403, 404, 429, 503),
         },

@@ -13,7 +13,7 @@ from api.openapi import envelope, problems
 from api.views import ApiView
 from scoreboard import closing
 from scoreboard.history import HistoryPages
-from scoreboard.history_views import HistoryQuery
+from scoreboard.history_views import HistoryQuery, links
 
 
 class NoticeSerializer(serializers.Serializer[Any]):
@@ -37,8 +37,7 @@ class MyNoticesView(ApiView):
         responses={
             200: envelope(
                 NoticeSerializer(many=True),
-                next=serializers.URLField(allow_null=True),
-                previous=serializers.URLField(allow_null=True),
+                **links(),
             ),
             **problems(400, 401, 429, 503),
         },

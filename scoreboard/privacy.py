@@ -58,7 +58,7 @@ def bonuses(found: QuerySet[Bonus], *fields: str) -> list[dict[str, Any]]:
 
 
 def erase(user_id: uuid.UUID) -> None:
-    """Leaves every board, empties the reasons, deletes the notices. A repeat finds nothing to do."""
+    """Leaves every board, empties reasons and metadata, deletes the notices. A repeat finds nothing to do."""
     entrants.leave_all(user_id)
     with transaction.atomic():
         Bonus.objects.filter(user_id=user_id).update(reason="")
