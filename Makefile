@@ -33,7 +33,7 @@ PRODUCTION = SECRET_KEY=$$($(PYTHON) -c 'import secrets; print(secrets.token_url
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run manage test test-services test-long faults fuzz mutations check check-types check-all-else check-deploy sbom docs docs-site lock bench bench-live bench-reconcile bench-boards pictures admin-pictures clean install install-dev python
+.PHONY: help run manage test test-services test-long faults fuzz mutations check check-types check-all-else check-deploy sbom docs docs-site lock bench bench-live bench-reconcile bench-boards bench-past pictures admin-pictures clean install install-dev python
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 23
@@ -122,6 +122,9 @@ bench-live: install-dev ## what pushing costs, against a raw writer; then 1,000 
 
 bench-boards: install-dev ## what boards cost: those a score belongs to, those that only exist, those that are watched
 	@$(BIN)/python -m devsite.servers exec -- $(BIN)/python -m benchmarks.boards $(ARGS)
+
+bench-past: install-dev ## boards at past instants, over ten million entries of a million players (ARGS="--players 10000 --entries 100000")
+	@$(BIN)/python -m devsite.servers exec -- $(BIN)/python -m benchmarks.past $(ARGS)
 
 admin-pictures: install-dev ## the pictures of admin in docs/, of a site with made-up play
 	@$(BIN)/python -m devsite.servers exec -- $(BIN)/python -m devsite.admin_pictures

@@ -24,8 +24,8 @@ class Report:
     `missing`: in SQL, not in Redis. `stale`: older or lower in Redis. `ahead`: newer or higher in Redis. `extra`: in
     Redis only. `ledger`: the total is not the sum of the history; never repaired automatically, because it means that
     the tables were written past the ledger. `standing`: in a period of a board, SQL has another standing
-    than the history gives. `rebuilt`: this reconcile made the lost board anew; another process
-    may have been at it already.
+    than the history gives. `rebuilt`: the lost board was made anew, by this reconcile or by
+    another process meanwhile.
     """
 
     board: str

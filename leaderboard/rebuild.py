@@ -18,6 +18,8 @@ from scoreboard import changes
 
 log = structlog.get_logger(__name__)
 
+PATIENCE = 120.0  # a million players take half a minute; the lock of a process that died is free again sooner
+
 _building = threading.Lock()
 
 
@@ -49,6 +51,19 @@ def rebuild(board: Board) -> bool:
         return False
     finally:
         release(board, token)
+
+
+def rebuild_or_wait(board: Board) -> bool:
+    """Rebuilds the board, or waits up to PATIENCE seconds while another process does. Returns whether it is there.
+
+    Raises ranking.Unavailable when Redis is away.
+    """
+    until = time.monotonic() + PATIENCE
+    while not (rebuild(board) or ranking.epoch(board)):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.2)
+    return True
 
 
 def in_background(board: Board) -> None:

@@ -63,7 +63,7 @@ def reconcile(board: Board, *, check: bool = False, progress: Callable[[int], No
             demand(board)  # it may have been lost meanwhile
         except ranking.Lost:
             report.lost = True
-            report.rebuilt = not check and rebuild.rebuild(board)
+            report.rebuilt = not check and rebuild.rebuild_or_wait(board)
     tell(board, report)
     return report
 

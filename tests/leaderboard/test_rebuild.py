@@ -4,6 +4,9 @@ import threading
 from typing import Any, cast
 
 import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connections
 
 from accounts.models import User
 from api import redis_client
@@ -11,6 +14,7 @@ from leaderboard import boards, ranking, reads, rebuild, sweep
 from leaderboard.boards import Board
 from scoreboard import changes, ledger
 from tests.support.agreement import assert_agreement, dump, sql_rows
+from tests.support.boards import make
 from tests.support.people import give, player, players
 from tests.support.processes import eventually, python
 from tests.support.races import at_once
@@ -149,6 +153,51 @@ def test_news_of_a_board_flushed_in_the_middle_of_its_build_is_swept(
     monkeypatch.undo()
     assert sweep.sweep(board).rebuilt
     assert_agreement(board)
+
+
+def test_a_command_that_meets_a_rebuild_waits_for_it(
+    board: Board, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for user in players(5):
+        give(user, 5)
+    lose(board)
+    assert ranking.acquire_lock(board, "another process")
+    refused: list[bool] = []
+    real = rebuild.rebuild
+
+    def counted(lost: Board) -> bool:
+        refused.append(not real(lost))
+        return not refused[-1]
+
+    def work() -> None:
+        try:
+            call_command("reconcile_leaderboard")
+        finally:
+            connections.close_all()
+
+    monkeypatch.setattr(rebuild, "rebuild", counted)
+    command = threading.Thread(target=work)
+    command.start()
+    eventually(lambda: len(refused) > 1, "the command has met the other's lock, and again")
+    ranking.release_lock(board, "another process")
+    command.join(30)
+    assert not command.is_alive()
+    assert "rebuilt from SQL" in capsys.readouterr().out
+    assert_agreement(board)
+
+
+def test_a_rebuild_that_does_not_end_is_told_and_the_other_boards_are_looked_at(
+    board: Board, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(rebuild, "PATIENCE", 0.0)
+    make("week", window="weekly")
+    rebuild.rebuild(boards.get("week"))
+    lose(board)
+    assert ranking.acquire_lock(board, "another process")
+    with pytest.raises(CommandError, match="Another process is rebuilding board global") as refused:
+        call_command("reconcile_leaderboard")
+    assert refused.value.returncode == 3
+    assert "board week" in capsys.readouterr().out
 
 
 DIES = """

@@ -34,14 +34,22 @@ class Command(BaseCommand):
         if not chosen:
             raise CommandError(f"There is no board {board}; there are {', '.join(boards.slugs())}.")
         failed = False
+        busy: list[str] = []
         for one in chosen:
-            report = self.run(one, check)
+            try:
+                report = self.run(one, check)
+            except reconcile.Busy as error:
+                busy.append(str(error))
+                continue
             self.show(report, check)
             failed |= bool(report.drift if check else report.found["ledger"])
             if report.lost and not check and not report.rebuilt:
-                raise CommandError(f"Another process is rebuilding board {one.slug}.", returncode=BUSY)
+                busy.append(f"Another process is rebuilding board {one.slug}.")
         if failed:
+            self.stderr.write("\n".join(busy))
             sys.exit(DRIFT)
+        if busy:
+            raise CommandError("\n".join(busy), returncode=BUSY)
 
     def run(self, board: Board, check: bool) -> reconcile.Report:
         """One board, under a progress bar when a person is watching."""
@@ -49,8 +57,6 @@ class Command(BaseCommand):
         try:
             with tqdm(total=truth.size(board) if watched else None, unit="player", disable=not watched) as bar:
                 return reconcile.reconcile(board, check=check, progress=bar.update)  # type: ignore[arg-type]
-        except reconcile.Busy as busy:
-            raise CommandError(str(busy), returncode=BUSY) from busy
         except ranking.Unavailable as error:
             raise CommandError(f"Redis is out of reach: {error}", returncode=AWAY) from error
         except (OperationalError, InterfaceError) as error:
