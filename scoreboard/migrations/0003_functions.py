@@ -27,16 +27,18 @@ class Migration(migrations.Migration):
             " board_open_parts, scoring_transactions, board_close_ended, board_rule, board_applied, attribute_history_add CASCADE",
         ),
         migrations.RunSQL(
+            (SQL / "counting.sql").read_text(encoding="utf-8"),
+            "DROP FUNCTION board_sign, board_joins, board_entries, entry_stands, board_counted, board_stood, standings_of_history,"
+            " standings_as_of",
+        ),
+        migrations.RunSQL(
             (SQL / "standings.sql").read_text(encoding="utf-8"),
-            "DROP FUNCTION board_sign, board_joins, period_day, standing_gains, board_entered, standings_enter,"
-            " period_entries, entry_stands, period_counted, standings_of_history, standings_put, standings_recount,"
-            " standings_wrong, standings_mend, board_entry, standings_fill, period_close, standing_place,"
-            " standing_places",
+            "DROP FUNCTION period_day, standing_gains, board_entered, standings_enter, standings_put, standings_recount,"
+            " standings_wrong, standings_mend, board_entry, standings_fill, period_close, standing_place, standing_places",
         ),
         migrations.RunSQL((SQL / "closing.sql").read_text(encoding="utf-8"), "DROP FUNCTION period_gives"),
         migrations.RunSQL(
-            (SQL / "past.sql").read_text(encoding="utf-8"),
-            "DROP FUNCTION entries_between, entries_counted, standings_as_of, period_reveal, period_unlike",
+            (SQL / "reveal.sql").read_text(encoding="utf-8"), "DROP FUNCTION period_reveal, period_unlike"
         ),
         migrations.RunSQL(
             (SQL / "checkpoints.sql").read_text(encoding="utf-8"),

@@ -17,14 +17,14 @@ BEGIN
     SELECT e.user_id, s.points IS NOT NULL,
            CASE b.value WHEN 'sum' THEN coalesce(s.points, 0) + sum(e.points)
                         WHEN 'best' THEN greatest(s.points, max(e.points))
-                        WHEN 'latest' THEN (array_agg(e.points ORDER BY e.created_at DESC, e.id DESC))[1]
+                        WHEN 'latest' THEN (array_agg(e.points ORDER BY e.id DESC))[1]
                         ELSE coalesce(s.points, 0)
                              + board_sign(b) * count(DISTINCT e.day) FILTER (WHERE s.day IS NULL OR e.day > s.day)
            END::bigint,
            CASE b.value WHEN 'sum' THEN greatest(s.reached_at, max(e.created_at))
                         WHEN 'best' THEN CASE WHEN s.points >= max(e.points) THEN s.reached_at
                                               ELSE (array_agg(e.created_at ORDER BY e.points DESC, e.id))[1] END
-                        WHEN 'latest' THEN max(e.created_at)
+                        WHEN 'latest' THEN (array_agg(e.created_at ORDER BY e.id DESC))[1]
                         ELSE CASE WHEN s.day >= max(e.day) THEN s.reached_at
                                   ELSE (array_agg(e.created_at ORDER BY e.day DESC, e.created_at))[1] END
            END,
@@ -33,7 +33,7 @@ BEGIN
                         ELSE max(e.points)
            END::bigint
       FROM (SELECT i.*, (i.created_at AT TIME ZONE b.zone)::date AS day
-              FROM entries_between(b, p_part, p_base.at + interval '1 microsecond', p_at) i WHERE i.user_id <> ALL (p_others)) e
+              FROM board_entries(b, p_part, p_base.at + interval '1 microsecond', p_at, NULL, p_at) i WHERE i.user_id <> ALL (p_others)) e
       LEFT JOIN (SELECT k.*, (k.reached_at AT TIME ZONE b.zone)::date AS day
                    FROM unnest(p_base.users, p_base.points, p_base.reached) k(user_id, points, reached_at)) s
            ON s.user_id = e.user_id
@@ -47,7 +47,7 @@ RETURNS TABLE (user_id uuid) LANGUAGE plpgsql STABLE SET enable_bitmapscan = off
 BEGIN
     RETURN QUERY
     SELECT u.id FROM unnest(p_user) u(id)
-     CROSS JOIN LATERAL (SELECT FROM entries_between(b, p_part, p_from, p_base.at) e
+     CROSS JOIN LATERAL (SELECT FROM board_entries(b, p_part, p_from, p_base.at, NULL, p_base.at) e
                           WHERE e.user_id = u.id AND e.id <= p_base.last_id
                             AND (b.value <> 'sum' OR e.points * board_sign(b) > 0)
                             AND NOT EXISTS (SELECT FROM score_history r
@@ -206,7 +206,7 @@ BEGIN
          WHERE u.id <> ALL (v_lowered);
     ELSE
         SELECT count(*) INTO v_stood FROM unnest(v_unseen) u(id)
-         CROSS JOIN LATERAL (SELECT FROM entries_between(b, p_part, p_from, p_at) e
+         CROSS JOIN LATERAL (SELECT FROM board_entries(b, p_part, p_from, p_at, NULL, p_at) e
                               WHERE e.user_id = u.id AND (b.value <> 'sum' OR e.points * board_sign(b) > 0)
                               ORDER BY e.id LIMIT 1) e
          WHERE u.id <> ALL (v_lowered);
@@ -233,7 +233,7 @@ $$;
 CREATE FUNCTION checkpoint_holds(b boards, p_part text, p_from timestamptz, p_at timestamptz) RETURNS boolean LANGUAGE plpgsql STABLE
     SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
-    RETURN NOT EXISTS (SELECT FROM entries_between(b, p_part, p_from + interval '1 microsecond', p_at))
+    RETURN NOT EXISTS (SELECT FROM board_entries(b, p_part, p_from + interval '1 microsecond', p_at, NULL))
        AND NOT EXISTS (SELECT FROM score_history h WHERE h.created_at > p_from AND h.created_at <= p_at AND h.reverses IS NOT NULL);
 END
 $$;

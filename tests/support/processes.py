@@ -17,7 +17,7 @@ from django.db import connection
 T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 60.0  # seconds; how long a condition may take on a busy machine before it counts as never
+PATIENCE = 180.0  # seconds; how long a condition may take on a busy machine before it counts as never
 
 
 def environment(**changes: str) -> dict[str, str]:
