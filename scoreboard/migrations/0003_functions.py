@@ -29,11 +29,16 @@ class Migration(migrations.Migration):
         migrations.RunSQL(
             (SQL / "standings.sql").read_text(encoding="utf-8"),
             "DROP FUNCTION board_sign, board_joins, period_day, standing_gains, board_entered, standings_enter,"
-            " period_entries, entry_stands, period_counted, standings_of_history, standings_put, standings_recount,"
-            " standings_wrong, standings_mend, board_entry, standings_fill, period_close, standing_place,"
-            " standing_places",
+            " standing_place, standing_places",
         ),
-        migrations.RunSQL((SQL / "closing.sql").read_text(encoding="utf-8"), "DROP FUNCTION period_gives"),
+        migrations.RunSQL(
+            (SQL / "recount.sql").read_text(encoding="utf-8"),
+            "DROP FUNCTION period_entries, entry_stands, period_counted, standings_of_history, standings_put,"
+            " standings_recount, standings_wrong, standings_mend, board_entry, standings_fill",
+        ),
+        migrations.RunSQL(
+            (SQL / "closing.sql").read_text(encoding="utf-8"), "DROP FUNCTION period_close, period_gives"
+        ),
         migrations.RunSQL(
             (SQL / "past.sql").read_text(encoding="utf-8"),
             "DROP FUNCTION entries_between, entries_counted, standings_as_of, period_reveal, period_unlike",
