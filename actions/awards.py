@@ -20,16 +20,15 @@ from accounts import players
 from accounts.models import ApiKey
 from accounts.players import Description, Reference
 from actions.batcher import Batcher, Contended
+from actions.judged import Judged
 from actions.metrics import AWARDS, key_names
 from actions.models import Award
-from api.problems import Problem, note
-from api.refusals import Caller, current_caller
-from api.request_ids import current_request_id
+from api.problems import Problem
 from api.timing import named
 from scoreboard import ledger
-from scoreboard.metrics import SCORE_INCREMENT_FAILURES, SCORE_INCREMENTS
+from scoreboard.metrics import SCORE_INCREMENTS
 from scoreboard.models import ScoreHistory
-from scoreboard.standing import NESTED_COLUMNS, Standing, standing_or_none
+from scoreboard.standing import NESTED_COLUMNS, standing_or_none
 
 MAX_AWARDS = 1000  # of one call
 
@@ -73,17 +72,14 @@ def refusal_of(outcome: str, user_id: uuid.UUID | None) -> Problem:
     return refusal
 
 
-@dataclass(slots=True, eq=False)
-class Entry:
-    """One award from the request to the answer.
+@dataclass(slots=True, eq=False, kw_only=True)
+class Entry(Judged):
+    """One award. The player is `player`, the site's own id, or `user`, ours or `ext:…`; exactly one of them.
 
-    The player is `player`, the site's own id, or `user`, ours or `ext:…`; exactly one of them. `name` is what the
-    client calls the deed, as far as that is text. `record` says by which key it came; then `judged` fills in what
-    became of it, and `commit` the rank.
+    `record` says by which key it came; then `judged` fills in what became of it, and `commit` the rank.
     """
 
     id: str = ""
-    action_type: str = ""
     player: str | None = None
     user: uuid.UUID | Reference | None = None
     points: int | None = None
@@ -92,24 +88,10 @@ class Entry:
     occurred_at: datetime | None = None
     description: Description = field(default_factory=Description)
     wrong: ValidationError | None = None  # with what it says of the player: refused, unless it is a repeat
-    name: str | None = None
     key: ApiKey | None = None
-    request_id: str = field(default_factory=current_request_id)
-    caller: Caller = field(default_factory=current_caller)
-    refusal: Problem | ValidationError | None = None
     replayed: bool = False
     user_id: uuid.UUID | None = None
-    score_delta: int | None = None
     measured: int | None = None
-    new_score: int | None = None
-    standing: Standing | None = None
-    rank: int | None = None
-
-    def refuse(self, refusal: Problem | ValidationError) -> None:
-        self.refusal = refusal
-        SCORE_INCREMENT_FAILURES.labels(getattr(refusal, "kind", "invalid-request")).inc()
-        if isinstance(refusal, Problem):
-            note(refusal, self.caller, action_type=self.action_type, request_id=self.request_id)
 
     def columns(self) -> tuple[Any, ...]:
         """As award_record takes it."""
