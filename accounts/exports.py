@@ -1,6 +1,7 @@
 """Who may have whole tables as a file, over the API and in admin; and the files of what was refused and done."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from django.contrib.admin import site as admin_site
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
@@ -19,6 +20,8 @@ from api import exports
 from api.openapi import problems
 from api.throttles import charge, hit
 from api.views import ApiView
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 AUTH: Any = [{"apiKey": []}, {"session": []}]
 ANSWERS: Any = {
@@ -54,6 +57,18 @@ ADMIN_LOG_COLUMNS = {
     "object": "object_repr",
     "message": "change_message",
 }
+
+
+def export_schema(operation_id: str, summary: str, *statuses: int) -> Callable[[F], F]:
+    """How OpenAPI describes an export; `statuses`: of problems that not every export has."""
+    return extend_schema(
+        operation_id=operation_id,
+        auth=AUTH,
+        summary=summary,
+        tags=["exports"],
+        parameters=[EXTENSION],
+        responses={**ANSWERS, **problems(*statuses)},
+    )
 
 
 def charge_export(who: Any) -> None:
@@ -93,14 +108,7 @@ def audit_rows(found: QuerySet[AuditLog]) -> tuple[str, Any]:
 class AuditExportView(ExportView):
     right = "accounts.view_auditlog"
 
-    @extend_schema(
-        operation_id="export_audit",
-        auth=AUTH,
-        summary="What was refused, and to whom, as a file",
-        tags=["exports"],
-        parameters=[EXTENSION],
-        responses=ANSWERS,
-    )
+    @export_schema("export_audit", "What was refused, and to whom, as a file")
     def get(self, request: Request, extension: str) -> StreamingHttpResponse:
         return exports.response("audit", extension, list(AUDIT_COLUMNS), audit_rows(AuditLog.objects.all()))
 
@@ -119,13 +127,6 @@ def admin_log_rows(found: QuerySet[LogEntry]) -> tuple[str, Any]:
 class AdminLogExportView(ExportView):
     right = "admin.view_logentry"
 
-    @extend_schema(
-        operation_id="export_admin_log",
-        auth=AUTH,
-        summary="Who did what in admin, as a file",
-        tags=["exports"],
-        parameters=[EXTENSION],
-        responses=ANSWERS,
-    )
+    @export_schema("export_admin_log", "Who did what in admin, as a file")
     def get(self, request: Request, extension: str) -> StreamingHttpResponse:
         return exports.response("admin-log", extension, list(ADMIN_LOG_COLUMNS), admin_log_rows(LogEntry.objects.all()))

@@ -16,7 +16,7 @@ from accounts.back_ends import KEY, BackEndView
 from accounts.models import ApiKey
 from accounts.player_fields import ATTRIBUTES, Attributes, DescriptionSerializer, OpaqueId, PlayerId, UserReference
 from accounts.players import Description
-from actions import awards, batch
+from actions import awards, batch, reversals
 from actions.awards import MAX_AWARDS, Entry
 from actions.metadata import Metadata
 from actions.models import MAX_POINTS
@@ -173,7 +173,7 @@ class AwardView(BackEndView):
         responses=REVERSED,
     )
     def delete(self, request: Request, award_id: str) -> Response:
-        return ok(asdict(awards.reverse(self.caller(request).key, award_id)))
+        return ok(asdict(reversals.reverse(self.caller(request).key, award_id)))
 
 
 class AwardBatchView(AwardView):

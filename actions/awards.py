@@ -17,19 +17,18 @@ from django.db import connection
 from rest_framework.exceptions import ValidationError
 
 from accounts import players
-from accounts.models import ApiKey, User
+from accounts.models import ApiKey
 from accounts.players import Description, Reference
 from actions.batcher import Batcher, Contended
+from actions.judged import Judged
 from actions.metrics import AWARDS, key_names
 from actions.models import Award
-from api.problems import Problem, note
-from api.refusals import Caller, current_caller
-from api.request_ids import current_request_id
+from api.problems import Problem
 from api.timing import named
 from scoreboard import ledger
-from scoreboard.metrics import SCORE_INCREMENT_FAILURES, SCORE_INCREMENTS
+from scoreboard.metrics import SCORE_INCREMENTS
 from scoreboard.models import ScoreHistory
-from scoreboard.standing import NESTED_COLUMNS, Standing, standing_or_none
+from scoreboard.standing import NESTED_COLUMNS, standing_or_none
 
 MAX_AWARDS = 1000  # of one call
 
@@ -73,17 +72,14 @@ def refusal_of(outcome: str, user_id: uuid.UUID | None) -> Problem:
     return refusal
 
 
-@dataclass(slots=True, eq=False)
-class Entry:
-    """One award from the request to the answer.
+@dataclass(slots=True, eq=False, kw_only=True)
+class Entry(Judged):
+    """One award. The player is `player`, the site's own id, or `user`, ours or `ext:…`; exactly one of them.
 
-    The player is `player`, the site's own id, or `user`, ours or `ext:…`; exactly one of them. `name` is what the
-    client calls the deed, as far as that is text. `record` says by which key it came; then `judged` fills in what
-    became of it, and `commit` the rank.
+    `record` says by which key it came; then `judged` fills in what became of it, and `commit` the rank.
     """
 
     id: str = ""
-    action_type: str = ""
     player: str | None = None
     user: uuid.UUID | Reference | None = None
     points: int | None = None
@@ -92,24 +88,10 @@ class Entry:
     occurred_at: datetime | None = None
     description: Description = field(default_factory=Description)
     wrong: ValidationError | None = None  # with what it says of the player: refused, unless it is a repeat
-    name: str | None = None
     key: ApiKey | None = None
-    request_id: str = field(default_factory=current_request_id)
-    caller: Caller = field(default_factory=current_caller)
-    refusal: Problem | ValidationError | None = None
     replayed: bool = False
     user_id: uuid.UUID | None = None
-    score_delta: int | None = None
     measured: int | None = None
-    new_score: int | None = None
-    standing: Standing | None = None
-    rank: int | None = None
-
-    def refuse(self, refusal: Problem | ValidationError) -> None:
-        self.refusal = refusal
-        SCORE_INCREMENT_FAILURES.labels(getattr(refusal, "kind", "invalid-request")).inc()
-        if isinstance(refusal, Problem):
-            note(refusal, self.caller, action_type=self.action_type, request_id=self.request_id)
 
     def columns(self) -> tuple[Any, ...]:
         """As award_record takes it."""
@@ -242,54 +224,3 @@ def commit(admitted: Sequence[Entry]) -> None:
     for entry in admitted:
         if entry.standing and (placement := placements.get(entry.standing.user_id)):
             entry.rank = placement.rank
-
-
-@dataclass(frozen=True, slots=True)
-class Reversed:
-    """What taking an award back did, now or at the first call. `rank` is the player's as of this answer."""
-
-    id: str
-    player: str | None
-    user_id: uuid.UUID
-    score_delta: int
-    new_score: int
-    rank: int | None
-    reversed_at: datetime
-
-
-def reverse(key: ApiKey, award_id: str) -> Reversed:
-    """Takes an award's points, or its measure, back, once: a correction in the history, under an id made of its own.
-
-    Raises Problem: 404 no such award of this provider, 403 forbidden for a type that the key may not grant,
-    409 score-out-of-range when the player has fewer points than that.
-    """
-    award = Award.objects.filter(provider=key.provider, key=digest(award_id)).first()
-    if award is None:
-        raise Problem("not-found", "There is no such award.")
-    if key.action_types and award.action_type not in key.action_types:
-        raise Problem(*REFUSALS["type-not-of-key"])
-    first = ScoreHistory.objects.get(user_id=award.user_id, action_id=award.action_id)
-    entry = ledger.Entry(
-        user_id=award.user_id,
-        action_id=uuid.uuid5(award.action_id, "reversed"),
-        source=ScoreHistory.Source.CORRECTION,
-        action_type=award.action_type,
-        delta=-first.delta,
-        value=first.value,
-        reason="The award was reversed.",
-        reverses=first.pk,
-    )
-    [outcome] = ledger.record([entry])
-    if outcome.new_total is None or outcome.delta is None or outcome.created_at is None:
-        raise refusal_of(outcome.outcome, award.user_id)
-    placement = ledger.announce([outcome.standing]).get(award.user_id)
-    owner = User.objects.filter(pk=award.user_id, provider=key.provider).values_list("external_id", flat=True).first()
-    return Reversed(
-        id=award_id,
-        player=owner,
-        user_id=award.user_id,
-        score_delta=outcome.delta,
-        new_score=outcome.new_total,
-        rank=placement.rank if placement else None,
-        reversed_at=outcome.created_at,
-    )

@@ -2,48 +2,28 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from rest_framework.exceptions import ValidationError
-
 from actions import tokens
-from api.problems import Problem, note
-from api.refusals import Caller, current_caller
-from api.request_ids import current_request_id
+from actions.judged import Judged
+from api.problems import Problem
 from scoreboard import ledger
-from scoreboard.metrics import SCORE_INCREMENT_FAILURES, SCORE_INCREMENTS
-from scoreboard.standing import Standing, standing_or_none
+from scoreboard.metrics import SCORE_INCREMENTS
+from scoreboard.standing import standing_or_none
 
 
-@dataclass(slots=True, eq=False)
-class Submission:
-    """One value from the request to the answer; each step fills in its part, and a refusal ends the way.
-
-    The first four are the body of `POST /score/update`, `timestamp` in Unix seconds. Admission adds the claims, the
-    statement the outcome, the projection the rank: None when the board could not be told (Redis away) or shows none.
+@dataclass(slots=True, eq=False, kw_only=True)
+class Submission(Judged):
+    """Here is the body of `POST /score/update`, `timestamp` in Unix seconds. Admission adds the claims, the statement
+    the outcome, the projection the rank.
     """
 
     action_id: uuid.UUID | None = None
-    action_type: str = ""
     action_token: str = ""
     timestamp: float = 0.0
-    name: str | None = None  # what the client calls it, in its own words
-    request_id: str = field(default_factory=current_request_id)
-    caller: Caller = field(default_factory=current_caller)
-    refusal: Problem | ValidationError | None = None
     claims: tokens.Claims | None = None
-    new_score: int | None = None
-    score_delta: int | None = None
-    standing: Standing | None = None
-    rank: int | None = None
-
-    def refuse(self, refusal: Problem | ValidationError) -> None:
-        self.refusal = refusal
-        SCORE_INCREMENT_FAILURES.labels(getattr(refusal, "kind", "invalid-request")).inc()
-        if isinstance(refusal, Problem):
-            note(refusal, self.caller, action_type=self.action_type, request_id=self.request_id)
 
     def judged(self, row: Sequence[Any]) -> None:
         """Takes what PostgreSQL decided: a row of `redemption.REDEEM`."""

@@ -9,6 +9,7 @@ from celery.exceptions import Reject
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
+from accounts import purging
 from actions import queue
 
 log = structlog.get_logger(__name__)
@@ -34,14 +35,15 @@ DELETE FROM action_tokens USING old WHERE action_tokens.id = old.id
 @shared_task(name="actions.tasks.purge_tokens")
 def purge_tokens(chunk: int = 5000) -> int:
     """Deletes tokens that nothing asks for any more, in short transactions; returns how many."""
-    purged, last = 0, chunk
-    while last == chunk:
-        with connection.cursor() as cursor:
-            cursor.execute(PURGE, [chunk])
-            last = int(cursor.rowcount)
-        purged += last
+    purged = purging.in_chunks(lambda: purge_some(chunk), chunk)
     log.info("tokens_purged", count=purged)
     return purged
+
+
+def purge_some(most: int) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(PURGE, [most])
+        return int(cursor.rowcount)
 
 
 @shared_task(

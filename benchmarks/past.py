@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from django.core.management import call_command
 from django.db import connection
 
-from benchmarks import rest  # first: it sets Django up
+import benchmarks.rest  # noqa: F401 (first: it sets Django up)
 from leaderboard import past
 from scoreboard import checkpoints, periods
 from scoreboard.models import Board as Rule
@@ -26,8 +26,8 @@ from scoreboard.models import BoardCheckpoint, ScoreHistory
 USERS = """
 INSERT INTO users (id, password, is_superuser, username, email, is_staff, is_active, date_joined, avatar_url, region,
                    role, is_hidden, session_key)
-SELECT ('00000000-0000-4000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, '!', false, 'bench-' || n, '', false, true, now(),
-       '', '', 'player', n %% 1000 = 0, gen_random_uuid()
+SELECT ('00000000-0000-4000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, '!', false, 'bench-' || n, '', false, true,
+       now(), '', '', 'player', n %% 1000 = 0, gen_random_uuid()
   FROM generate_series(1::bigint, %s::bigint) n
 """
 # Of all entries, in 300 days, a third are by the most active tenth of the players; each player's add up, one by one.
@@ -37,9 +37,10 @@ INSERT INTO score_history (user_id, action_id, source, action_type, delta, old_t
 SELECT ('00000000-0000-4000-8000-' || lpad(to_hex(d.who), 12, '0'))::uuid, gen_random_uuid(), 'award', d.kind, d.delta,
        d.total - d.delta, d.total, d.version, '', '', d.at
   FROM (SELECT e.*, sum(e.delta) OVER w AS total, row_number() OVER w AS version
-          FROM (SELECT n, 1 + (random() * (CASE WHEN random() < 0.3 THEN %(players)s / 10 ELSE %(players)s END - 1))::bigint
+          FROM (SELECT n, CASE WHEN random() < 0.5 THEN 'RACE' ELSE 'LAP' END AS kind,
+                       1 + (random() * 999)::bigint AS delta,
+                       1 + (random() * (CASE WHEN random() < 0.3 THEN %(players)s / 10 ELSE %(players)s END - 1))::bigint
                        AS who,
-                       CASE WHEN random() < 0.5 THEN 'RACE' ELSE 'LAP' END AS kind, 1 + (random() * 999)::bigint AS delta,
                        date_trunc('day', now()) - interval '300 days' + n * (interval '300 days' / %(entries)s) AS at
                   FROM generate_series(1::bigint, %(entries)s::bigint) n) e
         WINDOW w AS (PARTITION BY e.who ORDER BY e.n)) d
@@ -50,7 +51,8 @@ INSERT INTO user_scores (user_id, total, version, reached_at, changed_xid)
 SELECT h.user_id, h.new_total, h.version, h.created_at, 1
   FROM (SELECT DISTINCT ON (user_id) user_id, new_total, version, created_at FROM score_history
          ORDER BY user_id, id DESC) h
-    ON CONFLICT (user_id) DO UPDATE SET total = excluded.total, version = excluded.version, reached_at = excluded.reached_at
+    ON CONFLICT (user_id) DO UPDATE
+   SET total = excluded.total, version = excluded.version, reached_at = excluded.reached_at
 """
 INDEXES = """
 SELECT coalesce(c.conname, i.indexrelid::regclass::text),
@@ -99,7 +101,9 @@ def main() -> None:
     periods.keep()
     started = time.monotonic()
     history(arguments.players, arguments.entries)
-    print(f"{arguments.entries:,} entries of {arguments.players:,} players: written in {time.monotonic() - started:.0f} s")
+    print(
+        f"{arguments.entries:,} entries of {arguments.players:,} players: written in {time.monotonic() - started:.0f} s"
+    )
     started = time.monotonic()
     Rule.objects.create(slug="races", title="Races", action_types=["RACE"])
     Rule.objects.create(slug="laps", title="Laps", action_types=["LAP"], value="best", window="weekly")
@@ -110,7 +114,9 @@ def main() -> None:
         pass
     made = BoardCheckpoint.objects.count()
     print(f"{made:,} checkpoints made in {time.monotonic() - started:.0f} s")
-    first, last = (ScoreHistory.objects.order_by(f"{way}id").values_list("created_at", flat=True)[0] for way in ("", "-"))
+    first, last = (
+        ScoreHistory.objects.order_by(f"{way}id").values_list("created_at", flat=True)[0] for way in ("", "-")
+    )
     asked = [(board, page) for board in ("global", "races", "laps") for page in ((0, 10), (500, 100))]
     taken: dict[tuple[str, tuple[int, int]], list[float]] = defaultdict(list)
     for _ in range(arguments.questions):

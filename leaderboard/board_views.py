@@ -8,7 +8,7 @@ from typing import Any, cast
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException
@@ -33,16 +33,8 @@ from api.query import Query
 from api.responses import ok
 from leaderboard import boards, choices, definitions
 from leaderboard.boards import GLOBAL, Visibility
-from leaderboard.definition_fields import (
-    ATTEMPTS,
-    CLOSE_SCHEMA,
-    TIERS_SCHEMA,
-    WHO_SCHEMA,
-    WINDOW_SCHEMA,
-    DefinitionSerializer,
-    NewDefinitionSerializer,
-    in_words,
-)
+from leaderboard.definition_fields import DefinitionSerializer, NewDefinitionSerializer, in_words
+from leaderboard.definition_schema import BoardDocumentSerializer, PastPeriodSerializer
 from leaderboard.permissions import READERS, MayEditBoards, demand_sight, sees_hidden
 from leaderboard.serializers import MAX_OFFSET
 from leaderboard.views import OPEN_OR_SIGNED_IN, BoardView, tagged_by_content
@@ -57,72 +49,6 @@ SLUG = OpenApiParameter(
     description="Of the board; `<slug>.<value>` for one part of a board with one for each value.",
 )
 OWN_SLUG = OpenApiParameter("slug", {"type": "string", "minLength": 1, "maxLength": 32}, OpenApiParameter.PATH)
-
-
-class PeriodSerializer(serializers.Serializer[Any]):
-    key = serializers.CharField(help_text="all, 2026, 2026-11, 2026-W47 or 2026-11-26.")
-    starts_at = serializers.DateTimeField(allow_null=True, help_text="Null: from the beginning.")
-    ends_at = serializers.DateTimeField(allow_null=True, help_text="Null: it does not end.")
-
-
-class PastPeriodSerializer(PeriodSerializer):
-    state = serializers.ChoiceField(choices=["open", "counting", "closing", "closed"])
-    closed_at = serializers.DateTimeField(allow_null=True)
-    players = serializers.IntegerField(allow_null=True, help_text="With a final rank; null until it is closed.")
-
-
-class CountedSerializer(serializers.Serializer[Any]):
-    types = serializers.ListField(child=serializers.CharField())
-    sources = serializers.ListField(child=serializers.CharField())
-
-
-@extend_schema_field(WINDOW_SCHEMA)
-class SaidWindow(serializers.JSONField):
-    pass
-
-
-@extend_schema_field(WHO_SCHEMA)
-class SaidWho(serializers.JSONField):
-    pass
-
-
-@extend_schema_field(TIERS_SCHEMA)
-class SaidTiers(serializers.JSONField):
-    pass
-
-
-@extend_schema_field(CLOSE_SCHEMA)
-class SaidClose(serializers.JSONField):
-    pass
-
-
-class BoardDocumentSerializer(serializers.Serializer[Any]):
-    slug = serializers.CharField()
-    title = serializers.CharField()
-    description = serializers.CharField()
-    visibility = serializers.ChoiceField(choices=Rule.Visibility.values)
-    paused = serializers.BooleanField()
-    window = SaidWindow()
-    zone = serializers.CharField()
-    opens_at = serializers.DateTimeField(allow_null=True)
-    closes_at = serializers.DateTimeField(allow_null=True)
-    freeze_at = serializers.DateTimeField(allow_null=True)
-    counts = CountedSerializer(help_text="Empty lists: all.")
-    who = SaidWho(help_text="Null: everyone.")
-    entry = serializers.ChoiceField(choices=Rule.Entry.values, help_text="join: of players who have joined.")
-    value = serializers.ChoiceField(choices=Rule.Value.values)
-    order = serializers.ChoiceField(choices=Rule.Order.values)
-    attempts = serializers.IntegerField(allow_null=True, help_text=ATTEMPTS)
-    ties = serializers.ChoiceField(choices=Rule.Ties.values)
-    tiers = SaidTiers(help_text="Names of the best ranks; empty: none.")
-    close = SaidClose()
-    archive = serializers.IntegerField(allow_null=True, help_text="Closed periods that are offered; null: all.")
-    state = serializers.ChoiceField(choices=["open", "counting", "frozen", "upcoming", "closed", "paused", "empty"])
-    period = PeriodSerializer(allow_null=True, help_text="The current one.")
-    next_reset = serializers.DateTimeField(allow_null=True, help_text="When the next period begins, if one does.")
-    parts = serializers.ListField(
-        child=serializers.CharField(), help_text="Values that have a board of their own: `<slug>.<value>`."
-    )
 
 
 class PageQuery(Query):

@@ -1,4 +1,4 @@
-"""The words in which boards are defined over the API, read into the fields of a rule and described in OpenAPI."""
+"""The words in which boards are defined over the API, read into the fields of a rule."""
 
 from datetime import date
 from typing import Any
@@ -8,96 +8,23 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from api.fields import Moment, StrictBoolean, StrictInteger, StrictSerializer, StrictText
+from leaderboard.definition_schema import (
+    ATTEMPTS,
+    CLOSE_SCHEMA,
+    MAX_DAYS,
+    PERIODIC,
+    TIERS_SCHEMA,
+    WHO_SCHEMA,
+    WINDOW_SCHEMA,
+)
 from scoreboard import board_checks, board_rules
-from scoreboard.board_checks import EACH, EARLIEST, MAX_RANKS, MAX_TIER, MAX_TIERS
+from scoreboard.board_checks import EACH, EARLIEST
 from scoreboard.models import Board as Rule
-from scoreboard.models.boards import MAX_ATTEMPTS
+from scoreboard.models.boards import MAX_ATTEMPTS, SOURCES
 
-PERIODIC = ["all", "daily", "weekly", "monthly", "yearly"]
-MAX_DAYS = 366
 MAX_TYPES, MAX_TYPE = 100, 50
-ATTEMPTS = "Of each player so many entries of a period count, the first that are not taken back; null: all."
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
-SOURCES = ["action", "award", "bonus", "adjustment"]
 
-DAYS_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "days": {"type": "integer", "minimum": 1, "maximum": MAX_DAYS},
-        "from": {"type": "string", "format": "date", "description": "A day on which one of the periods begins."},
-    },
-    "required": ["days", "from"],
-    "additionalProperties": False,
-}
-FIXED_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {name: {"type": "string", "format": "date-time"} for name in ("from", "to")},
-    "required": ["from", "to"],
-    "additionalProperties": False,
-}
-WINDOW_SCHEMA = {"oneOf": [{"type": "string", "enum": PERIODIC}, DAYS_SCHEMA, FIXED_SCHEMA]}
-ATTRIBUTE_SCHEMA = {"type": "string", "minLength": 1, "maxLength": 32}
-WHO_SCHEMA = {
-    "oneOf": [
-        {"type": "null"},
-        {
-            "type": "object",
-            "properties": {
-                "attribute": ATTRIBUTE_SCHEMA,
-                "value": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "integer"}, {"type": "boolean"}]},
-            },
-            "required": ["attribute", "value"],
-            "additionalProperties": False,
-        },
-        {
-            "type": "object",
-            "properties": {"attribute": ATTRIBUTE_SCHEMA, "each": {"type": "boolean", "const": True}},
-            "required": ["attribute", "each"],
-            "additionalProperties": False,
-        },
-    ]
-}
-TIER_NAME = {"type": "string", "minLength": 1, "maxLength": MAX_TIER}
-TIERS_SCHEMA = {
-    "type": "array",
-    "maxItems": MAX_TIERS,
-    "items": {
-        "oneOf": [
-            {
-                "type": "object",
-                "properties": {"name": TIER_NAME, kind: {"type": "integer", "minimum": 1, "maximum": most}},
-                "required": ["name", kind],
-                "additionalProperties": False,
-            }
-            for kind, most in (("ranks", MAX_RANKS), ("percent", 100))
-        ]
-    },
-}
-CLOSE_SCHEMA: dict[str, Any] = {
-    "type": "array",
-    "maxItems": board_checks.MOST_GIVEN,
-    "items": {
-        "type": "object",
-        "properties": {
-            "ranks": {
-                "type": "array",
-                "items": {"type": "integer", "minimum": 1, "maximum": board_checks.LAST_GIVEN},
-                "minItems": 2,
-                "maxItems": 2,
-                "description": "From the first to the last of them.",
-            },
-            "notice": {
-                "type": "string",
-                "minLength": 1,
-                "maxLength": board_checks.MAX_NOTICE,
-                "description": "Each of these players is told this.",
-            },
-            "webhook": {"type": "boolean", "description": "A `scoreboard.period_closed` has them."},
-        },
-        "required": ["ranks"],
-        "additionalProperties": False,
-    },
-}
 # Which field of a definition says what a field of the rule holds.
 SAID_BY = {
     "every_days": "window",

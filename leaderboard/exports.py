@@ -5,12 +5,10 @@ from functools import partial
 from typing import Any
 
 from django.http import StreamingHttpResponse
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from accounts.exports import ANSWERS, AUTH, EXTENSION, ExportView
+from accounts.exports import ExportView, export_schema
 from api import exports
-from api.openapi import problems
 from leaderboard import boards, tiers
 from leaderboard.boards import Board
 from leaderboard.permissions import board_for
@@ -39,14 +37,7 @@ class BoardExportView(ExportView):
     right = "scoreboard.view_userscore"
     query = ViewQuery
 
-    @extend_schema(
-        operation_id="export_board",
-        auth=AUTH,
-        summary="A board from the first rank to the last, as a file",
-        tags=["exports"],
-        parameters=[EXTENSION],
-        responses={**ANSWERS, **problems(400)},
-    )
+    @export_schema("export_board", "A board from the first rank to the last, as a file", 400)
     def get(self, request: Request, extension: str) -> StreamingHttpResponse:
         boards.refresh(at_once=True)  # of a period that was closed just now its standings are gone
         board = board_for(request, self.asked["board"], self.asked["period"], truth=self.asked["view"] == TRUTH)

@@ -1,7 +1,7 @@
 """Reading a board: Redis first, SQL in exactly the same order when Redis is away or has lost the board."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -58,35 +58,28 @@ def top(board: Board, limit: int, offset: int = 0) -> Page:
     """Ranks offset+1 … offset+limit. Raises OperationalError when Redis and PostgreSQL are both away."""
     if board.closed_at:
         return finals.top(board, limit, offset)
-    try:
-        catch_up.demand()
-        page = ranking.top(board, limit, offset)
-        CACHE_READS.labels("redis").inc()
-        return page
-    except (ranking.Unavailable, ranking.Lost) as reason:
-        fall_back(board, reason)
-        return truth.top(board, limit, offset)
+    return served(board, lambda: ranking.top(board, limit, offset), lambda: truth.top(board, limit, offset))
 
 
 def around(board: Board, user_id: uuid.UUID, radius: int) -> Page:
     """The player and the neighbours; no rows for a player who is not on the board."""
     if board.closed_at:
         return finals.around(board, user_id, radius)
+    return served(board, lambda: ranking.around(board, user_id, radius), lambda: truth.around(board, user_id, radius))
+
+
+def served(board: Board, redis: Callable[[], Page], sql: Callable[[], Page]) -> Page:
+    """The page of Redis, or where that cannot serve of SQL, counted; a lost board starts its own rebuild."""
     try:
         catch_up.demand()
-        page = ranking.around(board, user_id, radius)
+        page = redis()
         CACHE_READS.labels("redis").inc()
         return page
-    except (ranking.Unavailable, ranking.Lost) as reason:
-        fall_back(board, reason)
-        return truth.around(board, user_id, radius)
-
-
-def fall_back(board: Board, reason: Exception) -> None:
-    """Counts a read that SQL must serve; a lost board starts its own rebuild."""
-    CACHE_READS.labels("sql").inc()
-    if isinstance(reason, ranking.Lost):
-        rebuild.in_background(board)
+    except (ranking.Unavailable, ranking.Lost, ranking.Behind) as reason:
+        CACHE_READS.labels("sql").inc()
+        if isinstance(reason, ranking.Lost):
+            rebuild.in_background(board)
+        return sql()
 
 
 def player(board: Board, user_id: uuid.UUID) -> PlayerStanding | None:
@@ -104,13 +97,7 @@ def mine(board: Board, user_id: uuid.UUID) -> PlayerStanding | None:
     if board.closed_at:
         return player(board, user_id)
     newest = truth.some(board, [user_id])
-    try:
-        catch_up.demand()
-        page = up_to_date(board, user_id, newest)
-        CACHE_READS.labels("redis").inc()
-    except (ranking.Unavailable, ranking.Lost, ranking.Behind) as reason:
-        fall_back(board, reason)
-        page = truth.around(board, user_id, 0)
+    page = served(board, lambda: up_to_date(board, user_id, newest), lambda: truth.around(board, user_id, 0))
     return ranked(page) if page.rows else unranked(board, page, user_id, hidden_too=True)
 
 

@@ -4,13 +4,11 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from accounts.exports import ANSWERS, AUTH, EXTENSION, ExportView
+from accounts.exports import ExportView, export_schema
 from api import exports
 from api.fields import QueryInteger
-from api.openapi import problems
 from api.query import Query
 from scoreboard import named_boards
 from scoreboard.models import ScoreHistory
@@ -53,14 +51,7 @@ class HistoryExportView(ExportView):
     right = "scoreboard.view_scorehistory"
     query = HistoryExportQuery
 
-    @extend_schema(
-        operation_id="export_history",
-        auth=AUTH,
-        summary="The score history of all players, as a file",
-        tags=["exports"],
-        parameters=[EXTENSION],
-        responses={**ANSWERS, **problems(400)},
-    )
+    @export_schema("export_history", "The score history of all players, as a file", 400)
     def get(self, request: Request, extension: str) -> StreamingHttpResponse:
         found = ScoreHistory.objects.filter(pk__gt=self.asked["after"])
         return exports.response("history", extension, list(COLUMNS), query(found))

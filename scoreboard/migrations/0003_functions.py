@@ -33,10 +33,15 @@ class Migration(migrations.Migration):
         ),
         migrations.RunSQL(
             (SQL / "standings.sql").read_text(encoding="utf-8"),
-            "DROP FUNCTION period_day, standing_gains, board_entered, standings_enter, standings_put, standings_recount,"
-            " standings_wrong, standings_mend, board_entry, standings_fill, period_close, standing_place, standing_places",
+            "DROP FUNCTION period_day, standing_gains, board_entered, standings_enter, standing_place, standing_places",
         ),
-        migrations.RunSQL((SQL / "closing.sql").read_text(encoding="utf-8"), "DROP FUNCTION period_gives"),
+        migrations.RunSQL(
+            (SQL / "recount.sql").read_text(encoding="utf-8"),
+            "DROP FUNCTION standings_put, standings_recount, standings_wrong, standings_mend, board_entry, standings_fill",
+        ),
+        migrations.RunSQL(
+            (SQL / "closing.sql").read_text(encoding="utf-8"), "DROP FUNCTION period_close, period_gives"
+        ),
         migrations.RunSQL(
             (SQL / "reveal.sql").read_text(encoding="utf-8"), "DROP FUNCTION period_reveal, period_unlike"
         ),

@@ -1,20 +1,8 @@
 """What is kept of scores, and of the boards that are rules over them."""
 
-from scoreboard.models.boards import (
-    EACH,
-    GLOBAL,
-    AttributeHistory,
-    Board,
-    BoardCheckpoint,
-    BoardEntrant,
-    BoardPeriod,
-    BoardReveal,
-    BoardScope,
-    BoardStanding,
-    BoardsVersion,
-    FinalStanding,
-)
+from scoreboard.models.boards import EACH, GLOBAL, Board
 from scoreboard.models.closing import PeriodClosing, PlayerNotice
+from scoreboard.models.periods import BoardPeriod, BoardReveal, BoardScope, BoardsVersion
 from scoreboard.models.scores import (
     CURRENT_TRANSACTION,
     MAX_BONUS,
@@ -23,6 +11,7 @@ from scoreboard.models.scores import (
     ScoreHistory,
     UserScore,
 )
+from scoreboard.models.standings import AttributeHistory, BoardCheckpoint, BoardEntrant, BoardStanding, FinalStanding
 
 __all__ = [
     "CURRENT_TRANSACTION",

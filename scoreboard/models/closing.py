@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.models import User
-from scoreboard.models.boards import BoardPeriod
+from scoreboard.models.periods import BoardPeriod
 
 
 class PlayerNotice(models.Model):

@@ -1,3 +1,37 @@
+-- Closing a period: its final ranks, and what they give.
+
+-- Keeps how a period came out by this rule, for ever, and lets go of its standings. The caller has waited for every transaction
+-- that may hold an entry of it. Returns how many players were ranked; NULL if it was closed before.
+CREATE FUNCTION period_close(p_period bigint, p_board boards) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    v_period board_periods;
+    v_ranked bigint;
+BEGIN
+    UPDATE board_periods p SET closed_at = clock_timestamp()
+     WHERE p.id = p_period AND p.closed_at IS NULL AND p.filled_at IS NOT NULL RETURNING p.* INTO v_period;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO final_standings (period_id, place, rank, user_id, points, reached_at, metadata)
+    SELECT p_period, r.place,
+           CASE p_board.ties WHEN 'shared' THEN r.shared WHEN 'dense' THEN r.dense ELSE r.place END,
+           r.user_id, r.points * board_sign(p_board), r.reached_at, r.metadata
+      FROM (SELECT s.*, rank() OVER (ORDER BY s.points DESC) AS shared, dense_rank() OVER (ORDER BY s.points DESC) AS dense,
+                   row_number() OVER (ORDER BY s.points DESC,
+                                               CASE WHEN p_board.ties <> 'latest' THEN s.reached_at END,
+                                               CASE WHEN p_board.ties = 'latest' THEN s.reached_at END DESC,
+                                               s.user_id DESC) AS place
+              FROM standings s JOIN users u ON u.id = s.user_id
+             WHERE s.period_id = p_period AND s.shown AND player_visible(u)) r;
+    GET DIAGNOSTICS v_ranked = ROW_COUNT;
+    IF p_board.close <> '[]' THEN
+        PERFORM period_gives(v_period, p_board, v_ranked);
+    END IF;
+    DELETE FROM standings s WHERE s.period_id = p_period;
+    RETURN v_ranked;
+END
+$$;
+
 -- What closing a period gives to those whose final rank is in the ranges of its rule's `close`. In the transaction that keeps
 -- the final ranks: a period that is closed has given everything, once, and one that is not has given nothing.
 -- A hidden board tells its players nothing; webhooks are the organiser's own.

@@ -48,7 +48,12 @@ def slow(board: Board, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slow]:
 
 def submission(user: User) -> Submission:
     minted = tokens.mint(user.pk, "COMPLETE_TASK")
-    return Submission(minted.action_id, minted.action_type, minted.action_token, time.time())
+    return Submission(
+        action_id=minted.action_id,
+        action_type=minted.action_type,
+        action_token=minted.action_token,
+        timestamp=time.time(),
+    )
 
 
 def together(slow: Slow, wanted: list[tuple[User, Submission]]) -> None:

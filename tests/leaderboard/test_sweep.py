@@ -47,8 +47,8 @@ import time
 from actions import redemption, tokens
 from actions.submission import Submission
 minted = tokens.mint(user.pk, "COMPLETE_TASK")
-body = Submission(minted.action_id, minted.action_type, minted.action_token, time.time())
-redemption.redeem(user.pk, body)
+said = {"action_id": minted.action_id, "action_type": minted.action_type, "action_token": minted.action_token}
+redemption.redeem(user.pk, Submission(**said, timestamp=time.time()))
 """,
     "hide": "User.objects.filter(pk=user.pk).update(is_hidden=True); ledger.announce_players([user.pk])",
     "rename": "User.objects.filter(pk=user.pk).update(username='after'); ledger.announce_players([user.pk])",

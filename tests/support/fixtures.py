@@ -19,7 +19,7 @@ from accounts.models import User
 from actions import broker, dead_letters
 from api import redis_client, throttles
 from leaderboard import boards, catch_up, rebuild, snapshots
-from leaderboard.boards import Board
+from leaderboard.boards import Board, known
 from tests.support import database
 from tests.support.client import Api
 from tests.support.people import player
@@ -91,7 +91,7 @@ def redis_of_its_own(settings: Settings) -> Iterator[None]:
     settings.REDIS_KEY_PREFIX = f"{site.REDIS_KEY_PREFIX}{uuid.uuid4().hex[:12]}:"
     forget_boards()
     yield
-    for board in boards._listing.boards.values():
+    for board in known._listing.boards.values():
         names = boards.keys(board)
         redis_client.connection().delete(*names.all(), names.lock)
     forget_boards()
