@@ -39,8 +39,7 @@ SELECT ('00000000-0000-4000-8000-' || lpad(to_hex(d.who), 12, '0'))::uuid, gen_r
   FROM (SELECT e.*, sum(e.delta) OVER w AS total, row_number() OVER w AS version
           FROM (SELECT n, CASE WHEN random() < 0.5 THEN 'RACE' ELSE 'LAP' END AS kind,
                        1 + (random() * 999)::bigint AS delta,
-                       1 + (random() * (CASE WHEN random() < 0.3 THEN %(players)s / 10 ELSE %(players)s END - 1))::bigint
-                       AS who,
+                       1 + (random() * (%(players)s / CASE WHEN random() < 0.3 THEN 10 ELSE 1 END - 1))::bigint AS who,
                        date_trunc('day', now()) - interval '300 days' + n * (interval '300 days' / %(entries)s) AS at
                   FROM generate_series(1::bigint, %(entries)s::bigint) n) e
         WINDOW w AS (PARTITION BY e.who ORDER BY e.n)) d
@@ -123,6 +122,10 @@ def main() -> None:
         for board, (offset, limit) in asked:
             at = first + timedelta(days=1) + random.random() * (last - first - timedelta(days=1))
             taken[board, (offset, limit)].append(timed(board, at, offset, limit))
+    for board in ("global", "races", "laps"):
+        started = time.monotonic()
+        past.whole(past.find(board, last - timedelta(seconds=1)), 10, 0)
+        print(f"{board}, ranks 1 to 10, by the whole history: {time.monotonic() - started:.1f} s")
     for (board, (offset, limit)), answers in taken.items():
         answers.sort()
         print(
