@@ -13,7 +13,7 @@ from django.db import OperationalError, connection, connections, transaction
 
 from accounts.models import User
 from leaderboard import boards, finals
-from leaderboard.boards import Board
+from leaderboard.boards import Board, known
 from scoreboard import ledger, periods
 from scoreboard.ledger import Entry
 from scoreboard.models import BoardPeriod, BoardStanding, FinalStanding, ScoreHistory
@@ -179,7 +179,7 @@ def test_a_web_process_whose_clock_is_wrong_shows_and_counts_the_right_period(
     rule = make("daily", window="daily")
     ending, following = cut(rule, now() + (HOUR / 2 if wrong > timedelta() else -HOUR / 2))
     right = ending if wrong > timedelta() else following
-    monkeypatch.setattr(boards, "datetime", Clock)
+    monkeypatch.setattr(known, "datetime", Clock)
     boards.forget()
     award(user)
     assert boards.get("daily").id == right.pk
