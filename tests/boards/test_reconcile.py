@@ -18,11 +18,7 @@ from tests.support.boards import in_sql, make, recounted
 from tests.support.people import player, players
 from tests.support.races import at_once, none_failed
 
-
-@pytest.fixture(autouse=True)
-def at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is in flight in these tests that a reconcile would have to wait for."""
-    monkeypatch.setattr(reconcile, "SETTLE_SECONDS", 0)
+pytestmark = pytest.mark.usefixtures("at_rest")
 
 
 @pytest.fixture

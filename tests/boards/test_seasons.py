@@ -2,26 +2,27 @@
 
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection, connections, transaction
+from django.db import OperationalError, connection, transaction
 
 from accounts.models import User
 from leaderboard import boards, finals
 from leaderboard.boards import Board, known
 from scoreboard import ledger, periods
 from scoreboard.ledger import Entry
+from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, BoardStanding, FinalStanding, ScoreHistory
 from tests.support import past
 from tests.support.boards import away, cut, in_finals, in_sql, make, now, recounted
 from tests.support.people import give, player, players
 from tests.support.processes import eventually
-from tests.support.races import at_once, none_failed
+from tests.support.races import at_once, beside, none_failed
 
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
@@ -43,25 +44,22 @@ def award(user: User, delta: int = 1, **more: Any) -> ledger.Outcome:
 @contextmanager
 def unfinished(user: User, delta: int) -> Iterator[None]:
     """Inside, a transaction has recorded an entry of this player and is still open; then it commits."""
-    recorded, go = threading.Event(), threading.Event()
 
-    def hold() -> None:
-        try:
-            with transaction.atomic():
-                award(user, delta)
-                recorded.set()
-                go.wait(60)
-        finally:
-            connections.close_all()
+    def hold(pause: Callable[[], None]) -> None:
+        with transaction.atomic():
+            award(user, delta)
+            pause()
 
-    holder = threading.Thread(target=hold)
-    holder.start()
-    try:
-        assert recorded.wait(60)
+    with beside(hold):
         yield
-    finally:
-        go.set()
-        holder.join()
+
+
+def ended(rule: Rule) -> BoardPeriod:
+    """A period of this board that is over now, and was open a moment before."""
+    boundary = now() + SECOND / 2
+    ending, _ = cut(rule, boundary)
+    passed(boundary)
+    return ending
 
 
 def passed(at: datetime) -> None:
@@ -192,9 +190,7 @@ def test_a_late_correction_leaves_a_closed_season_as_it_came_out(board: Board) -
     rule = make("daily", window="daily")
     award(winner, 9)
     award(other, 5)
-    boundary = now() + SECOND / 2
-    ending, _ = cut(rule, boundary)
-    passed(boundary)
+    ending = ended(rule)
     eventually(lambda: closed(ending), "the period is closed")
     came_out = in_finals(ending)
     assert [line.score for line in came_out] == [9, 5]
@@ -240,9 +236,7 @@ def test_an_edit_after_the_end_and_before_the_closing_loses_no_final_rank(board:
     rule = make("daily", window="daily")
     award(one, 3)
     award(other, 4)
-    boundary = now() + SECOND / 2
-    ending, _ = cut(rule, boundary)
-    passed(boundary)
+    ending = ended(rule)
     rule.order, rule.value = "low", "best"
     rule.save()
     ending.refresh_from_db()
@@ -312,9 +306,7 @@ def test_who_is_hidden_after_the_end_is_in_no_final_ranks_and_no_other_moves_up(
     rule = make("daily", window="daily")
     award(winner, 9)
     award(other, 5)
-    boundary = now() + SECOND / 2
-    ending, _ = cut(rule, boundary)
-    passed(boundary)
+    ending = ended(rule)
     eventually(lambda: closed(ending), "the period is closed")
     User.objects.filter(pk=winner.pk).update(is_hidden=True)
     assert [line.user_id for line in in_finals(ending)] == [other.pk]
@@ -332,9 +324,7 @@ def test_who_corrects_several_players_and_who_closes_never_wait_in_a_circle(boar
     rule = make("daily", window="daily")
     award(first, 3)
     award(second, 4)
-    boundary = now() + SECOND / 2
-    ending, _ = cut(rule, boundary)
-    passed(boundary)
+    ending = ended(rule)
     paid = {row.user_id: row.pk for row in ScoreHistory.objects.all()}
     begun = threading.Event()
 

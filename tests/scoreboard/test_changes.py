@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ from scoreboard.changes import Recorded
 from scoreboard.models import ScoreHistory, UserScore
 from tests.leaderboard.test_sweep import open_transaction
 from tests.support.people import entry, give, players
-from tests.support.races import at_once, none_failed
+from tests.support.races import at_once, beside, none_failed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,25 +47,14 @@ def ids(*users: User) -> list[int]:
 @contextmanager
 def number_taken() -> Iterator[None]:
     """Another session that has taken a transaction number, and ends its transaction after the block."""
-    taken, done = threading.Event(), threading.Event()
 
-    def hold() -> None:
-        try:
-            with transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute("SELECT pg_current_xact_id()")
-                taken.set()
-                assert done.wait(60)
-        finally:
-            connections.close_all()
+    def hold(pause: Callable[[], None]) -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_current_xact_id()")
+            pause()
 
-    session = threading.Thread(target=hold)
-    session.start()
-    try:
-        assert taken.wait(60)
+    with beside(hold):
         yield
-    finally:
-        done.set()
-        session.join(60)
 
 
 def test_an_entry_carries_what_a_sink_sends_on(alice: User) -> None:

@@ -12,6 +12,8 @@ from typing import TypeVar
 
 from django.db import connections
 
+from tests.support.processes import PATIENCE
+
 T = TypeVar("T")
 
 CROWD = 16
@@ -52,6 +54,31 @@ def released_together(count: int, call: Callable[[int], T], *, connected: bool) 
 
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(run, range(count)))
+
+
+@contextmanager
+def beside(work: Callable[[Callable[[], None]], object]) -> Iterator[None]:
+    """Another session does `work` as far as its call of `pause`, and goes on when the block is left."""
+    reached, left = threading.Event(), threading.Event()
+
+    def pause() -> None:
+        reached.set()
+        assert left.wait(PATIENCE)
+
+    def run() -> None:
+        try:
+            work(pause)
+        finally:
+            connections.close_all()
+
+    session = threading.Thread(target=run)
+    session.start()
+    try:
+        assert reached.wait(PATIENCE)
+        yield
+    finally:
+        left.set()
+        session.join(PATIENCE)
 
 
 def none_failed(results: list[T | Exception]) -> list[T]:
