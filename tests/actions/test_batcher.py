@@ -1,7 +1,6 @@
 """Group commit: requests that meet are written together, and each hears its own outcome."""
 
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -17,7 +16,7 @@ from api.problems import Problem
 from leaderboard.boards import Board
 from scoreboard.models import ScoreHistory, UserScore
 from tests.support.groups import Held, in_groups
-from tests.support.people import player
+from tests.support.people import player, submission
 from tests.support.processes import eventually
 
 THREADS = 32
@@ -27,16 +26,6 @@ THREADS = 32
 def slow(board: Board, monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
     with in_groups(redemption, monkeypatch) as held:
         yield held
-
-
-def submission(user: User) -> Submission:
-    minted = tokens.mint(user.pk, "COMPLETE_TASK")
-    return Submission(
-        action_id=minted.action_id,
-        action_type=minted.action_type,
-        action_token=minted.action_token,
-        timestamp=time.time(),
-    )
 
 
 def together(slow: Held, wanted: list[tuple[User, Submission]]) -> None:
@@ -58,7 +47,10 @@ def together(slow: Held, wanted: list[tuple[User, Submission]]) -> None:
 
 
 def test_requests_that_meet_become_one_statement(slow: Held, unlimited: None) -> None:
-    wanted = [(person, submission(person)) for person in (player(f"player-{n}") for n in range(THREADS))]
+    wanted = [
+        (person, submission(tokens.mint(person.pk, "COMPLETE_TASK")))
+        for person in (player(f"player-{n}") for n in range(THREADS))
+    ]
     together(slow, wanted)
     assert {one.new_score for _, one in wanted} == {10}
     assert max(one.rank or 0 for _, one in wanted) == THREADS
@@ -67,7 +59,7 @@ def test_requests_that_meet_become_one_statement(slow: Held, unlimited: None) ->
 
 
 def test_one_token_in_every_request_of_a_group_counts_once(slow: Held, alice: User, unlimited: None) -> None:
-    token = submission(alice)
+    token = submission(tokens.mint(alice.pk, "COMPLETE_TASK"))
     handed_in = [replace(token) for _ in range(THREADS)]
     together(slow, [(alice, one) for one in handed_in])
     refused = [one.refusal for one in handed_in if isinstance(one.refusal, Problem)]
@@ -79,7 +71,7 @@ def test_one_token_in_every_request_of_a_group_counts_once(slow: Held, alice: Us
 
 def test_each_history_row_carries_the_id_of_its_own_request(slow: Held, alice: User, bob: User) -> None:
     named = [(alice, "the-first"), (alice, "request-of-alice"), (bob, "request-of-bob")]
-    handed_in = [replace(submission(user), request_id=request_id) for user, request_id in named]
+    handed_in = [submission(tokens.mint(user.pk, "COMPLETE_TASK"), request_id=request_id) for user, request_id in named]
 
     def one(user: User, item: Submission) -> None:
         try:

@@ -13,8 +13,8 @@ from leaderboard.boards import Board
 from scoreboard import changes, periods
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, BoardStanding
-from tests.boards.test_seasons import award, impatient, unfinished
-from tests.support.boards import current, in_sql, make, recounted
+from tests.boards.test_seasons import impatient, unfinished
+from tests.support.boards import award, current, in_sql, make, recounted
 from tests.support.client import Api
 from tests.support.people import players
 

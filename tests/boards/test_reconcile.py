@@ -12,9 +12,8 @@ from accounts.models import User
 from leaderboard import boards, reconcile, tasks
 from leaderboard.boards import Board
 from scoreboard.models import BoardPeriod, BoardStanding
-from tests.boards.test_seasons import award
 from tests.boards.test_standings import in_redis
-from tests.support.boards import in_sql, make, recounted
+from tests.support.boards import award, in_sql, make, recounted
 from tests.support.people import player, players
 from tests.support.races import at_once, none_failed
 

@@ -1,7 +1,6 @@
 """Periods end exactly: an entry is in the one of its moment and in no other, and what was reached stays."""
 
 import threading
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -14,12 +13,11 @@ from django.db import OperationalError, connection, transaction
 from accounts.models import User
 from leaderboard import boards, finals
 from leaderboard.boards import Board, known
-from scoreboard import ledger, periods
-from scoreboard.ledger import Entry
+from scoreboard import periods
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, BoardStanding, FinalStanding, ScoreHistory
 from tests.support import past
-from tests.support.boards import away, cut, in_finals, in_sql, make, now, recounted
+from tests.support.boards import award, away, cut, in_finals, in_sql, make, now, recounted
 from tests.support.people import give, player, players
 from tests.support.processes import eventually
 from tests.support.races import at_once, beside, none_failed
@@ -33,12 +31,6 @@ DAY = timedelta(days=1)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who closes comes back soon rather than wait."""
     monkeypatch.setattr(periods, "PATIENCE_SECONDS", 0.2)
-
-
-def award(user: User, delta: int = 1, **more: Any) -> ledger.Outcome:
-    [outcome] = ledger.record([Entry(user.pk, uuid.uuid4(), ScoreHistory.Source.AWARD, delta=delta, **more)])
-    ledger.announce([outcome.standing])
-    return outcome
 
 
 @contextmanager
