@@ -1,8 +1,7 @@
 """Periods end exactly: an entry is in the one of its moment and in no other, and what was reached stays."""
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -20,7 +19,7 @@ from tests.support import past
 from tests.support.boards import award, away, cut, in_finals, in_sql, make, now, recounted
 from tests.support.people import give, player, players
 from tests.support.processes import eventually
-from tests.support.races import at_once, beside, none_failed
+from tests.support.races import at_once, blocking, none_failed, uncommitted
 
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
@@ -33,17 +32,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(periods, "PATIENCE_SECONDS", 0.2)
 
 
-@contextmanager
-def unfinished(user: User, delta: int) -> Iterator[None]:
+def unfinished(user: User, delta: int) -> AbstractContextManager[None]:
     """Inside, a transaction has recorded an entry of this player and is still open; then it commits."""
-
-    def hold(pause: Callable[[], None]) -> None:
-        with transaction.atomic():
-            award(user, delta)
-            pause()
-
-    with beside(hold):
-        yield
+    return uncommitted(lambda: award(user, delta))
 
 
 def ended(rule: Rule) -> BoardPeriod:
@@ -324,7 +315,7 @@ def test_who_corrects_several_players_and_who_closes_never_wait_in_a_circle(boar
         with transaction.atomic():
             award(second, -4, reverses=paid[second.pk])
             begun.set()
-            eventually(is_waiting, "the other waits for us")
+            eventually(blocking, "the other waits for us")
             award(first, -3, reverses=paid[first.pk])
 
     def close() -> None:
@@ -336,9 +327,3 @@ def test_who_corrects_several_players_and_who_closes_never_wait_in_a_circle(boar
     boards.forget()
     assert in_finals(ending) == []
     assert not BoardStanding.objects.exists()
-
-
-def is_waiting() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted)")
-        return bool(cursor.fetchone()[0])
