@@ -25,7 +25,6 @@ HOME, CAFE = "198.51.100.1", "198.51.100.2"
 @pytest.fixture(autouse=True)
 def one_proxy_and_this_limit(settings: Settings) -> None:
     settings.TRUSTED_PROXIES = 1
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.LIMITS = {**dict.fromkeys(settings.LIMITS, "off"), "sign-in-account": f"{ALLOWED}/hour"}
 
 

@@ -24,11 +24,6 @@ OWN = [ACCOUNT, CHANGE, DATA, DELETE]
 NEW = "another pass phrase"
 
 
-@pytest.fixture(autouse=True)
-def quick_hashing(settings: Settings) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def zoe(board: Board) -> User:
     return User.objects.create_user("zoe", "zoe@example.org", PASSWORD)

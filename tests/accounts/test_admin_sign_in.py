@@ -23,11 +23,6 @@ def enter(client: Client, username: str, password: str = PASSWORD) -> int:
     return client.post(LOGIN, {"username": username, "password": password}).status_code
 
 
-@pytest.fixture(autouse=True)
-def fast_hashes(settings: Settings) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 def test_an_admin_gets_in_whatever_characters_the_name_has(client: Client) -> None:
     User.objects.create_user("Ⅷ ①", "root@example.org", PASSWORD, role=User.Role.ADMIN)
     assert enter(client, "Ⅷ ①") == 302

@@ -37,7 +37,6 @@ HERE = "127.0.0.1"
 @pytest.fixture
 def lines(settings: Settings) -> Iterator[Lines]:
     """Has this process keep the audit log; the call writes what is waiting, and returns all lines."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     writer = Writer(seconds=3600)
     refusals.set_recorder(writer.record)
 

@@ -37,11 +37,6 @@ EMAIL_CONFIRM, END, ME, EXPORT = (
 NEW = "another pass phrase"
 
 
-@pytest.fixture(autouse=True)
-def quick_hashing(settings: Settings) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def zoe(board: Board) -> User:
     return User.objects.create_user("zoe", "Zoe@example.org", PASSWORD)

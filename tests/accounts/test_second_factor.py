@@ -29,7 +29,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_limits")]
 def asked_for_a_code(settings: Settings) -> None:
     settings.ADMIN_OTP = True
     settings.LIMITS = dict.fromkeys(settings.LIMITS, "off")
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture(autouse=True)

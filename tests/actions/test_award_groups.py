@@ -1,6 +1,5 @@
 """Group commit of single awards: requests that meet are one statement, of any keys, and each hears its own outcome."""
 
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,38 +11,20 @@ from accounts.models import ApiKey
 from accounts.players import Description
 from actions import awards
 from actions.awards import Entry
-from actions.batcher import Batcher
 from actions.models import Award
 from leaderboard.boards import Board
 from scoreboard.models import ScoreHistory, UserScore
 from tests.support.agreement import assert_agreement
+from tests.support.groups import Held, in_groups
 from tests.support.processes import PATIENCE, eventually
 
 pytestmark = pytest.mark.usefixtures("unlimited")
 
 
-class Held:
-    """`awards.commit`, held back until the group behind the first has gathered; remembers the groups' sizes."""
-
-    def __init__(self) -> None:
-        self.sizes: list[int] = []
-        self.gathered = threading.Event()
-
-    def __call__(self, admitted: Sequence[Entry]) -> None:
-        self.sizes.append(len(admitted))
-        self.gathered.wait(PATIENCE)
-        awards.commit(admitted)
-
-
 @pytest.fixture
 def held(board: Board, monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
-    """This process awards in groups, as a `web` process does."""
-    commit = Held()
-    batcher = Batcher(commit)
-    monkeypatch.setattr(awards, "_batcher", batcher)
-    yield commit
-    commit.gathered.set()
-    batcher.close()
+    with in_groups(awards, monkeypatch) as held:
+        yield held
 
 
 @pytest.fixture
@@ -60,14 +41,12 @@ def together(held: Held, wanted: Sequence[tuple[ApiKey, Entry]]) -> list[BaseExc
         finally:
             connections.close_all()
 
-    batcher = awards._batcher
-    assert batcher is not None
     with ThreadPoolExecutor(len(wanted) + 1) as pool:
         first = pool.submit(one, wanted[0][0], entry("ahead", "somebody"))
         eventually(lambda: held.sizes, "the first is being awarded")
         running = [pool.submit(one, *each) for each in wanted]
-        eventually(lambda: len(batcher.waiting) == len(wanted), "the others are one group")
-        held.gathered.set()
+        eventually(lambda: len(held.batcher.waiting) == len(wanted), "the others are one group")
+        held.released.set()
         first.result(PATIENCE)
         return [each.exception(PATIENCE) for each in running]
 

@@ -1,7 +1,6 @@
 """Group commit: requests that meet are written together, and each hears its own outcome."""
 
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,47 +15,20 @@ from actions.submission import Submission
 from api.problems import Problem
 from leaderboard.boards import Board
 from scoreboard.models import ScoreHistory, UserScore
-from tests.support.people import player
+from tests.support.groups import Held, in_groups
+from tests.support.people import player, submission
 from tests.support.processes import eventually
 
 THREADS = 32
 
 
-class Slow:
-    """`redemption.commit`, held back until the group behind the first has gathered; remembers the groups' sizes."""
-
-    def __init__(self) -> None:
-        self.sizes: list[int] = []
-        self.gathered = threading.Event()
-
-    def __call__(self, admitted: Sequence[Submission]) -> None:
-        self.sizes.append(len(admitted))
-        self.gathered.wait(20)
-        redemption.commit(admitted)
-
-
 @pytest.fixture
-def slow(board: Board, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slow]:
-    """This process redeems in groups, as a `web` process does."""
-    commit = Slow()
-    batcher = Batcher(commit)
-    monkeypatch.setattr(redemption, "_batcher", batcher)
-    yield commit
-    commit.gathered.set()
-    batcher.close()
+def slow(board: Board, monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
+    with in_groups(redemption, monkeypatch) as held:
+        yield held
 
 
-def submission(user: User) -> Submission:
-    minted = tokens.mint(user.pk, "COMPLETE_TASK")
-    return Submission(
-        action_id=minted.action_id,
-        action_type=minted.action_type,
-        action_token=minted.action_token,
-        timestamp=time.time(),
-    )
-
-
-def together(slow: Slow, wanted: list[tuple[User, Submission]]) -> None:
+def together(slow: Held, wanted: list[tuple[User, Submission]]) -> None:
     """Redeems all at one moment, each in a thread of its own."""
 
     def one(pair: tuple[User, Submission]) -> None:
@@ -65,21 +37,20 @@ def together(slow: Slow, wanted: list[tuple[User, Submission]]) -> None:
         finally:
             connections.close_all()
 
-    batcher = redemption._batcher
-    assert batcher is not None
     with ThreadPoolExecutor(len(wanted)) as pool:
         running = [pool.submit(one, pair) for pair in wanted]
-        deadline = time.monotonic() + 20
-        while sum(slow.sizes) + len(batcher.waiting) < len(wanted):  # some are with the batcher already
-            assert time.monotonic() < deadline
-            time.sleep(0.001)
-        slow.gathered.set()
+        # Some are with the batcher already.
+        eventually(lambda: sum(slow.sizes) + len(slow.batcher.waiting) == len(wanted), "all have come")
+        slow.released.set()
         for each in running:
             each.result(20)
 
 
-def test_requests_that_meet_become_one_statement(slow: Slow, unlimited: None) -> None:
-    wanted = [(person, submission(person)) for person in (player(f"player-{n}") for n in range(THREADS))]
+def test_requests_that_meet_become_one_statement(slow: Held, unlimited: None) -> None:
+    wanted = [
+        (person, submission(tokens.mint(person.pk, "COMPLETE_TASK")))
+        for person in (player(f"player-{n}") for n in range(THREADS))
+    ]
     together(slow, wanted)
     assert {one.new_score for _, one in wanted} == {10}
     assert max(one.rank or 0 for _, one in wanted) == THREADS
@@ -87,8 +58,8 @@ def test_requests_that_meet_become_one_statement(slow: Slow, unlimited: None) ->
     assert sum(slow.sizes) == THREADS
 
 
-def test_one_token_in_every_request_of_a_group_counts_once(slow: Slow, alice: User, unlimited: None) -> None:
-    token = submission(alice)
+def test_one_token_in_every_request_of_a_group_counts_once(slow: Held, alice: User, unlimited: None) -> None:
+    token = submission(tokens.mint(alice.pk, "COMPLETE_TASK"))
     handed_in = [replace(token) for _ in range(THREADS)]
     together(slow, [(alice, one) for one in handed_in])
     refused = [one.refusal for one in handed_in if isinstance(one.refusal, Problem)]
@@ -98,11 +69,9 @@ def test_one_token_in_every_request_of_a_group_counts_once(slow: Slow, alice: Us
     assert (UserScore.objects.get(user=alice).total, ScoreHistory.objects.count()) == (10, 1)
 
 
-def test_each_history_row_carries_the_id_of_its_own_request(slow: Slow, alice: User, bob: User) -> None:
+def test_each_history_row_carries_the_id_of_its_own_request(slow: Held, alice: User, bob: User) -> None:
     named = [(alice, "the-first"), (alice, "request-of-alice"), (bob, "request-of-bob")]
-    handed_in = [replace(submission(user), request_id=request_id) for user, request_id in named]
-    batcher = redemption._batcher
-    assert batcher is not None
+    handed_in = [submission(tokens.mint(user.pk, "COMPLETE_TASK"), request_id=request_id) for user, request_id in named]
 
     def one(user: User, item: Submission) -> None:
         try:
@@ -115,8 +84,8 @@ def test_each_history_row_carries_the_id_of_its_own_request(slow: Slow, alice: U
         eventually(lambda: slow.sizes == [1], "the first is being redeemed")
         for (user, _), item in zip(named[1:], handed_in[1:], strict=True):
             pool.submit(one, user, item)
-        eventually(lambda: len(batcher.waiting) == 2, "the others are one group")
-        slow.gathered.set()
+        eventually(lambda: len(slow.batcher.waiting) == 2, "the others are one group")
+        slow.released.set()
     found = set(ScoreHistory.objects.values_list("user_id", "request_id"))
     assert found == {(user.pk, request_id) for user, request_id in named}
     assert slow.sizes == [1, 2]
@@ -160,6 +129,6 @@ def test_without_postgresql_every_waiting_request_hears_so() -> None:
     assert all(isinstance(each.exception(), OperationalError) for each in running)
 
 
-def test_a_request_with_nothing_to_write_does_not_wait(slow: Slow, alice: User) -> None:
+def test_a_request_with_nothing_to_write_does_not_wait(slow: Held, alice: User) -> None:
     redemption.redeem_all(alice.pk, [])
     assert slow.sizes == []

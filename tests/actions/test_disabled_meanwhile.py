@@ -9,9 +9,9 @@ from actions.models import ActionToken
 from actions.submission import Submission
 from leaderboard.boards import Board
 from scoreboard.models import UserScore
-from tests.integrity.meanwhile import Meanwhile
 from tests.support.agreement import assert_agreement
 from tests.support.people import outcome, submission
+from tests.support.races import Meanwhile
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("unlimited")]
 

@@ -1,7 +1,6 @@
 """QUEUE_WHEN_BUSY: what comes while enough waits for the commit is answered 202, and paid once like the rest."""
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -11,14 +10,13 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import User
 from actions import queue, redemption
-from actions.batcher import Batcher
 from actions.models import QueuedWork
-from actions.submission import Submission
 from config import checks
 from leaderboard.boards import Board
 from scoreboard.models import ScoreHistory
 from tests.support.agreement import assert_agreement
 from tests.support.client import UPDATE, Api, assert_problem
+from tests.support.groups import Held, in_groups
 from tests.support.processes import PATIENCE, eventually
 from tests.support.queued import BATCH, PREFER, accepted, fresh, status, total
 
@@ -27,26 +25,10 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 Ask = Callable[..., "Future[Any]"]
 
 
-class Held:
-    """The batcher of a `web` process, whose commit is held until it is let go."""
-
-    def __init__(self) -> None:
-        self.begun, self.released = threading.Event(), threading.Event()
-        self.batcher = Batcher(self.commit)
-
-    def commit(self, admitted: Sequence[Submission]) -> None:
-        self.begun.set()
-        self.released.wait(PATIENCE)
-        redemption.commit(admitted)
-
-
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
-    held = Held()
-    monkeypatch.setattr(redemption, "_batcher", held.batcher)
-    yield held
-    held.released.set()
-    held.batcher.close()
+    with in_groups(redemption, monkeypatch) as held:
+        yield held
 
 
 @pytest.fixture
@@ -67,7 +49,7 @@ def ask(held: Held) -> Iterator[Ask]:
 def burst(held: Held, ask: Ask, user: User, size: int) -> "list[Future[Any]]":
     """One redemption that is being committed, and so many that wait behind it."""
     first = ask(UPDATE, fresh(user), user)
-    assert held.begun.wait(PATIENCE)
+    eventually(lambda: held.sizes, "a commit is under way")
     waiting = [ask(UPDATE, fresh(user), user) for _ in range(size)]
     eventually(lambda: held.batcher.backlog() == size, "they wait for the commit")
     return [first, *waiting]

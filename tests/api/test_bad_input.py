@@ -32,12 +32,6 @@ def written() -> tuple[Any, ...]:
         return tuple(cursor.fetchone())
 
 
-@pytest.fixture(autouse=True)
-def quick_hashing(settings: Any) -> None:
-    """Hashing is slow on purpose; what is hashed is not the subject here."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def caller() -> User:
     return User.objects.create_user("caller", "caller@example.org", PASSWORD)

@@ -76,13 +76,6 @@ def page(api: Api, path: str, user: User) -> Any:
     return api.client.post(path, guess(user))
 
 
-@pytest.fixture
-def quick_hashing(settings: Settings) -> None:
-    """Sixty-four scrypt hashes at once would need a gigabyte; they are not what is counted here."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
-@pytest.mark.usefixtures("quick_hashing")
 @pytest.mark.parametrize(
     "call", [name if name in SOME else pytest.param(name, marks=pytest.mark.long) for name in CALLS]
 )

@@ -14,25 +14,11 @@ from scoreboard.models import BoardPeriod, BoardStanding, ScoreHistory
 from tests.boards.test_definitions import BOARDS, put
 from tests.boards.test_freezing import freeze, reveal_all
 from tests.boards.test_standings import assert_all_agree
-from tests.support.boards import end_period, in_sql, keep, make
+from tests.support.boards import award, end_period, in_sql, keep, make, take_back
 from tests.support.client import TOP, Api, assert_problem
 from tests.support.people import player, site_key
 
 pytestmark = pytest.mark.usefixtures("board", "unlimited")
-
-
-def award(user: User, points: int, *, back: Outcome | None = None, kind: str = "LAP") -> Outcome:
-    """Points for a deed; or so many of an earlier one's taken back."""
-    source = ScoreHistory.Source.CORRECTION if back else ScoreHistory.Source.AWARD
-    reverses = ScoreHistory.objects.get(action_id=back.action_id).pk if back else None
-    [outcome] = ledger.record([Entry(user.pk, uuid.uuid4(), source, points, action_type=kind, reverses=reverses)])
-    ledger.announce([outcome.standing])
-    assert outcome.outcome == "recorded"
-    return outcome
-
-
-def take_back(user: User, outcome: Outcome) -> None:
-    award(user, -(outcome.delta or 0), back=outcome)
 
 
 def score(slug: str = "board") -> int | None:
@@ -67,7 +53,7 @@ def test_the_first_that_stand_count(api: Api, alice: User, rule: dict[str, Any],
         seen.append(score())
         told.append(left(api, alice))
     for outcome in given:
-        take_back(alice, outcome)
+        take_back(outcome)
         seen.append(score())
         told.append(left(api, alice))
     assert seen == expected
@@ -100,9 +86,9 @@ def test_of_a_sum_what_remains_of_an_entry_is_an_attempt(api: Api, alice: User) 
     make("board", attempts=1)
     first = award(alice, 5)
     award(alice, 7)
-    award(alice, -2, back=first)
+    take_back(first, 2)
     assert (score(), left(api, alice)) == (3, 0)
-    award(alice, -3, back=first)
+    take_back(first, 3)
     assert (score(), left(api, alice)) == (7, 0)
     assert_all_agree()
 
@@ -110,7 +96,7 @@ def test_of_a_sum_what_remains_of_an_entry_is_an_attempt(api: Api, alice: User) 
 def test_only_entries_of_the_board_are_attempts_and_each_period_and_part_has_its_own(api: Api, alice: User) -> None:
     User.objects.filter(pk=alice.pk).update(region="eu")
     make("board", window="daily", attempts=1, action_types=["LAP"], attribute="region", attribute_value="*")
-    award(alice, 3, kind="QUIZ")
+    award(alice, 3, "QUIZ")
     assert left(api, alice, "board.eu") == 1
     award(alice, 4)
     User.objects.filter(pk=alice.pk).update(region="us")

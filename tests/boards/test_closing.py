@@ -17,13 +17,12 @@ from scoreboard.ledger import Entry
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, FinalStanding, PeriodClosing, PlayerNotice, ScoreHistory
 from tests.boards.test_freezing import freeze, reveal_all
-from tests.boards.test_seasons import is_waiting
 from tests.support.admin_site import admin, signed_in
 from tests.support.boards import award, end_period, keep, make, now
 from tests.support.client import Api, assert_problem
 from tests.support.people import player, players, site_key
 from tests.support.processes import eventually
-from tests.support.races import at_once, none_failed
+from tests.support.races import at_once, blocking, none_failed
 
 pytestmark = pytest.mark.usefixtures("board", "unlimited")
 
@@ -290,7 +289,7 @@ def test_a_board_that_is_deleted_while_a_period_is_closed_takes_all_along() -> N
         else:
             with transaction.atomic():
                 close(period)
-                eventually(is_waiting, "who deletes waits")
+                eventually(blocking, "who deletes waits")
 
     none_failed(at_once(2, at_the_same_time))
     assert not PlayerNotice.objects.exists()

@@ -1,7 +1,6 @@
 """Boards that players join: who has joined is on them, with everything that their open periods hold."""
 
 import json
-import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -28,7 +27,7 @@ from tests.support.boards import award, end_period, in_sql, keep, make, recounte
 from tests.support.client import TOP, Api, assert_problem
 from tests.support.people import player, players, site_key
 from tests.support.processes import eventually
-from tests.support.races import at_once, none_failed
+from tests.support.races import Meanwhile, at_once, blocking, none_failed
 
 pytestmark = pytest.mark.usefixtures("board", "unlimited")
 
@@ -258,15 +257,6 @@ def test_staff_the_banned_and_the_hidden_are_as_to_the_ledger(api: Api, alice: U
 # --- At the same time ----------------------------------------------------------------------------------
 
 
-def waiting() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_stat_clear_snapshot()")  # what a transaction has seen of it once, it goes on seeing
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        return bool(cursor.fetchone()[0])
-
-
 def hasty_join(rule: Rule, user: User) -> None:
     """Without the lock of the total: what joining would be if it did not wait."""
     period = BoardPeriod.objects.get(board=rule, closed_at=None)
@@ -279,20 +269,12 @@ def hasty_join(rule: Rule, user: User) -> None:
 def test_who_joins_while_an_award_is_written_loses_nothing(alice: User, hasty: bool) -> None:
     rule = make("league", entry="join")
     award(alice, 5)
-    done = threading.Event()
-
-    def enter() -> None:
-        (hasty_join if hasty else entrants.join)(rule, alice)
-        done.set()
-        connection.close()
-
-    thread = threading.Thread(target=enter)
     with transaction.atomic():
         award(alice, 3)
-        thread.start()
-        eventually(lambda: done.is_set() or waiting(), "the join waits, or has not had to")
-        assert done.is_set() == hasty
-    thread.join()
+        join = Meanwhile(lambda: (hasty_join if hasty else entrants.join)(rule, alice))
+        eventually(lambda: join.ended or blocking(), "the join waits, or has not had to")
+        assert join.ended == hasty
+    join.outcome()
     scores = [line.score for line in in_sql(boards.get("league"))]
     assert scores == ([5] if hasty else [8])  # the control: without the lock three points are lost
     assert [line.score for line in recounted(BoardPeriod.objects.get(board=rule))] == [8]
@@ -301,20 +283,11 @@ def test_who_joins_while_an_award_is_written_loses_nothing(alice: User, hasty: b
 def test_an_award_that_waits_for_a_join_counts(alice: User) -> None:
     rule = make("league", entry="join")
     award(alice, 5)
-    done = threading.Event()
-
-    def give() -> None:
-        award(alice, 3)
-        done.set()
-        connection.close()
-
-    thread = threading.Thread(target=give)
     with transaction.atomic():
         entrants.join(rule, alice)
-        thread.start()
-        eventually(waiting, "the award waits")
-        assert not done.is_set()
-    thread.join()
+        given = Meanwhile(lambda: award(alice, 3))
+        given.wait_until_blocked()
+    given.outcome()
     assert [line.score for line in in_sql(boards.get("league"))] == [8]
     assert_all_agree()
 

@@ -1,38 +1,23 @@
 """A board that is made over a history is filled beside live traffic: nothing is lost, and nothing counts twice."""
 
-import threading
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connections
 
 from leaderboard import boards
 from leaderboard.boards import Board
 from scoreboard import changes, periods
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, BoardStanding
-from tests.boards.test_seasons import award, impatient, unfinished
-from tests.support.boards import current, in_sql, make, recounted
+from tests.boards.test_seasons import impatient, unfinished
+from tests.support.boards import award, current, in_sql, make, recounted
 from tests.support.client import Api
 from tests.support.people import players
+from tests.support.races import Meanwhile
 
 __all__ = ["impatient"]
-
-
-def elsewhere(work: Any) -> None:
-    """By another connection, and committed."""
-
-    def run() -> None:
-        try:
-            work()
-        finally:
-            connections.close_all()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
 
 
 def made_and_filled(slug: str) -> None:
@@ -51,7 +36,7 @@ def test_points_given_between_counting_and_filling_count_once(
 
     def slow(sql: str, parameters: list[Any]) -> Iterator[list[tuple[Any, ...]]]:
         for rows in counted(sql, parameters):
-            elsewhere(lambda: (award(scoring, 3), award(newcomer, 2)))
+            Meanwhile(lambda: (award(scoring, 3), award(newcomer, 2))).outcome()
             yield rows
 
     monkeypatch.setattr(changes, "stream", slow)
@@ -81,7 +66,7 @@ def test_a_board_deleted_while_it_is_filled_keeps_no_standing(board: Board, monk
 
     def gone(sql: str, parameters: list[Any]) -> Iterator[list[tuple[Any, ...]]]:
         for rows in counted(sql, parameters):
-            elsewhere(lambda: Rule.objects.get(slug="later").delete())
+            Meanwhile(lambda: Rule.objects.get(slug="later").delete()).outcome()
             yield rows
 
     monkeypatch.setattr(changes, "stream", gone)
@@ -96,5 +81,5 @@ def test_a_board_made_a_moment_ago_is_there_in_every_process(board: Board, api: 
     for path in ("boards/{}", "scoreboard/top?board={}", "boards/{}/periods"):
         slug = f"new-{len(path)}"
         boards.refresh(at_once=True)
-        elsewhere(partial(made_and_filled, slug))
+        Meanwhile(partial(made_and_filled, slug)).outcome()
         assert api.get(f"/api/v1/{path.format(slug)}").status_code == 200

@@ -14,9 +14,8 @@ from leaderboard.boards import Board
 from scoreboard import periods
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, BoardStanding, ScoreHistory
-from tests.boards.test_seasons import award
 from tests.boards.test_standings import in_redis
-from tests.support.boards import in_sql, make, now, recounted
+from tests.support.boards import award, in_sql, make, now, recounted
 from tests.support.client import Api
 from tests.support.people import players, site_key
 from tests.support.races import at_once, none_failed

@@ -12,17 +12,12 @@ from accounts.models import User
 from leaderboard import boards, reconcile, tasks
 from leaderboard.boards import Board
 from scoreboard.models import BoardPeriod, BoardStanding
-from tests.boards.test_seasons import award
 from tests.boards.test_standings import in_redis
-from tests.support.boards import in_sql, make, recounted
+from tests.support.boards import award, in_sql, make, recounted
 from tests.support.people import player, players
 from tests.support.races import at_once, none_failed
 
-
-@pytest.fixture(autouse=True)
-def at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is in flight in these tests that a reconcile would have to wait for."""
-    monkeypatch.setattr(reconcile, "SETTLE_SECONDS", 0)
+pytestmark = pytest.mark.usefixtures("at_rest")
 
 
 @pytest.fixture

@@ -1,27 +1,25 @@
 """Periods end exactly: an entry is in the one of its moment and in no other, and what was reached stays."""
 
 import threading
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection, connections, transaction
+from django.db import OperationalError, connection, transaction
 
 from accounts.models import User
 from leaderboard import boards, finals
-from leaderboard.boards import Board
-from scoreboard import ledger, periods
-from scoreboard.ledger import Entry
+from leaderboard.boards import Board, known
+from scoreboard import periods
+from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, BoardStanding, FinalStanding, ScoreHistory
 from tests.support import past
-from tests.support.boards import away, cut, in_finals, in_sql, make, now, recounted
+from tests.support.boards import award, away, cut, in_finals, in_sql, make, now, recounted
 from tests.support.people import give, player, players
 from tests.support.processes import eventually
-from tests.support.races import at_once, none_failed
+from tests.support.races import at_once, blocking, none_failed, uncommitted
 
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
@@ -34,34 +32,17 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(periods, "PATIENCE_SECONDS", 0.2)
 
 
-def award(user: User, delta: int = 1, **more: Any) -> ledger.Outcome:
-    [outcome] = ledger.record([Entry(user.pk, uuid.uuid4(), ScoreHistory.Source.AWARD, delta=delta, **more)])
-    ledger.announce([outcome.standing])
-    return outcome
-
-
-@contextmanager
-def unfinished(user: User, delta: int) -> Iterator[None]:
+def unfinished(user: User, delta: int) -> AbstractContextManager[None]:
     """Inside, a transaction has recorded an entry of this player and is still open; then it commits."""
-    recorded, go = threading.Event(), threading.Event()
+    return uncommitted(lambda: award(user, delta))
 
-    def hold() -> None:
-        try:
-            with transaction.atomic():
-                award(user, delta)
-                recorded.set()
-                go.wait(60)
-        finally:
-            connections.close_all()
 
-    holder = threading.Thread(target=hold)
-    holder.start()
-    try:
-        assert recorded.wait(60)
-        yield
-    finally:
-        go.set()
-        holder.join()
+def ended(rule: Rule) -> BoardPeriod:
+    """A period of this board that is over now, and was open a moment before."""
+    boundary = now() + SECOND / 2
+    ending, _ = cut(rule, boundary)
+    passed(boundary)
+    return ending
 
 
 def passed(at: datetime) -> None:
@@ -179,7 +160,7 @@ def test_a_web_process_whose_clock_is_wrong_shows_and_counts_the_right_period(
     rule = make("daily", window="daily")
     ending, following = cut(rule, now() + (HOUR / 2 if wrong > timedelta() else -HOUR / 2))
     right = ending if wrong > timedelta() else following
-    monkeypatch.setattr(boards, "datetime", Clock)
+    monkeypatch.setattr(known, "datetime", Clock)
     boards.forget()
     award(user)
     assert boards.get("daily").id == right.pk
@@ -192,9 +173,7 @@ def test_a_late_correction_leaves_a_closed_season_as_it_came_out(board: Board) -
     rule = make("daily", window="daily")
     award(winner, 9)
     award(other, 5)
-    boundary = now() + SECOND / 2
-    ending, _ = cut(rule, boundary)
-    passed(boundary)
+    ending = ended(rule)
     eventually(lambda: closed(ending), "the period is closed")
     came_out = in_finals(ending)
     assert [line.score for line in came_out] == [9, 5]
@@ -240,9 +219,7 @@ def test_an_edit_after_the_end_and_before_the_closing_loses_no_final_rank(board:
     rule = make("daily", window="daily")
     award(one, 3)
     award(other, 4)
-    boundary = now() + SECOND / 2
-    ending, _ = cut(rule, boundary)
-    passed(boundary)
+    ending = ended(rule)
     rule.order, rule.value = "low", "best"
     rule.save()
     ending.refresh_from_db()
@@ -312,9 +289,7 @@ def test_who_is_hidden_after_the_end_is_in_no_final_ranks_and_no_other_moves_up(
     rule = make("daily", window="daily")
     award(winner, 9)
     award(other, 5)
-    boundary = now() + SECOND / 2
-    ending, _ = cut(rule, boundary)
-    passed(boundary)
+    ending = ended(rule)
     eventually(lambda: closed(ending), "the period is closed")
     User.objects.filter(pk=winner.pk).update(is_hidden=True)
     assert [line.user_id for line in in_finals(ending)] == [other.pk]
@@ -332,9 +307,7 @@ def test_who_corrects_several_players_and_who_closes_never_wait_in_a_circle(boar
     rule = make("daily", window="daily")
     award(first, 3)
     award(second, 4)
-    boundary = now() + SECOND / 2
-    ending, _ = cut(rule, boundary)
-    passed(boundary)
+    ending = ended(rule)
     paid = {row.user_id: row.pk for row in ScoreHistory.objects.all()}
     begun = threading.Event()
 
@@ -342,7 +315,7 @@ def test_who_corrects_several_players_and_who_closes_never_wait_in_a_circle(boar
         with transaction.atomic():
             award(second, -4, reverses=paid[second.pk])
             begun.set()
-            eventually(is_waiting, "the other waits for us")
+            eventually(blocking, "the other waits for us")
             award(first, -3, reverses=paid[first.pk])
 
     def close() -> None:
@@ -354,9 +327,3 @@ def test_who_corrects_several_players_and_who_closes_never_wait_in_a_circle(boar
     boards.forget()
     assert in_finals(ending) == []
     assert not BoardStanding.objects.exists()
-
-
-def is_waiting() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted)")
-        return bool(cursor.fetchone()[0])

@@ -31,9 +31,8 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def home(settings: Settings, tmp_path: Path) -> Path:
-    """For the players' password; hashing is quick here."""
+    """For the players' password."""
     settings.SCOREBOARD_HOME = tmp_path
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     return tmp_path
 
 

@@ -28,12 +28,6 @@ def digest(address: str, forwarded_for: str = "") -> str | None:
     return address_digest(RequestFactory(REMOTE_ADDR=address).get("/", headers=headers))
 
 
-@pytest.fixture(autouse=True)
-def _quick_passwords(settings: Any) -> None:
-    """No user signs in here; hashing slowly on purpose is for those who do."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 def sign_up(address: str = HOME, *, page: bool = False) -> User:
     name = f"new-{uuid.uuid4().hex[:10]}"
     fields = {"username": name, "email": f"{name}@example.org", "password": PASSWORD}

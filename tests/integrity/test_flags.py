@@ -9,9 +9,8 @@ from integrity import scan
 from integrity.findings import Detector, Severity
 from integrity.models import Flag, FlaggedEntry, Watermark
 from tests.integrity.cases import burst, flags
-from tests.integrity.meanwhile import Meanwhile
 from tests.support.people import give
-from tests.support.races import at_once
+from tests.support.races import Meanwhile, at_once
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("watched", "unlimited")]
 

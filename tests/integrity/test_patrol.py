@@ -17,9 +17,9 @@ from integrity.findings import Detector
 from integrity.models import Flag, Watermark
 from scoreboard.models import ScoreHistory
 from tests.integrity.cases import burst, flags
-from tests.integrity.meanwhile import uncommitted
 from tests.integrity.past import every, human, played
 from tests.support.people import give, player, submission
+from tests.support.races import uncommitted
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("watched", "unlimited")]
 

@@ -14,9 +14,9 @@ from integrity.crowds import Population
 from integrity.findings import Detector, Thresholds
 from integrity.models import Flag, Watermark
 from leaderboard.boards import Board
-from tests.integrity.meanwhile import uncommitted
 from tests.integrity.past import played
 from tests.support.people import give, player, players
+from tests.support.races import uncommitted
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

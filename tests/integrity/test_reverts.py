@@ -12,10 +12,9 @@ from leaderboard.boards import Board
 from scoreboard import ledger
 from scoreboard.models import ScoreHistory
 from tests.integrity.cases import corrections, flagged, redeemed, total
-from tests.integrity.meanwhile import Meanwhile
 from tests.support.agreement import assert_agreement
 from tests.support.people import entry, give
-from tests.support.races import at_once
+from tests.support.races import Meanwhile, at_once
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("watched", "unlimited")]
 

@@ -13,27 +13,13 @@ from leaderboard.boards import Board
 from scoreboard.models import MAX_TOTAL, UserScore
 from tests.support.agreement import assert_agreement
 from tests.support.database import unguarded
-from tests.support.people import give, player, players
+from tests.support.people import give, players
 from tests.support.spoiling import DRIFTS, Hand
 from tests.support.viewer import Viewer
 
+pytestmark = pytest.mark.usefixtures("at_rest")
+
 NOBODY = "5c9a3f50-7d2c-4c0f-9f7e-0d1b6a2e8c41"
-
-
-@pytest.fixture(autouse=True)
-def at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is in flight in these tests that a reconcile would have to wait for."""
-    monkeypatch.setattr(reconcile, "SETTLE_SECONDS", 0)
-
-
-@pytest.fixture
-def victim(board: Board) -> User:
-    """One among a few, with 50 points."""
-    for position, user in enumerate(players(4)):
-        give(user, 48 + position)
-    victim = player("victim")
-    give(victim, 50)
-    return victim
 
 
 @pytest.mark.parametrize(("spoil", "kind"), DRIFTS.items(), ids=lambda value: getattr(value, "__name__", value))

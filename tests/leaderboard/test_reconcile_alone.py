@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, connection, connections
+from django.db import OperationalError, connection
 
 from api import redis_client
 from leaderboard import boards, reconcile, reconcile_lock, sweep, tasks
@@ -19,6 +19,7 @@ from leaderboard.boards import Board
 from tests.support.agreement import assert_agreement, dump
 from tests.support.people import give, player
 from tests.support.processes import environment, eventually, running
+from tests.support.races import beside
 from tests.support.spoiling import Hand, older
 
 AT_WORK = """
@@ -49,27 +50,9 @@ def one_player(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
 @contextmanager
 def another_reconcile(board: Board) -> Iterator[None]:
     """A check in another session, in the middle of its work until the block is left."""
-    begun, done = threading.Event(), threading.Event()
     reports: list[reconcile.Report] = []
-
-    def progress(compared: int) -> None:
-        begun.set()
-        assert done.wait(30)
-
-    def work() -> None:
-        try:
-            reports.append(reconcile.reconcile(board, check=True, progress=progress))
-        finally:
-            connections.close_all()
-
-    session = threading.Thread(target=work)
-    session.start()
-    try:
-        assert begun.wait(30)
+    with beside(lambda pause: reports.append(reconcile.reconcile(board, check=True, progress=lambda _: pause()))):
         yield
-    finally:
-        done.set()
-        session.join(30)
     assert len(reports) == 1
 
 

@@ -20,28 +20,14 @@ from leaderboard.boards import Board
 from leaderboard.drift import NAMED
 from scoreboard.models import UserScore
 from tests.support.agreement import assert_agreement, dump
-from tests.support.people import give, player, players
+from tests.support.people import give, players
 from tests.support.processes import ROOT, environment
 from tests.support.redis_of_our_own import OwnRedis, own_redis
 from tests.support.spoiling import DRIFTS, Hand, forget
 
 __all__ = ["own_redis"]
 
-
-@pytest.fixture(autouse=True)
-def at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is in flight in these tests that a reconcile would have to wait for."""
-    monkeypatch.setattr(reconcile, "SETTLE_SECONDS", 0)
-
-
-@pytest.fixture
-def victim(board: Board) -> User:
-    """One among a few, with 50 points."""
-    for position, user in enumerate(players(4)):
-        give(user, 48 + position)
-    victim = player("victim")
-    give(victim, 50)
-    return victim
+pytestmark = pytest.mark.usefixtures("at_rest")
 
 
 def command(*arguments: str) -> tuple[int, str]:

@@ -16,11 +16,7 @@ from tests.support.agreement import assert_agreement
 from tests.support.backups import CopiedTables, copied_database
 from tests.support.people import give, players
 
-
-@pytest.fixture(autouse=True)
-def at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is in flight in these tests that a reconcile would have to wait for."""
-    monkeypatch.setattr(reconcile, "SETTLE_SECONDS", 0)
+pytestmark = pytest.mark.usefixtures("at_rest")
 
 
 def a_day(crowd: list[User]) -> None:

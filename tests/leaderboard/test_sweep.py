@@ -1,13 +1,10 @@
 """The sweep finds what a crash between commit and Redis left behind, and nothing that commits late escapes it."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any, cast
 
 import pytest
 from channels.layers import get_channel_layer
-from django.db import connections, transaction
 from django.utils import timezone
 
 from accounts.models import User
@@ -19,6 +16,7 @@ from scoreboard.models import ScoreHistory, UserScore
 from tests.support.agreement import assert_agreement, dump, sql_rows
 from tests.support.people import entry, give, player, players
 from tests.support.processes import python
+from tests.support.races import uncommitted
 
 DIES = """
 import json, os, signal, sys
@@ -94,29 +92,9 @@ def test_a_sweep_with_nothing_to_do_does_not_compare_everything(board: Board, mo
     assert_agreement(board)
 
 
-@contextmanager
-def open_transaction(user: User, *, commits: bool) -> Iterator[None]:
+def open_transaction(user: User, *, commits: bool) -> AbstractContextManager[None]:
     """Another session that has recorded 7 points and ends its transaction only after the block."""
-    recorded, done = threading.Event(), threading.Event()
-
-    def write() -> None:
-        try:
-            with transaction.atomic():
-                ledger.record([entry(user, 7)])
-                recorded.set()
-                assert done.wait(30)
-                transaction.set_rollback(not commits)
-        finally:
-            connections.close_all()
-
-    session = threading.Thread(target=write)
-    session.start()
-    try:
-        assert recorded.wait(30)
-        yield
-    finally:
-        done.set()
-        session.join(30)
+    return uncommitted(lambda: ledger.record([entry(user, 7)]), commits=commits)
 
 
 def test_a_transaction_that_commits_after_the_sweep_is_found_by_the_next(board: Board) -> None:

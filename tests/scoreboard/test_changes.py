@@ -2,12 +2,12 @@
 
 import random
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 
 from accounts.models import User
 from scoreboard import changes, ledger
@@ -15,7 +15,7 @@ from scoreboard.changes import Recorded
 from scoreboard.models import ScoreHistory, UserScore
 from tests.leaderboard.test_sweep import open_transaction
 from tests.support.people import entry, give, players
-from tests.support.races import at_once, none_failed
+from tests.support.races import at_once, beside, none_failed, uncommitted
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -44,28 +44,10 @@ def ids(*users: User) -> list[int]:
     return list(ScoreHistory.objects.filter(user__in=users).order_by("id").values_list("id", flat=True))
 
 
-@contextmanager
-def number_taken() -> Iterator[None]:
-    """Another session that has taken a transaction number, and ends its transaction after the block."""
-    taken, done = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        try:
-            with transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute("SELECT pg_current_xact_id()")
-                taken.set()
-                assert done.wait(60)
-        finally:
-            connections.close_all()
-
-    session = threading.Thread(target=hold)
-    session.start()
-    try:
-        assert taken.wait(60)
-        yield
-    finally:
-        done.set()
-        session.join(60)
+def take_number() -> None:
+    """Gives this session's transaction its number."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_current_xact_id()")
 
 
 def test_an_entry_carries_what_a_sink_sends_on(alice: User) -> None:
@@ -115,26 +97,17 @@ def test_a_player_s_entries_come_in_the_order_of_their_commits_whatever_the_numb
     """A transaction takes its number, is overtaken by a later number on the same player, and commits after it; a third
     one, with a number between them, is open all the while. The control: by numbers the order is turned round."""
     reader = Reader()
-    taken, go_on = threading.Event(), threading.Event()
 
-    def overtaken() -> None:
-        try:
-            with transaction.atomic():
-                with connection.cursor() as cursor:
-                    cursor.execute("SELECT pg_current_xact_id()")
-                taken.set()
-                assert go_on.wait(60)
-                ledger.record([entry(alice, 2)])
-        finally:
-            connections.close_all()
+    def overtaken(pause: Callable[[], None]) -> None:
+        with transaction.atomic():
+            take_number()
+            pause()
+            ledger.record([entry(alice, 2)])
 
-    session = threading.Thread(target=overtaken)
-    session.start()
-    assert taken.wait(60)
-    with number_taken():
-        give(alice, 1)
-        go_on.set()
-        session.join(60)
+    with ExitStack() as still_open:
+        with beside(overtaken):
+            still_open.enter_context(uncommitted(take_number))
+            give(alice, 1)
         first, second = ScoreHistory.objects.order_by("version").values_list("id", "changed_xid")
         assert second[1] < first[1], "the later entry has the lower number"
         assert reader.visit() == [first[0], second[0]]
@@ -150,8 +123,7 @@ def test_beside_eight_writers_each_entry_comes_once_and_each_player_s_in_order(v
         some = random.Random(number)
         while not done.is_set():
             with transaction.atomic():
-                with connection.cursor() as cursor:
-                    cursor.execute("SELECT pg_current_xact_id()")
+                take_number()
                 for user in some.sample(sorted(few, key=lambda one: one.pk), 1):
                     ledger.record([entry(user, 1) for _ in range(some.randint(1, 3))])
                 transaction.set_rollback(some.random() < 0.2)

@@ -10,11 +10,10 @@ from scoreboard import adjustments, ledger
 from scoreboard.adjustments import Change
 from scoreboard.ledger import Entry
 from scoreboard.models import ScoreHistory, UserScore
-from tests.integrity.meanwhile import Meanwhile
 from tests.support.admin_site import confirm, preview, said, signed_in, superuser
 from tests.support.client import Api, assert_problem
 from tests.support.people import entry, give, player
-from tests.support.races import at_once, none_failed
+from tests.support.races import Meanwhile, at_once, none_failed
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("board", "unlimited")]
 

@@ -17,7 +17,7 @@ from leaderboard import boards, finals, truth
 from leaderboard.boards import Board
 from leaderboard.ranking import Page
 from scoreboard import entrants, ledger, periods
-from scoreboard.ledger import Entry
+from scoreboard.ledger import Entry, Outcome
 from scoreboard.models import AttributeHistory, BoardEntrant, BoardPeriod, ScoreHistory
 from scoreboard.models import Board as Rule
 
@@ -284,7 +284,17 @@ def cut(rule: Rule, at: datetime) -> tuple[BoardPeriod, BoardPeriod]:
     return ending, following
 
 
-def award(user: User, points: int, action_type: str = "LAP") -> None:
-    """Points for a deed, which boards of any window count; everybody is told."""
-    entry = Entry(user.pk, uuid.uuid4(), ScoreHistory.Source.AWARD, delta=points, action_type=action_type)
-    ledger.announce(outcome.standing for outcome in ledger.record([entry]))
+def award(user: User, points: int = 1, action_type: str = "LAP", *, reverses: int | None = None) -> Outcome:
+    """Points for a deed, which boards of any window count, or what takes back some of such an entry's; all are told."""
+    source = ScoreHistory.Source.AWARD if reverses is None else ScoreHistory.Source.CORRECTION
+    given = Entry(user.pk, uuid.uuid4(), source, delta=points, action_type=action_type, reverses=reverses)
+    [outcome] = ledger.record([given])
+    ledger.announce([outcome.standing])
+    assert outcome.outcome == "recorded"
+    return outcome
+
+
+def take_back(outcome: Outcome, points: int | None = None) -> None:
+    """All that was awarded, or so many of its points."""
+    entry = ScoreHistory.objects.get(action_id=outcome.action_id)
+    award(entry.user, -(points or entry.delta), entry.action_type, reverses=entry.pk)

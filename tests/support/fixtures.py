@@ -18,7 +18,7 @@ from accounts.hashing import ScryptPasswordHasher
 from accounts.models import User
 from actions import broker, dead_letters
 from api import redis_client, throttles
-from leaderboard import boards, catch_up, rebuild, snapshots
+from leaderboard import boards, catch_up, rebuild, reconcile, snapshots
 from leaderboard.boards import Board, known
 from tests.support import database
 from tests.support.client import Api
@@ -95,6 +95,12 @@ def redis_of_its_own(settings: Settings) -> Iterator[None]:
         names = boards.keys(board)
         redis_client.connection().delete(*names.all(), names.lock)
     forget_boards()
+
+
+@pytest.fixture
+def at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is in flight in the test that a reconcile would have to wait for."""
+    monkeypatch.setattr(reconcile, "SETTLE_SECONDS", 0)
 
 
 def forget_boards() -> None:

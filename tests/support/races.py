@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from django.db import connections
+from django.db import connection, connections, transaction
+
+from tests.support.processes import PATIENCE, eventually
 
 T = TypeVar("T")
 
@@ -52,6 +54,71 @@ def released_together(count: int, call: Callable[[int], T], *, connected: bool) 
 
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(run, range(count)))
+
+
+class Meanwhile:
+    """A call in another session: in a thread with a connection of its own."""
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self.future = ThreadPoolExecutor(1).submit(self.run, call)
+
+    def run(self, call: Callable[[], Any]) -> Any:
+        try:
+            return call()
+        finally:
+            connections.close_all()
+
+    @property
+    def ended(self) -> bool:
+        return self.future.done()
+
+    def outcome(self) -> Any:
+        """What the call returned, once it has ended; raises what it raised."""
+        return self.future.result(PATIENCE)
+
+    def wait_until_blocked(self) -> None:
+        eventually(blocking, "a session waits for this one")
+
+
+def blocking() -> bool:
+    """Whether a session waits for a lock of this thread's transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
+        )
+        return bool(cursor.fetchone()[0])
+
+
+@contextmanager
+def beside(work: Callable[[Callable[[], None]], object]) -> Iterator[None]:
+    """Another session does `work` as far as its call of `pause`, and goes on when the block is left."""
+    reached, left = threading.Event(), threading.Event()
+
+    def pause() -> None:
+        reached.set()
+        assert left.wait(PATIENCE)
+
+    other = Meanwhile(lambda: work(pause))
+    assert reached.wait(PATIENCE)
+    try:
+        yield
+    finally:
+        left.set()
+        other.outcome()
+
+
+@contextmanager
+def uncommitted(write: Callable[[], Any], *, commits: bool = True) -> Iterator[None]:
+    """`write` is done in another session's transaction that stays open for the time of the block, and then ends."""
+
+    def hold(pause: Callable[[], None]) -> None:
+        with transaction.atomic():
+            write()
+            pause()
+            transaction.set_rollback(not commits)
+
+    with beside(hold):
+        yield
 
 
 def none_failed(results: list[T | Exception]) -> list[T]:
