@@ -57,7 +57,7 @@ def test_any_instant_equals_a_plain_recount(board: Board, seed: int) -> None:
     make_all_ready()
     moments = list(ScoreHistory.objects.order_by("id").values_list("created_at", flat=True))
     now = freezing.now()
-    instants = [chance.choice(moments) + timedelta(microseconds=chance.choice((-1, 0, 1, 500))) for _ in range(12)]
+    instants = [chance.choice(moments) + timedelta(microseconds=chance.choice((-1, 0, 1, 500))) for _ in range(5)]
     for at in [*(min(at, now) for at in instants), now]:
         assert lines("global", at) == of_all_totals(at), at
         for period in BoardPeriod.objects.select_related("board"):
@@ -93,18 +93,18 @@ def test_any_instant_equals_a_plain_recount_by_checkpoints(
     User.objects.filter(pk__in=[user.pk for user in crowd[:2]]).update(is_hidden=True)
     moments = list(ScoreHistory.objects.order_by("id").values_list("created_at", flat=True))
     now, told = freezing.now(), 0
-    instants = [chance.choice(moments) + timedelta(microseconds=chance.choice((-1, 0, 1, 500))) for _ in range(7)]
+    instants = [chance.choice(moments) + timedelta(microseconds=chance.choice((-1, 0, 1, 500))) for _ in range(3)]
     for at in [*(min(at, now) for at in instants), now]:
         told += agree("global", at, of_all_totals(at))
         for period in BoardPeriod.objects.select_related("board"):
             if (period.starts_at or FIRST) <= at < (period.ends_at or LAST):
                 told += agree(address(period), at, recounted(period, at))
-    assert told > 60
+    assert told > 25
 
 
 @given(st.lists(rules(), min_size=1, max_size=2), EVENTS, PRESENT, st.integers(1, 6), st.integers(1, 4), st.randoms())
 @hypothesis_settings(
-    max_examples=8,
+    max_examples=4,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 def test_checkpoints_of_any_board_over_any_past_say_what_the_history_says(

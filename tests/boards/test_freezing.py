@@ -192,13 +192,13 @@ def test_corrections_and_hiding_reach_a_frozen_board_at_once(board: Board, alice
 def test_a_reveal_is_the_history_played_in_its_order_and_ends_with_the_truth(board: Board, seed: int) -> None:
     chance, crowd = random.Random(seed), players(4)
     rules = [make(f"rule-{number}", **rule) for number, rule in enumerate(RULES)]
-    live(chance, crowd, 12)
+    live(chance, crowd, 8)
     at = freezing.now()
     for rule in rules:
         rule.freeze_at = at
         rule.save()
     periods.keep()
-    live(chance, crowd, 12)
+    live(chance, crowd, 8)
     periods.keep()
     boards.forget()
     for one in boards.everyone():
@@ -206,7 +206,7 @@ def test_a_reveal_is_the_history_played_in_its_order_and_ends_with_the_truth(boa
     held = BoardPeriod.objects.filter(counts_until__isnull=False).select_related("board")
     assert held
     for rule in rules:
-        freezing.reveal(rule, 0.5, 2)
+        freezing.reveal(rule, 0.5, 3)
     while reveals := BoardReveal.objects.select_related("board").order_by("pk"):
         for one_reveal in reveals:
             freezing.step(one_reveal)
