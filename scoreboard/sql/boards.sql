@@ -252,8 +252,8 @@ CREATE TRIGGER boards_reapplied AFTER UPDATE ON boards FOR EACH ROW
     WHEN ((board_rule(OLD), OLD.paused) IS DISTINCT FROM (board_rule(NEW), NEW.paused))
     EXECUTE FUNCTION board_applied();
 
--- Region and attributes as they were. The clock is read when the caller holds the players' totals: an entry is before the change
--- or after it, as its own time says. New values may open parts of boards.
+-- Region and attributes as they were. The caller holds the players' totals, and has raised their versions: an entry is before the
+-- change or after it, as its own version says, whatever the clock said. New values may open parts of boards.
 CREATE FUNCTION attribute_history_add(p_user uuid[], p_old_region text[], p_old jsonb[], p_region text[], p_new jsonb[])
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -266,11 +266,11 @@ BEGIN
                    e.new || jsonb_build_object('region', e.region) AS new
               FROM unnest(p_user, p_old_region, p_old, p_region, p_new) AS e(user_id, old_region, old, region, new)
         ), written AS (
-            INSERT INTO attribute_history (user_id, name, since, value)
-            SELECT p.user_id, k.name, v_now, coalesce(p.new ->> k.name, '')
-              FROM pairs p CROSS JOIN LATERAL jsonb_object_keys(p.old || p.new) AS k(name)
+            INSERT INTO attribute_history (user_id, name, version, since, value)
+            SELECT p.user_id, k.name, s.version, v_now, coalesce(p.new ->> k.name, '')
+              FROM pairs p JOIN user_scores s ON s.user_id = p.user_id
+             CROSS JOIN LATERAL jsonb_object_keys(p.old || p.new) AS k(name)
              WHERE coalesce(p.old ->> k.name, '') <> coalesce(p.new ->> k.name, '')
-                ON CONFLICT (user_id, name, since) DO UPDATE SET value = excluded.value
             RETURNING name, lower(value) AS part
         )
         SELECT DISTINCT w.name, w.part, b AS board

@@ -20,8 +20,8 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
        AND (b.attribute = ''
             OR (SELECT CASE WHEN b.attribute_value = '*' THEN lower(a.value) = p_part ELSE a.value = b.attribute_value END
                   FROM attribute_history a
-                 WHERE a.user_id = h.user_id AND a.name = b.attribute AND a.since <= h.created_at
-                 ORDER BY a.since DESC LIMIT 1))
+                 WHERE a.user_id = h.user_id AND a.name = b.attribute AND a.version < h.version
+                 ORDER BY a.version DESC LIMIT 1))
 $$;
 
 -- Those of them that count, as `period_counted` has it; from the beginning of a period on.

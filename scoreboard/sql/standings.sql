@@ -101,8 +101,8 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
             OR (SELECT CASE WHEN p_board.attribute_value = '*' THEN lower(a.value) = p_period.part
                             ELSE a.value = p_board.attribute_value END
                   FROM attribute_history a
-                 WHERE a.user_id = h.user_id AND a.name = p_board.attribute AND a.since <= h.created_at
-                 ORDER BY a.since DESC LIMIT 1))
+                 WHERE a.user_id = h.user_id AND a.name = p_board.attribute AND a.version < h.version
+                 ORDER BY a.version DESC LIMIT 1))
 $$;
 
 -- Whether of an entry, less the corrections made of it, anything is left that counts: of a sum what remains of its points, of all
