@@ -116,16 +116,18 @@ def step(one: BoardReveal) -> None:
 
 
 def end(period: BoardPeriod) -> None:
-    """What came after the revealing had begun; then the period is its own truth. Each step can be repeated."""
-    BoardPeriod.objects.filter(pk=period.pk, counts_until__isnull=False).update(counts_until=NO_LIMIT)
-    if not periods.settled():
+    """What came after the revealing had begun; then the period is its own truth. Each step can be repeated.
+
+    A board that is paused or changed meanwhile has other periods, under new ids: they are left as they are.
+    """
+    limited = BoardPeriod.objects.filter(pk=period.pk, counts_until__isnull=False)
+    if not limited.update(counts_until=NO_LIMIT) or not periods.settled():
         return  # an entry may be on its way by the limit that was; the next visit sees it
     truth = BoardPeriod.objects.filter(board=period.board_id, part=period.part, key=period.key, truth=True).first()
     while truth and (players := changed(UNLIKE, period.pk, truth.pk, ALIKE_AT_ONCE)):
         ledger.announce(ledger.standings(players))
     with transaction.atomic():
-        BoardPeriod.objects.filter(pk=period.pk).update(counts_until=None)
-        if truth:
+        if limited.update(counts_until=None) and truth:
             truth.delete()
 
 

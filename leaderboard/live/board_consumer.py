@@ -33,6 +33,7 @@ class BoardConsumer(AsyncConsumer):  # type: ignore[misc]
     first_message: ClassVar[Message | None] = None
 
     feed: Feed
+    period: str | None  # that was asked for
     limit: int
     transport: Transport
 
@@ -69,7 +70,7 @@ class BoardConsumer(AsyncConsumer):  # type: ignore[misc]
     def enter(self, request: LiveRequest, board: Board, period: str | None, limit: int) -> None:
         """Counts the connection in. Raises Problem unavailable, rate-limited."""
         self.address = hub().capacity.enter(request)
-        self.feed, self.limit = hub().feed(board, period), limit
+        self.feed, self.period, self.limit = hub().feed(board, period), period, limit
         self.transport = transport_of(self.scope, self.base_send)
 
     def leave(self) -> None:
@@ -122,6 +123,8 @@ class BoardConsumer(AsyncConsumer):  # type: ignore[misc]
     def show(self, claimed: tuple[object, object] | None = None) -> None:
         """Greets, and shows the board from here on; `claimed` is the (epoch, seq) that the viewer says it has."""
         self.viewer = Viewer(self.transport, self.kind, self.limit)
+        # Who the viewer is may have taken its time; the board may have been dropped, as one that nobody watches.
+        self.feed = hub().feed(self.feed.board, self.period)
         self.feed.join(self.viewer)
         self.viewer.reply(self.hello())
         if claimed is None:

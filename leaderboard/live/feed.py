@@ -112,8 +112,14 @@ class Feed:
     # --- the board ---
 
     def move(self, board: Board) -> None:
-        """The period is over, or its rule is another: viewers are told, and shown what there is now from here on."""
+        """The period is over, or its rule is another: viewers are told, and shown what there is now from here on.
+
+        Of that nothing is known yet: who comes before it is read, or takes bytes only then, is not shown the former.
+        """
         before, self.board = self.board, board
+        self.snapshot = None
+        for viewer in self.viewers:
+            viewer.latest = None
         if board.period != before.period:
             detail = f"This period has ended; {board.period} has begun."
             self._tell("closed", before, detail, next=board.period)
@@ -181,6 +187,7 @@ class Feed:
 
     async def refresh(self, announced: Announced) -> bool:
         """Reads the board and pushes it if it changed; returns whether Redis had it."""
+        asked = self.board
         try:
             page = await self.read()
         except Unavailable as error:
@@ -191,6 +198,8 @@ class Feed:
             self._missing("lost")
             self._rebuild()
             return False
+        if self.board.id != asked.id:
+            return True  # it has moved on meanwhile, and is to be read again
         metrics.READS.labels("read").inc()
         snapshots.put(self.board, page)
         if self.away:
@@ -240,8 +249,10 @@ class Feed:
         self._pushed_at = time.monotonic()
         metrics.PUSHES.labels(self.board.slug).inc()
         for part in slices(self.viewers):
+            if self.snapshot is None:
+                break  # the board has moved on meanwhile
             for viewer in part:
-                viewer.show(snapshot)
+                viewer.show(self.snapshot)
             await asyncio.sleep(0)
         metrics.PUSH_SECONDS.observe(time.monotonic() - self._pushed_at)
         self.own_lines.wake()

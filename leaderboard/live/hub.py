@@ -187,11 +187,12 @@ class Hub:
             _, left = await asyncio.wait(left, timeout=STOP_SECONDS / 4)
         if left:
             log.warning("live_hub_hangs", tasks=sorted(task.get_name() for task in left))
+        left_sql = self._sql.submit(leave)
+        self._sql.shutdown(wait=False)
         with contextlib.suppress(TimeoutError, OSError):
             async with asyncio.timeout(STOP_SECONDS):
                 await self.ranking.close()
-                await asyncio.get_running_loop().run_in_executor(self._sql, leave)
-        self._sql.shutdown(wait=False)
+                await asyncio.shield(asyncio.wrap_future(left_sql))  # it ends, however long the look before it takes
 
     def viewers(self) -> list[Viewer]:
         return [viewer for feed in self.feeds.values() for viewer in feed.viewers]

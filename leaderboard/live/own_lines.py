@@ -82,7 +82,12 @@ class OwnLines:
             viewer.reply(packet)
 
     def move(self, board: Board) -> None:
-        """The lines of another board from here on."""
+        """The lines of another board from here on; of another period nothing is known yet."""
+        if board.id != self.board.id:
+            for player in self.players.values():
+                player.line = player.packet = None
+                for viewer in player.viewers:
+                    viewer.you = None
         self.board = board
         self.wake()
 
@@ -113,6 +118,8 @@ class OwnLines:
             players, places = await self._ranking.places(board, user_ids)
         except (Unavailable, Lost):
             return
+        if board.id != self.board.id:
+            return  # it has moved on meanwhile, and is to be read again
         for user_id, place in zip(user_ids, places, strict=True):
             player = self.players.get(user_id)
             line = (place.score, place.rank, players, tiers.shown(board.tiers, place.rank, players))

@@ -7,8 +7,9 @@ from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.db import OperationalError, transaction
 from django.db.models import Max, Q, QuerySet
-from django.http import HttpRequest, HttpResponseRedirect
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
@@ -16,6 +17,7 @@ from accounts.admin.records import ReadOnlyAdmin
 from api.problems import Problem
 from scoreboard import board_preview, board_rules, freezing
 from scoreboard.admin.board_form import BoardForm
+from scoreboard.admin.entrants import EntrantAdmin
 from scoreboard.models import EACH, Board, BoardPeriod, BoardStanding, FinalStanding
 
 if TYPE_CHECKING:
@@ -117,6 +119,16 @@ class BoardAdmin(ModelAdmin):
         return f"{COUNTED}+" if number > COUNTED else str(number)
 
     # --- one board ---
+
+    def get_urls(self) -> list[Any]:
+        entrants = self.admin_site.admin_view(self.entrants)
+        return [path("<int:board>/entrants/", entrants, name="scoreboard_board_entrants"), *super().get_urls()]
+
+    def entrants(self, request: HttpRequest, board: int) -> HttpResponse:
+        """Who has joined it."""
+        of = get_object_or_404(Board, pk=board)
+        context = {"board": of, "title": f"Players who have joined {of}"}
+        return EntrantAdmin(self.admin_site, of).changelist_view(request, context)
 
     def changeform_view(
         self,

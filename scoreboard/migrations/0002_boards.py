@@ -24,11 +24,12 @@ class Migration(migrations.Migration):
                 (
                     "pk",
                     models.CompositePrimaryKey(
-                        "user_id", "name", "since", blank=True, editable=False, primary_key=True, serialize=False
+                        "user_id", "name", "version", blank=True, editable=False, primary_key=True, serialize=False
                     ),
                 ),
                 ("user_id", models.UUIDField()),
                 ("name", models.CharField(max_length=64)),
+                ("version", models.BigIntegerField(help_text="Of the player's total, as the change raised it.")),
                 ("since", models.DateTimeField()),
                 ("value", models.TextField()),
             ],

@@ -98,14 +98,16 @@ class BoardEntrant(models.Model):
 
 
 class AttributeHistory(models.Model):
-    """The region and the attributes of players from when on: an entry counts by what they were at its moment.
+    """The region and the attributes of players from when on: an entry counts by what they were when it was recorded.
 
-    Written by a trigger on `users`; the value is empty from when the player had none.
+    That is told by the versions of the player's total, which a clock that is set back does not turn round. Written by a
+    trigger on `users`; the value is empty from when the player had none.
     """
 
-    pk = models.CompositePrimaryKey("user_id", "name", "since")
+    pk = models.CompositePrimaryKey("user_id", "name", "version")
     user_id = models.UUIDField()
     name = models.CharField(max_length=64)
+    version = models.BigIntegerField(help_text="Of the player's total, as the change raised it.")
     since = models.DateTimeField()
     value = models.TextField()
 

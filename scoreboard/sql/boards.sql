@@ -170,6 +170,7 @@ $$;
 
 -- Closes what is over before its rule becomes another, as `periods.close_ended` would have. Fails like a lock that is not to be had
 -- while a transaction may still hold an entry, or while a period is not filled yet: so that the change can be tried again.
+-- Of a paused board, whose periods are not filled, it closes none.
 CREATE FUNCTION board_close_ended(b boards) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     v_ended bigint[] := ARRAY(SELECT p.id FROM board_periods p
@@ -183,7 +184,7 @@ BEGIN
                                              AND p.counts_until IS NOT NULL) THEN
         RAISE EXCEPTION 'a period of board % is over and not revealed yet', b.slug USING ERRCODE = 'lock_not_available';
     END IF;
-    IF v_ended = '{}' THEN
+    IF v_ended = '{}' OR b.paused THEN
         RETURN;
     END IF;
     WHILE EXISTS (SELECT FROM scoring_transactions() t WHERE t = ANY (v_scoring)) LOOP
@@ -206,14 +207,16 @@ $$;
 
 -- A rule that is made or changed is applied anew: its open periods go, with all that was counted in them, and others, under new
 -- ids, are filled from the history. So points already given count by the new rule. What is closed, or over, stays as it came
--- out, as long as there is the board. A pause changes no rule: its periods stay, under new ids, to be filled when it is over.
+-- out, as long as there is the board. A pause changes no rule: its periods stay, under new ids, to be filled when it is over, and a
+-- revealing goes on then. What ended during a pause was not counted by any rule yet, and is by the new one.
 CREATE FUNCTION board_applied() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     v_pause CONSTANT boolean := TG_OP = 'UPDATE' AND board_rule(OLD) = board_rule(NEW);
+    v_from timestamptz := clock_timestamp();
 BEGIN
     IF TG_OP <> 'INSERT' THEN
         DELETE FROM board_scopes WHERE board_id = OLD.id;
-        DELETE FROM board_reveals WHERE board_id = OLD.id;
+        DELETE FROM board_reveals WHERE board_id = OLD.id AND NOT v_pause;
         DELETE FROM board_checkpoints WHERE board_id = OLD.id AND NOT v_pause;
     END IF;
     IF TG_OP = 'DELETE' THEN
@@ -228,9 +231,9 @@ BEGIN
     IF v_pause THEN
         UPDATE board_periods SET id = DEFAULT, filled_at = NULL WHERE board_id = OLD.id AND closed_at IS NULL;
     ELSIF TG_OP = 'UPDATE' THEN
-        IF NOT OLD.paused THEN
-            PERFORM board_close_ended(OLD);
-        END IF;
+        PERFORM board_close_ended(OLD);
+        SELECT least(clock_timestamp(), min(coalesce(p.starts_at, p.ends_at - interval '1 microsecond'))) INTO v_from
+          FROM board_periods p WHERE p.board_id = OLD.id AND p.closed_at IS NULL AND p.ends_at <= clock_timestamp();
         DELETE FROM board_periods WHERE board_id = OLD.id AND closed_at IS NULL;
     END IF;
     IF NOT NEW.paused THEN
@@ -239,7 +242,7 @@ BEGIN
           FROM unnest(CASE WHEN NEW.action_types = '{}' THEN ARRAY[''] ELSE NEW.action_types END) t
             ON CONFLICT DO NOTHING;
     END IF;
-    PERFORM board_open_parts(NEW, CASE WHEN v_pause THEN NULL ELSE clock_timestamp() END);
+    PERFORM board_open_parts(NEW, CASE WHEN NOT v_pause THEN v_from END);
     RETURN NULL;
 END
 $$;
@@ -249,8 +252,8 @@ CREATE TRIGGER boards_reapplied AFTER UPDATE ON boards FOR EACH ROW
     WHEN ((board_rule(OLD), OLD.paused) IS DISTINCT FROM (board_rule(NEW), NEW.paused))
     EXECUTE FUNCTION board_applied();
 
--- Region and attributes as they were. The clock is read when the caller holds the players' totals: an entry is before the change
--- or after it, as its own time says. New values may open parts of boards.
+-- Region and attributes as they were. The caller holds the players' totals, and has raised their versions: an entry is before the
+-- change or after it, as its own version says, whatever the clock said. New values may open parts of boards.
 CREATE FUNCTION attribute_history_add(p_user uuid[], p_old_region text[], p_old jsonb[], p_region text[], p_new jsonb[])
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -263,11 +266,11 @@ BEGIN
                    e.new || jsonb_build_object('region', e.region) AS new
               FROM unnest(p_user, p_old_region, p_old, p_region, p_new) AS e(user_id, old_region, old, region, new)
         ), written AS (
-            INSERT INTO attribute_history (user_id, name, since, value)
-            SELECT p.user_id, k.name, v_now, coalesce(p.new ->> k.name, '')
-              FROM pairs p CROSS JOIN LATERAL jsonb_object_keys(p.old || p.new) AS k(name)
+            INSERT INTO attribute_history (user_id, name, version, since, value)
+            SELECT p.user_id, k.name, s.version, v_now, coalesce(p.new ->> k.name, '')
+              FROM pairs p JOIN user_scores s ON s.user_id = p.user_id
+             CROSS JOIN LATERAL jsonb_object_keys(p.old || p.new) AS k(name)
              WHERE coalesce(p.old ->> k.name, '') <> coalesce(p.new ->> k.name, '')
-                ON CONFLICT (user_id, name, since) DO UPDATE SET value = excluded.value
             RETURNING name, lower(value) AS part
         )
         SELECT DISTINCT w.name, w.part, b AS board

@@ -13,7 +13,7 @@ $$;
 
 -- Of these players, or of all for NULL, the history's entries that belong to a board, or to one part of it, from `p_from` to `p_until`,
 -- both included. `points` as they rank, `remaining` of them what the corrections made up to `p_known` have not taken back. An entry
--- belongs by its own time and by what its player was at that time; a correction by those of the entry it takes back. Where players
+-- belongs by its own time and by what its player was when it was recorded; a correction by those of the entry it takes back. Where players
 -- join a board, of those who have by now.
 -- Inlined into the statement around it, whose plan is to be made for its players: by an index for some, one pass for all, which may be
 -- split among processes.
@@ -35,8 +35,8 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
        AND (b.attribute = ''
             OR (SELECT CASE WHEN b.attribute_value = '*' THEN lower(a.value) = p_part ELSE a.value = b.attribute_value END
                   FROM attribute_history a
-                 WHERE a.user_id = h.user_id AND a.name = b.attribute AND a.since <= h.created_at
-                 ORDER BY a.since DESC LIMIT 1))
+                 WHERE a.user_id = h.user_id AND a.name = b.attribute AND a.version < h.version
+                 ORDER BY a.version DESC LIMIT 1))
 $$;
 
 -- Whether of an entry, less the corrections made of it, anything is left that counts: of a sum what remains of its points, of all

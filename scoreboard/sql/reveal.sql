@@ -37,12 +37,16 @@ END
 $$;
 
 -- Makes a period, of which everything counts by now, like its truth: what was entered while it was frozen, and after its
--- revealing had begun. Some players at a time, who are returned, under new versions; none when the two are alike.
+-- revealing had begun. Some players at a time, who are returned, under new versions; none when the two are alike, or when one of
+-- them is there no more: its board was paused, changed or deleted.
 CREATE FUNCTION period_unlike(p_period bigint, p_truth bigint, p_limit int) RETURNS uuid[] LANGUAGE plpgsql AS $$
 DECLARE
     v_attempts CONSTANT int := (SELECT b.attempts FROM board_periods p JOIN boards b ON b.id = p.board_id WHERE p.id = p_period);
     v_users uuid[];
 BEGIN
+    IF (SELECT count(*) FROM board_periods p WHERE p.id IN (p_period, p_truth)) < 2 THEN
+        RETURN '{}';
+    END IF;
     v_users := ARRAY(
         SELECT user_id FROM (SELECT * FROM standings a WHERE a.period_id = p_period) a
           FULL JOIN (SELECT * FROM standings b WHERE b.period_id = p_truth) b USING (user_id)

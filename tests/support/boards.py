@@ -21,7 +21,7 @@ from scoreboard.ledger import Entry, Outcome
 from scoreboard.models import AttributeHistory, BoardEntrant, BoardPeriod, ScoreHistory
 from scoreboard.models import Board as Rule
 
-Values = dict[uuid.UUID, list[tuple[datetime, str]]]  # of one attribute, each since when
+Values = dict[uuid.UUID, list[tuple[int, str]]]  # of one attribute, each since which version of the total
 
 
 def make(slug: str, **rule: Any) -> Rule:
@@ -97,10 +97,10 @@ def recounted(period: BoardPeriod, at: datetime | None = None) -> list[Line]:
     visible = everyone_visible()
     if rule.entry == Rule.Entry.JOIN:
         visible &= set(BoardEntrant.objects.filter(board_id=rule.pk).values_list("user_id", flat=True))
-    said = AttributeHistory.objects.filter(name=rule.attribute).order_by("since") if rule.attribute else []
+    said = AttributeHistory.objects.filter(name=rule.attribute).order_by("version") if rule.attribute else []
     values: Values = defaultdict(list)
     for each in said:
-        values[each.user_id].append((each.since, each.value))
+        values[each.user_id].append((each.version, each.value))
     taken_back: dict[int, list[ScoreHistory]] = defaultdict(list)
     for entry in entries:
         if entry.reverses is not None:
@@ -173,7 +173,7 @@ def named(rule: Rule, entry: ScoreHistory) -> bool:
 
 
 def has_value(rule: Rule, period: BoardPeriod, entry: ScoreHistory, values: Values) -> bool:
-    then = [value for since, value in values[entry.user_id] if since <= entry.created_at][-1:] or [""]
+    then = [value for since, value in values[entry.user_id] if since < entry.version][-1:] or [""]
     return then[0].lower() == period.part if rule.attribute_value == "*" else then[0] == rule.attribute_value
 
 

@@ -45,7 +45,7 @@ def write(events: Sequence[Event]) -> list[int | None]:
             score = scores[event.user_id]
             score.version += 1
             if event.name:
-                move(event)
+                move(event, score.version)
                 ids.append(None)
                 continue
             [row] = ScoreHistory.objects.bulk_create([entry(event, score, ids)])
@@ -79,8 +79,10 @@ def entry(event: Event, score: UserScore, ids: Sequence[int | None]) -> ScoreHis
     )
 
 
-def move(event: Event) -> None:
-    AttributeHistory.objects.create(user_id=event.user_id, name=event.name, since=event.at, value=event.value)
+def move(event: Event, version: int) -> None:
+    AttributeHistory.objects.create(
+        user_id=event.user_id, name=event.name, version=version, since=event.at, value=event.value
+    )
     user = User.objects.get(pk=event.user_id)
     if event.name == "region":
         User.objects.filter(pk=user.pk).update(region=event.value)
