@@ -39,6 +39,15 @@ UPDATE board_reveals SET next_at = clock_timestamp() + pace * interval '1 second
                       FOR UPDATE SKIP LOCKED)
 RETURNING board_id
 """
+# A part that a player's new value opened while the reveal of the others ended holds back what no reveal will tell.
+OVERTAKEN = """
+INSERT INTO board_reveals (board_id, pace, changes, until, next_at)
+SELECT b.id, %s, %s, clock_timestamp(), clock_timestamp() FROM boards b
+ WHERE b.freeze_at = b.revealed
+   AND EXISTS (SELECT FROM board_periods p
+                WHERE p.board_id = b.id AND p.closed_at IS NULL AND p.counts_until IS NOT NULL)
+    ON CONFLICT DO NOTHING
+"""
 REVEAL = "SELECT period_reveal(%s, %s, %s)"
 UNLIKE = "SELECT period_unlike(%s, %s, %s)"
 
@@ -94,6 +103,12 @@ def take_due() -> bool:
     if one is not None:
         step(one)
     return True
+
+
+def find_overtaken() -> None:
+    """Has what a reveal has left behind revealed as well."""
+    with connection.cursor() as cursor:
+        cursor.execute(OVERTAKEN, [PACES[0], MAX_CHANGES])
 
 
 def step(one: BoardReveal) -> None:
@@ -160,6 +175,7 @@ def once() -> float:
     """Returns the seconds until the next look."""
     try:
         close_old_connections()
+        find_overtaken()
         while take_due():
             pass
         return POLL_SECONDS if BoardReveal.objects.exists() else IDLE_SECONDS

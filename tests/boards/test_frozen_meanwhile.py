@@ -11,7 +11,7 @@ from django.db import OperationalError
 from accounts.models import User
 from leaderboard import boards, sweep
 from leaderboard.boards import Board
-from scoreboard import freezing
+from scoreboard import freezing, periods
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, BoardReveal, FinalStanding
 from tests.boards.test_freezing import SECRET, award, exported, freeze, reveal_all, scores, ways_out
@@ -19,7 +19,8 @@ from tests.support import past
 from tests.support.admin_site import admin, signed_in
 from tests.support.boards import away, in_finals, in_sql, keep, make, recounted
 from tests.support.client import Api, assert_problem
-from tests.support.people import site_key
+from tests.support.people import player, site_key
+from tests.support.races import uncommitted
 
 pytestmark = pytest.mark.usefixtures("unlimited")
 
@@ -207,3 +208,38 @@ def test_what_ended_during_a_pause_is_counted_by_the_rule_that_is_made_in_it(
     keep()
     [ended] = BoardPeriod.objects.filter(board=rule, closed_at__isnull=False)
     assert [line.score for line in in_finals(ended)] == [3, 10]
+
+
+def test_a_part_that_opens_while_a_reveal_ends_is_revealed_too(
+    board: Board, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a transaction that begins when the last step has waited for those before it."""
+    User.objects.filter(pk=alice.pk).update(region="eu")
+    rule = make("final", attribute="region", attribute_value="*")
+    award(alice, 10)
+    rule.freeze_at = freezing.now()
+    rule.save()
+    keep()
+    award(alice, SECRET)
+    mover = player("dora", region="eu")
+    monkeypatch.setattr(periods, "settled", lambda: True)
+
+    def move() -> None:
+        User.objects.filter(pk=mover.pk).update(region="us")
+
+    with uncommitted(move):
+        reveal_all(rule, 1)
+        rule.refresh_from_db()
+        assert rule.revealed == rule.freeze_at
+    monkeypatch.undo()
+    assert frozen_parts() == ["us"]
+    award(mover, 5)
+    while frozen_parts():
+        freezing.once()
+    keep()
+    assert scores(boards.get("final.us")) == [("dora", 5)]
+    assert not BoardReveal.objects.exists()
+
+
+def frozen_parts() -> list[str]:
+    return list(BoardPeriod.objects.filter(counts_until__isnull=False).values_list("part", flat=True))
