@@ -40,7 +40,7 @@ def fuzz(url: str, caller: Caller, site: str, folder: Path, *, seconds: float = 
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=seconds + 300,
+        timeout=seconds + 1200,
         check=False,
     )
     output = done.stdout + done.stderr
