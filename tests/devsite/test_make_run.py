@@ -27,7 +27,7 @@ from devsite import install
 from tests.support.processes import ROOT
 from tests.system.live.server import free_port
 
-START_SECONDS = 900.0  # with its environment, on a machine that is slow today
+START_SECONDS = 900.0  # its environment is made first
 STOP_SECONDS = 60.0
 AS_ROOT = os.geteuid() == 0 and sys.platform == "linux"
 # What the operator may have set must not reach the clone.

@@ -16,7 +16,7 @@ from tests.support.unlimited import UNLIMITED
 from tests.system.deploy.nginx import ROLES, configured
 from tests.system.live.server import database_url, free_port
 
-START_SECONDS = 90
+START_SECONDS = 300
 STOP_SECONDS = 60
 PARTS = ("web", "live", "door")
 

@@ -14,7 +14,7 @@ from devsite.process import Refusal
 from devsite.valkey import Valkey
 from tests.support.processes import eventually
 
-START_SECONDS = 60
+START_SECONDS = 300
 
 
 class Servers:
