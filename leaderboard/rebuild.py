@@ -18,8 +18,6 @@ from scoreboard import changes
 
 log = structlog.get_logger(__name__)
 
-PATIENCE = 120.0  # a million players take half a minute; the lock of a process that died is free again sooner
-
 _building = threading.Lock()
 
 
@@ -53,14 +51,14 @@ def rebuild(board: Board) -> bool:
         release(board, token)
 
 
-def rebuild_or_wait(board: Board) -> bool:
-    """Rebuilds the board, or waits up to PATIENCE seconds while another process does. Returns whether it is there.
+def rebuild_or_wait(board: Board, patience: float) -> bool:
+    """Rebuilds the board, or waits up to `patience` seconds while another process does. Returns whether it is there.
 
     Raises ranking.Unavailable when Redis is away.
     """
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + patience
     while not (rebuild(board) or ranking.epoch(board)):
-        if time.monotonic() > until:
+        if time.monotonic() >= until:
             return False
         time.sleep(0.2)
     return True

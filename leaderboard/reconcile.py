@@ -44,8 +44,16 @@ SELECT coalesce(s.user_id, h.user_id)
 Doubts = dict[str, int | None]  # players who looked wrong at first sight, with the version SQL had
 
 
-def reconcile(board: Board, *, check: bool = False, progress: Callable[[int], None] = lambda compared: None) -> Report:
+def reconcile(
+    board: Board,
+    *,
+    check: bool = False,
+    progress: Callable[[int], None] = lambda compared: None,
+    patience: float = 0.0,
+) -> Report:
     """Compares everything; repairs Redis unless `check`. `progress` is called with the number of players just compared.
+
+    A lost board that another process is rebuilding is waited for up to `patience` seconds.
 
     Raises Busy when another reconcile of the board is running, ranking.Unavailable when Redis is away.
     """
@@ -63,7 +71,7 @@ def reconcile(board: Board, *, check: bool = False, progress: Callable[[int], No
             demand(board)  # it may have been lost meanwhile
         except ranking.Lost:
             report.lost = True
-            report.rebuilt = not check and rebuild.rebuild_or_wait(board)
+            report.rebuilt = not check and rebuild.rebuild_or_wait(board, patience)
     tell(board, report)
     return report
 

@@ -12,6 +12,7 @@ from accounts.models import User
 from api import redis_client
 from leaderboard import boards, ranking, reads, rebuild, sweep
 from leaderboard.boards import Board
+from leaderboard.management.commands import reconcile_leaderboard
 from scoreboard import changes, ledger
 from tests.support.agreement import assert_agreement, dump, sql_rows
 from tests.support.boards import make
@@ -189,7 +190,7 @@ def test_a_command_that_meets_a_rebuild_waits_for_it(
 def test_a_rebuild_that_does_not_end_is_told_and_the_other_boards_are_looked_at(
     board: Board, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(rebuild, "PATIENCE", 0.0)
+    monkeypatch.setattr(reconcile_leaderboard, "PATIENCE", 0.0)
     make("week", window="weekly")
     rebuild.rebuild(boards.get("week"))
     lose(board)

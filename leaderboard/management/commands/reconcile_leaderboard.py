@@ -15,6 +15,8 @@ DRIFT = 1
 BUSY = 3  # 2 is a command line that cannot be understood
 AWAY = 4
 
+PATIENCE = 120.0  # a million players are rebuilt in half a minute; the lock of a process that died is free again sooner
+
 
 class Command(BaseCommand):
     help = (
@@ -46,7 +48,8 @@ class Command(BaseCommand):
             if report.lost and not check and not report.rebuilt:
                 busy.append(f"Another process is rebuilding board {one.slug}.")
         if failed:
-            self.stderr.write("\n".join(busy))
+            for said in busy:
+                self.stderr.write(said)
             sys.exit(DRIFT)
         if busy:
             raise CommandError("\n".join(busy), returncode=BUSY)
@@ -56,7 +59,7 @@ class Command(BaseCommand):
         watched = sys.stderr.isatty()
         try:
             with tqdm(total=truth.size(board) if watched else None, unit="player", disable=not watched) as bar:
-                return reconcile.reconcile(board, check=check, progress=bar.update)  # type: ignore[arg-type]
+                return reconcile.reconcile(board, check=check, progress=bar.update, patience=PATIENCE)  # type: ignore[arg-type]
         except ranking.Unavailable as error:
             raise CommandError(f"Redis is out of reach: {error}", returncode=AWAY) from error
         except (OperationalError, InterfaceError) as error:
