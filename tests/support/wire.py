@@ -11,10 +11,13 @@ from tests.support.client import MINT, UPDATE
 from tests.support.people import back_end, bearer
 from tests.system.live.server import Server
 
+IDLE_SECONDS = 5.0  # after which the server may have closed the connection
+
 
 class Client:
     def __init__(self, server: Server) -> None:
         self.connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
+        self.used = time.monotonic()
         self.headers: dict[str, str] = {}  # of the last answer
         self.back_end: dict[str, str] = {}  # whose word tokens are minted on
 
@@ -38,12 +41,15 @@ class Client:
         raw = None
         if body is not None:
             raw, sent["Content-Type"] = json.dumps(body).encode(), "application/json"
+        if time.monotonic() - self.used > IDLE_SECONDS:
+            self.connection.close()  # it opens again by itself
         self.connection.request(method, path, raw, sent)
 
     def receive(self) -> tuple[int, Any]:
         answer = self.connection.getresponse()
         self.headers = {name.lower(): value for name, value in answer.getheaders()}
         content = answer.read()
+        self.used = time.monotonic()
         return answer.status, json.loads(content) if content else None
 
     def get(self, path: str, user: User | None = None) -> tuple[int, Any]:
