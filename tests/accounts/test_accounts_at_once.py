@@ -14,6 +14,7 @@ from accounts.models import SignIn, User
 from leaderboard.boards import Board
 from tests.support.client import Api, assert_problem
 from tests.support.people import PASSWORD
+from tests.support.processes import PATIENCE
 from tests.support.races import at_once, none_failed
 
 pytestmark = pytest.mark.usefixtures("board", "unlimited")
@@ -67,7 +68,7 @@ def test_the_control_look_whether_the_name_is_free_then_take_it_lets_several_in(
         with connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM users_without_index WHERE lower(username) = 'alice'")
             [taken] = cursor.fetchone()
-            looked.wait(30)
+            looked.wait(PATIENCE)
             if not taken:
                 cursor.execute("INSERT INTO users_without_index VALUES ('alice')")
             return not taken
@@ -95,7 +96,7 @@ def test_the_control_look_at_the_row_then_rotate_hands_out_several_pairs(board: 
     def look_then_rotate(number: int) -> bool:
         token = sign_in.refresh_token(refresh)
         good = SignIn.objects.filter(jti=token["jti"], ended_at=None).exists()
-        looked.wait(30)
+        looked.wait(PATIENCE)
         return good and SignIn.objects.filter(pk=sign_in_id(token)).update(jti=f"{number}") == 1
 
     assert at_once(8, look_then_rotate) == [True] * 8

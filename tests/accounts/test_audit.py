@@ -25,7 +25,7 @@ from api.refusals import Caller, Refusal
 from tests.support.admin_site import admin, change_page, form_values, signed_in, superuser
 from tests.support.client import MINT, TOP, UPDATE, Api
 from tests.support.people import PASSWORD, bearer, player, site_key, update_body
-from tests.support.processes import ROOT, environment
+from tests.support.processes import PATIENCE, ROOT, environment
 from tests.support.queued import BATCH, queued
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("board", "fresh_limits")]
@@ -356,7 +356,7 @@ def test_a_process_that_ends_writes_what_is_left(where: str, tmp_path: Any) -> N
         f"import django\ndjango.setup()\n{REFUSED}" if where == "the process itself" else CHILD % REFUSED
     )
     env = environment(ALLOWED_HOSTS="testserver")
-    subprocess.run([sys.executable, str(program)], env=env, cwd=ROOT, check=True, timeout=120)
+    subprocess.run([sys.executable, str(program)], env=env, cwd=ROOT, check=True, timeout=PATIENCE)
     assert [line.reason for line in AuditLog.objects.all()] == ["no-credentials"]
 
 

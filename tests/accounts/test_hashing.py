@@ -18,6 +18,7 @@ from leaderboard.boards import Board
 from tests.support.admin_site import signed_in, superuser
 from tests.support.client import TOP, Api, assert_problem
 from tests.support.people import PASSWORD, bearer, player
+from tests.support.processes import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("board", "unlimited")
 
@@ -39,7 +40,7 @@ class SlowHashing:
             self.now += 1
             self.most = max(self.most, self.now)
             self.changed.notify_all()
-        assert self.go.wait(60)
+        assert self.go.wait(PATIENCE)
         with self.changed:
             self.now -= 1
         return f"scrypt$16384$salt$8$1${password}"
@@ -89,7 +90,7 @@ def test_two_are_hashed_some_wait_and_the_others_come_back(slow: SlowHashing, se
     refused = [future.result() for future in islice(as_completed(asked, 60), THREADS - AT_ONCE - WAITING)]
     assert not slow.becomes_more_than(AT_ONCE), "the others wait"
     slow.go.set()
-    answers = [future.result(60) for future in asked]
+    answers = [future.result(PATIENCE) for future in asked]
     assert Counter(answer.status_code for answer in answers) == {
         401: AT_ONCE + WAITING,
         503: THREADS - AT_ONCE - WAITING,
@@ -111,10 +112,10 @@ def waits_for_none(future: Future[Any]) -> bool:
 def test_other_requests_are_answered_meanwhile(slow: SlowHashing, server: Any) -> None:
     asked = [server(sign_in) for _ in range(4 * THREADS)]
     slow.wait_for(AT_ONCE)
-    assert server(lambda: Api().get(TOP)).result(60).status_code == 200
+    assert server(lambda: Api().get(TOP)).result(PATIENCE).status_code == 200
     assert not slow.go.is_set()
     slow.go.set()
-    assert {future.result(60).status_code for future in asked} == {401, 503}
+    assert {future.result(PATIENCE).status_code for future in asked} == {401, 503}
 
 
 def test_the_control_without_a_bound_every_thread_hashes_and_nothing_else_is_answered(
@@ -126,8 +127,8 @@ def test_the_control_without_a_bound_every_thread_hashes_and_nothing_else_is_ans
     board = server(lambda: Api().get(TOP))
     assert not waits_for_none(board)
     slow.go.set()
-    assert board.result(60).status_code == 200
-    assert {future.result(60).status_code for future in asked} == {401}
+    assert board.result(PATIENCE).status_code == 200
+    assert {future.result(PATIENCE).status_code for future in asked} == {401}
 
 
 def doors(user: User, root: User) -> dict[str, Callable[[], Any]]:
@@ -161,7 +162,7 @@ def test_no_door_is_without_the_bound(slow: SlowHashing, server: Any, settings: 
     assert {name: answer.status_code for name, answer in answers.items()} == dict.fromkeys(answers, 503)
     assert all(int(answer["Retry-After"]) >= 1 for answer in answers.values())
     slow.go.set()
-    assert all(future.result(60) for future in held)
+    assert all(future.result(PATIENCE) for future in held)
     assert User.objects.count() == 2
 
 

@@ -20,7 +20,7 @@ from accounts.identity.key_sets import KeySet, parse
 from accounts.identity.proofs import KeysOutOfReach
 from tests.support.client import Api, assert_problem
 from tests.support.issuer import MAKERS, KeyServer, jwk, key_server, private, published, signed, viewer_keys
-from tests.support.processes import eventually
+from tests.support.processes import PATIENCE, eventually
 from tests.support.tls import certificate
 
 ME = "/api/v1/score/me"
@@ -49,7 +49,7 @@ def held(server: KeyServer) -> threading.Event:
     released = threading.Event()
 
     def answer(request: BaseHTTPRequestHandler) -> None:
-        released.wait(60)
+        released.wait(PATIENCE)
         server.publish(request)
 
     server.answer = answer

@@ -26,6 +26,7 @@ from leaderboard.boards import Board
 from tests.support.admin_site import admin
 from tests.support.client import Api, assert_problem
 from tests.support.people import PASSWORD, give, player
+from tests.support.processes import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("board", "unlimited", "quiet_log")
 
@@ -256,7 +257,7 @@ def test_a_mailbox_is_not_flooded_and_nobody_is_told(api: Api, zoe: User, worker
 def test_the_worker_is_handed_the_mail_by_the_broker(api: Api, zoe: User) -> None:
     assert api.post(RESET, {"email": "zoe@example.org"}).status_code == 202
     with current_app.connection_for_read() as broker, broker.SimpleQueue(site.CELERY_TASK_DEFAULT_QUEUE) as queue:
-        message = queue.get(timeout=30)
+        message = queue.get(timeout=PATIENCE)
         message.ack()
     assert message.headers["task"] == mails.RESET
     assert message.payload[0] == ["zoe@example.org", "http://testserver"]

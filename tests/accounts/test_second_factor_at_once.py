@@ -11,6 +11,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from accounts import second_factor
 from accounts.models import User
 from tests.support.admin_site import superuser
+from tests.support.processes import PATIENCE
 from tests.support.races import at_once, none_failed
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
@@ -43,7 +44,7 @@ def test_the_control_without_the_lock_several_do(root: User) -> None:
 
     def look_then_spend(_: int) -> bool:
         found = StaticDevice.objects.get(user=root).token_set.filter(token=codes[0]).first()
-        looked.wait(30)
+        looked.wait(PATIENCE)
         if found is not None:
             found.delete()
         return found is not None

@@ -17,7 +17,7 @@ from leaderboard.boards import Board
 from scoreboard.models import ScoreHistory, UserScore
 from tests.support.groups import Held, in_groups
 from tests.support.people import player, submission
-from tests.support.processes import eventually
+from tests.support.processes import PATIENCE, eventually
 
 THREADS = 32
 
@@ -43,7 +43,7 @@ def together(slow: Held, wanted: list[tuple[User, Submission]]) -> None:
         eventually(lambda: sum(slow.sizes) + len(slow.batcher.waiting) == len(wanted), "all have come")
         slow.released.set()
         for each in running:
-            each.result(20)
+            each.result(PATIENCE)
 
 
 def test_requests_that_meet_become_one_statement(slow: Held, unlimited: None) -> None:
@@ -99,7 +99,7 @@ def test_what_breaks_one_request_does_not_break_its_neighbours() -> None:
 
     def work(names: Sequence[str]) -> None:
         sizes.append(len(names))
-        gathered.wait(20)
+        gathered.wait(PATIENCE)
         if "broken" in names:
             raise ValueError("cannot")
         done.extend(names)

@@ -12,7 +12,7 @@ from actions.batcher import Batcher
 from actions.submission import Submission
 from scoreboard.models import UserScore
 from tests.support.people import give, submission
-from tests.support.processes import eventually
+from tests.support.processes import PATIENCE, eventually
 from tests.support.worker import blocked_backends
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("board", "unlimited")]
@@ -52,10 +52,10 @@ def test_a_held_row_holds_up_only_those_who_need_it(batcher: Batcher[Submission]
         for neighbour in neighbours:
             neighbour.start()
         for neighbour in neighbours:
-            neighbour.join(20)
+            neighbour.join(PATIENCE)
         assert {neighbour.score for neighbour in neighbours} == {50, 100, 150}
         assert held_up.is_alive(), "alice's row is still held"
-    held_up.join(20)
+    held_up.join(PATIENCE)
     assert held_up.score == 51
 
 
@@ -68,7 +68,7 @@ def test_who_was_held_up_in_a_group_is_paid_once(batcher: Batcher[Submission], a
             one.start()
         eventually(lambda: len(blocked_backends()) == 2, "both of alice's wait in threads of their own")
     for one in everyone:
-        one.join(20)
+        one.join(PATIENCE)
     assert {one.score for one in everyone if one.user == alice} == {51, 101}
     assert {one.score for one in everyone if one.user == bob} == {50, 100}
     assert [UserScore.objects.get(user=user).total for user in (alice, bob)] == [101, 100]

@@ -18,6 +18,7 @@ from scoreboard.models import ScoreHistory, UserScore
 from tests.support.agreement import assert_agreement
 from tests.support.client import UPDATE, Api, assert_problem
 from tests.support.people import give, outcome, submission, update_body
+from tests.support.processes import PATIENCE
 from tests.support.races import at_once, none_failed
 
 THREADS = 32
@@ -74,7 +75,7 @@ def test_the_control_look_then_pay_on_the_same_tables_pays_more_than_once(alice:
         with connection.cursor() as cursor:
             cursor.execute(SPENT, [minted.action_id])
             [spent] = cursor.fetchone()
-            looked.wait(30)
+            looked.wait(PATIENCE)
             if not spent:
                 cursor.execute(SPEND, [minted.action_id])
                 cursor.execute(PAY, [minted.points, alice.pk])
@@ -107,7 +108,7 @@ def test_the_control_even_with_every_token_marked_unspent_the_history_pays_once(
         results = none_failed(at_once(16, redeem))
     finally:
         done.set()
-        thread.join(30)
+        thread.join(PATIENCE)
     assert Counter(results)["paid"] == 1
     assert UserScore.objects.get(user=alice).total == 50
     assert_agreement(board)

@@ -11,6 +11,7 @@ from api.parsers import MAX_AWARDS_BODY_BYTES
 from config.urls import openapi_document
 from tests.support.client import MINT, Api
 from tests.support.people import bearer
+from tests.support.processes import PATIENCE
 from tests.support.unlimited import UNLIMITED
 from tests.system.deploy.nginx import Web
 from tests.system.live.server import Server
@@ -53,7 +54,7 @@ def answer(wire: socket.socket) -> bytes:
 def test_a_body_that_nobody_wanted_costs_no_one_else_the_connection(web: Server, line: bytes) -> None:
     """A proxy sends the next client's request over it. The server must have said that it closes, or must not close."""
     for _ in range(20):
-        with socket.create_connection(("127.0.0.1", web.port), timeout=30) as wire:
+        with socket.create_connection(("127.0.0.1", web.port), timeout=PATIENCE) as wire:
             wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             wire.sendall(line + b"\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n")
             wire.sendall(b'{"token":"x"}')
@@ -66,14 +67,14 @@ def test_a_body_that_nobody_wanted_costs_no_one_else_the_connection(web: Server,
 
 @pytest.mark.parametrize("length", [MAX_AWARDS_BODY_BYTES + 1, 2**31, 2**62])
 def test_a_body_too_long_to_wait_for_ends_the_connection_and_says_so(web: Server, length: int) -> None:
-    with socket.create_connection(("127.0.0.1", web.port), timeout=30) as wire:
+    with socket.create_connection(("127.0.0.1", web.port), timeout=PATIENCE) as wire:
         wire.sendall(b"POST /api/v1/score/bonus HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n{" % length)
         assert b"connection: close" in answer(wire).lower()
         assert wire.recv(1) == b""
 
 
 def test_an_endless_chunked_body_is_not_read_to_its_end(web: Server, alice: User) -> None:
-    with socket.create_connection(("127.0.0.1", web.port), timeout=30) as wire:
+    with socket.create_connection(("127.0.0.1", web.port), timeout=PATIENCE) as wire:
         authorization = bearer(alice)["Authorization"].encode()
         wire.sendall(
             b"POST " + MINT.encode() + b" HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"

@@ -17,6 +17,7 @@ from accounts.models import User
 from actions.models import ActionToken
 from api import redis_client, throttles
 from tests.support.client import MINT, TOP, UPDATE, Api
+from tests.support.processes import PATIENCE
 from tests.support.races import at_once
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("fresh_limits")]
@@ -131,7 +132,7 @@ class GetThenSet(SimpleRateThrottle):
         return f"{site.REDIS_KEY_PREFIX}control"
 
     def throttle_success(self) -> bool:
-        self.read.wait(60)
+        self.read.wait(PATIENCE)
         return bool(super().throttle_success())
 
 

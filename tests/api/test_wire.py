@@ -12,6 +12,7 @@ from actions.models import ActionToken
 from scoreboard.models import ScoreHistory
 from tests.support.client import MINT
 from tests.support.people import bearer
+from tests.support.processes import PATIENCE
 from tests.support.unlimited import UNLIMITED
 from tests.support.wire import Client
 from tests.system.deploy.nginx import Web
@@ -36,7 +37,7 @@ def web(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 def told(web: Server, raw: bytes, *, half_close: bool = True) -> int | None:
     """The status of the first answer to these bytes; None when it hung up without one, or spoke HTTP/2."""
-    with socket.create_connection(("127.0.0.1", web.port), timeout=30) as wire:
+    with socket.create_connection(("127.0.0.1", web.port), timeout=PATIENCE) as wire:
         try:
             wire.sendall(raw)
             if half_close:
@@ -152,7 +153,7 @@ def test_requests_behind_one_another_on_one_connection_are_answered_in_order(web
     first = request(b"", line=b"GET /api/v1/scoreboard/top HTTP/1.1", Content_Length=b"", Content_Type=b"")
     second = request(b"{", **signed(alice))
     third = request(b"", line=b"GET /healthz HTTP/1.1", Content_Length=b"", Connection=b"close")
-    with socket.create_connection(("127.0.0.1", web.port), timeout=30) as wire:
+    with socket.create_connection(("127.0.0.1", web.port), timeout=PATIENCE) as wire:
         wire.sendall(first + second + third)
         answered = b""
         while data := wire.recv(65536):

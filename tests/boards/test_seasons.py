@@ -18,7 +18,7 @@ from scoreboard.models import BoardPeriod, BoardStanding, FinalStanding, ScoreHi
 from tests.support import past
 from tests.support.boards import award, away, cut, in_finals, in_sql, make, now, recounted
 from tests.support.people import give, player, players
-from tests.support.processes import eventually
+from tests.support.processes import PATIENCE, eventually
 from tests.support.races import at_once, blocking, none_failed, uncommitted
 
 SECOND = timedelta(seconds=1)
@@ -315,7 +315,7 @@ def test_who_corrects_several_players_and_who_closes_never_wait_in_a_circle(boar
             award(first, -3, reverses=paid[first.pk])
 
     def close() -> None:
-        assert begun.wait(60)
+        assert begun.wait(PATIENCE)
         with connection.cursor() as cursor:
             cursor.execute(periods.CLOSE, [ending.pk])
 

@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from pytest_django.fixtures import Settings
 
 from config import checks
-from tests.support.processes import ROOT, environment
+from tests.support.processes import PATIENCE, ROOT, environment
 
 pytestmark = pytest.mark.django_db
 
@@ -61,7 +61,7 @@ def start(how: str, changes: dict[str, str]) -> tuple[int, str]:
 
 def run(command: list[str], changes: dict[str, str]) -> tuple[int, str]:
     env = {**environment(), "DEBUG": "0", "LOG_FORMAT": "json", **changes}
-    done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -30,7 +30,7 @@ from config.management.commands import doctor
 from devsite.players import people
 from leaderboard import boards, rebuild, tasks
 from leaderboard.boards import Board
-from tests.support.processes import ROOT, environment, eventually
+from tests.support.processes import PATIENCE, ROOT, environment, eventually
 from tests.support.redis_of_our_own import OwnRedis
 from tests.support.worker import Worker
 from tests.system.crashes.clocks import PYTHON_CLOCK
@@ -74,7 +74,7 @@ PLANTED_IN_SERVERS = {
 def ask(*options: str, **changes: str) -> tuple[int, str]:
     command = [sys.executable, "manage.py", "doctor", *options]
     env = {**environment(), "REDIS_TIMEOUT": "20", **changes}
-    done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stdout
 

@@ -12,7 +12,7 @@ from pytest_django.fixtures import Settings
 
 from api import redis_client, redis_memory
 from leaderboard.boards import Board
-from tests.support.processes import ROOT, environment
+from tests.support.processes import PATIENCE, ROOT, environment
 from tests.support.redis_of_our_own import OwnRedis
 
 pytestmark = pytest.mark.django_db
@@ -100,6 +100,6 @@ def test_a_start_beside_a_redis_that_would_evict_says_so(own_redis: OwnRedis) ->
     env = {**environment(), "REDIS_URL": own_redis.url, "LOG_FORMAT": "json"}
     started = subprocess.run(
         [sys.executable, "-c", "import config.wsgi"],
-        env=env, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True,
+        env=env, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=True,
     )  # fmt: skip
     assert "Set maxmemory-policy noeviction" in started.stdout + started.stderr

@@ -66,7 +66,7 @@ def migrate(url: str) -> tuple[int, str]:
         env=environment(DATABASE_URL=url),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
     return done.returncode, done.stdout + done.stderr

@@ -31,6 +31,7 @@ from devsite.players.player import Player
 from devsite.players.session import Session
 from devsite.players.tally import Tally
 from scoreboard.models import ScoreHistory
+from tests.support.processes import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -76,9 +77,9 @@ def play_until(seen: threading.Event, url: str, home: Path, *options: str) -> tu
         start_new_session=True,
     )
     try:
-        assert seen.wait(60)
+        assert seen.wait(PATIENCE)
         process.send_signal(signal.SIGTERM)
-        report, _ = process.communicate(timeout=60)
+        report, _ = process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
     with pytest.raises(ProcessLookupError):

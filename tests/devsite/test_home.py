@@ -12,7 +12,7 @@ import pytest
 from devsite import address, home, run
 from devsite.players import people
 from devsite.process import Refusal
-from tests.support.processes import ROOT
+from tests.support.processes import PATIENCE, ROOT
 
 # Read by the site or by `make run`, and of no use in .env.
 INTERNAL = {"CHROMIUM", "PATH", "PATH_INFO", "PYTHONWARNINGS", "DJANGO_SETTINGS_MODULE"}
@@ -146,7 +146,7 @@ def test_a_site_whose_output_has_nowhere_to_go_goes_on(output: str) -> None:
         stack.callback(process.kill)
         if process.stdout is not None:
             process.stdout.close()
-        _, said = process.communicate(b"\n", timeout=120)
+        _, said = process.communicate(b"\n", timeout=PATIENCE)
     assert (process.returncode, said) == (0, b"")
 
 

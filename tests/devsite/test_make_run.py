@@ -24,7 +24,7 @@ import pytest
 import websockets.sync.client
 
 from devsite import install
-from tests.support.processes import ROOT
+from tests.support.processes import PATIENCE, ROOT
 from tests.system.live.server import free_port
 
 START_SECONDS = 900.0  # its environment is made first
@@ -86,14 +86,14 @@ class Site:
         everybody = self.everybody()
         os.killpg(self.process.pid, signal.SIGINT)
         self.process.wait(STOP_SECONDS)
-        left = psutil.wait_procs(everybody, timeout=2)[1]
+        left = psutil.wait_procs(everybody, timeout=STOP_SECONDS)[1]
         assert [command(one) for one in left] == []
         assert "Traceback" not in self.said(), self.said()
 
     def connect(self) -> socket.socket:
         """A connection to the one URL, from inside the site's own network."""
         with network_of(self.process.pid):
-            return socket.create_connection(("127.0.0.1", self.port), timeout=60)
+            return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
 
     def get(self, path: str) -> bytes:
         """The body of a page that answers 200."""
@@ -221,7 +221,7 @@ def test_the_page_and_the_api_answer_at_one_url(site: Site) -> None:
 @pytest.mark.long
 def test_a_viewer_sees_real_players_climb_through_the_same_url(site: Site) -> None:
     uri = f"ws://127.0.0.1:{site.port}/scoreboard/live"
-    with websockets.sync.client.connect(uri, sock=site.connect(), open_timeout=60, ping_interval=None) as viewer:
+    with websockets.sync.client.connect(uri, sock=site.connect(), open_timeout=PATIENCE, ping_interval=None) as viewer:
         assert json.loads(viewer.recv(60))["type"] == "connection_success"
         seqs: list[int] = []
         while len(seqs) < 3:  # each is a change that a player's redemption made

@@ -37,7 +37,7 @@ def run(*command: str, home: Path | None = None, before: list[str] | None = None
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     return f"{done.returncode} {done.stdout}".strip()

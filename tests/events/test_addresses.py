@@ -15,6 +15,7 @@ from events import client
 from events.addresses import may_connect, public, refuse_url
 from events.client import Answer, Client
 from tests.events.receiver import Got, Receiver
+from tests.support.processes import PATIENCE
 
 PUBLIC = ["93.184.216.34", "8.8.8.8", "2606:4700::1111", "2a01:4f8::1", "::ffff:8.8.8.8", "64:ff9b::808:808"]
 NOT_PUBLIC = {
@@ -185,7 +186,7 @@ def trickle(settings: Settings) -> Iterator[str]:
     serving.start()
     yield f"127.0.0.1:{server.getsockname()[1]}/"
     ended.set()
-    serving.join(60)
+    serving.join(PATIENCE)
     server.close()
 
 
@@ -202,7 +203,7 @@ def test_who_never_answers_is_cut(receiver: Receiver) -> None:
     never = threading.Event()
 
     def hang(_: Got) -> Any:
-        never.wait(60)
+        never.wait(PATIENCE)
         return 200, {}, b""
 
     receiver.answers = hang

@@ -20,7 +20,7 @@ from events.models import Endpoint
 from scoreboard import ledger
 from tests.events.test_encryption import documented
 from tests.support.people import entry, give
-from tests.support.processes import environment, eventually, running
+from tests.support.processes import PATIENCE, environment, eventually, running
 from tests.system.live.server import free_port
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -63,7 +63,7 @@ def test_listen_prints_what_happens_from_now_on(alice: User, tmp_path: Path) -> 
         eventually(lambda: "Listening" in log.read_text(), "it listens")
         ledger.record([entry(alice, 1), entry(alice, 1)])
         give(alice, 1)
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE) == 0
     said = log.read_text()
     assert [f'"score": {total}' in said for total in (1, 2, 3, 4)] == [False, True, True, True]
     assert said.count("scoreboard.updates") == 3

@@ -17,7 +17,7 @@ from scoreboard.models import ScoreHistory
 from tests.events.conftest import Make
 from tests.events.receiver import Got, Receiver, receiving
 from tests.support.people import entry, give
-from tests.support.processes import environment, eventually, running
+from tests.support.processes import PATIENCE, environment, eventually, running
 from tests.support.races import at_once, none_failed
 from tests.support.worker import Worker
 
@@ -55,7 +55,7 @@ def here() -> Iterator[relay.Relay]:
     yield one
     one.ended.set()
     for each in (thread, *one.hands):
-        each.join(60)
+        each.join(PATIENCE)
 
 
 def ids(receiver: Receiver) -> list[int]:
@@ -76,13 +76,13 @@ def test_killed_in_the_middle_of_a_request_it_is_followed_by_another_and_nothing
     def hang_once(got: Got) -> Any:
         if got.events[0]["data"]["score"] == 6 and not reached.is_set():
             reached.set()
-            go_on.wait(60)
+            go_on.wait(PATIENCE)
         return 200, {}, b""
 
     receiver.answers = hang_once
     first = start()
     ledger.record([entry(alice, 1) for _ in range(10)])
-    assert reached.wait(60)
+    assert reached.wait(PATIENCE)
     start()
     give(bob, 1)
     first.kill()
@@ -101,7 +101,7 @@ def test_a_receiver_that_hangs_keeps_no_other_waiting(
     never = threading.Event()
 
     def hang(_: Got) -> Any:
-        never.wait(60)
+        never.wait(PATIENCE)
         return 200, {}, b""
 
     receiver.answers = hang
@@ -133,7 +133,7 @@ def test_two_sessions_do_not_hold_one_sink() -> None:
 
     def hold(_: int) -> bool:
         with relay.held("webhook:one") as mine:
-            both.wait(60)
+            both.wait(PATIENCE)
             return mine
 
     assert sorted(none_failed(at_once(2, hold))) == [False, True]

@@ -15,6 +15,7 @@ from leaderboard import projection
 from scoreboard import adjustments
 from tests.support.admin_site import superuser
 from tests.support.people import give
+from tests.support.processes import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("board")
 LAST = {"type": "the.end"}
@@ -30,7 +31,7 @@ async def heard(user_ids: list[uuid.UUID], act: Callable[[], object]) -> list[di
     await sync_to_async(act)()
     await layer.send(channel, LAST)
     messages = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while (message := await layer.receive(channel)) != LAST:
             messages.append(message)
     await layer.flush()

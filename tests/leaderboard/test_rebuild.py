@@ -17,7 +17,7 @@ from scoreboard import changes, ledger
 from tests.support.agreement import assert_agreement, dump, sql_rows
 from tests.support.boards import make
 from tests.support.people import give, player, players
-from tests.support.processes import eventually, python
+from tests.support.processes import PATIENCE, eventually, python
 from tests.support.races import at_once
 
 
@@ -181,7 +181,7 @@ def test_a_command_that_meets_a_rebuild_waits_for_it(
     command.start()
     eventually(lambda: len(refused) > 1, "the command has met the other's lock, and again")
     ranking.release_lock(board, "another process")
-    command.join(30)
+    command.join(PATIENCE)
     assert not command.is_alive()
     assert "rebuilt from SQL" in capsys.readouterr().out
     assert_agreement(board)

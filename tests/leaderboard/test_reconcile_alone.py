@@ -18,7 +18,7 @@ from leaderboard import boards, reconcile, reconcile_lock, sweep, tasks
 from leaderboard.boards import Board
 from tests.support.agreement import assert_agreement, dump
 from tests.support.people import give, player
-from tests.support.processes import environment, eventually, running
+from tests.support.processes import PATIENCE, environment, eventually, running
 from tests.support.races import beside
 from tests.support.spoiling import Hand, older
 
@@ -115,7 +115,7 @@ def test_a_reconcile_that_is_killed_leaves_no_lock_behind(board: Board, moment: 
         if moment == "summing":
             eventually(lambda: sleepers() == 1, "its statement runs")
         process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait(PATIENCE)
         eventually(lambda: free(board), "PostgreSQL frees the lock")
     reconcile.reconcile(board)
     assert_agreement(board)
@@ -128,7 +128,7 @@ def test_a_reconcile_that_fails_frees_the_lock(board: Board) -> None:
     with pytest.raises(KeyboardInterrupt):
         reconcile.reconcile(board, progress=fail)
     done = subprocess.run(
-        [sys.executable, "manage.py", "reconcile_leaderboard"], env=environment(), check=False, timeout=60
+        [sys.executable, "manage.py", "reconcile_leaderboard"], env=environment(), check=False, timeout=PATIENCE
     )
     assert done.returncode == 0
     assert_agreement(board)
@@ -143,7 +143,7 @@ def test_one_that_loses_its_session_stops_and_raises(board: Board) -> None:
             pid = cursor.fetchone()[0]
         ended = threading.Thread(target=end_session, args=(pid,))
         ended.start()
-        ended.join(30)
+        ended.join(PATIENCE)
 
     with pytest.raises(OperationalError):
         reconcile.reconcile(board, progress=cut)

@@ -21,7 +21,7 @@ from leaderboard.drift import NAMED
 from scoreboard.models import UserScore
 from tests.support.agreement import assert_agreement, dump
 from tests.support.people import give, players
-from tests.support.processes import ROOT, environment
+from tests.support.processes import PATIENCE, ROOT, environment
 from tests.support.redis_of_our_own import OwnRedis, own_redis
 from tests.support.spoiling import DRIFTS, Hand, forget
 
@@ -138,7 +138,7 @@ def test_a_terminal_gets_a_bar_that_ends_at_all_players(board: Board, victim: Us
     termios.tcsetwinsize(theirs, (24, 100))
     done = subprocess.run(
         [sys.executable, "manage.py", "reconcile_leaderboard", "--check"],
-        env=environment(), cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs, timeout=60, check=False,
+        env=environment(), cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs, timeout=PATIENCE, check=False,
     )  # fmt: skip
     os.close(theirs)
     shown = ""
@@ -165,7 +165,7 @@ def test_without_postgresql_the_command_says_so_and_ends_with_4() -> None:
     nowhere = {**environment(), "DATABASE_URL": "postgres://nobody@127.0.0.1:9/nothing"}
     done = subprocess.run(
         [sys.executable, "manage.py", "reconcile_leaderboard", "--check"],
-        env=nowhere, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+        env=nowhere, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert (done.returncode, "PostgreSQL did not answer" in done.stderr) == (4, True)
     assert "Traceback" not in done.stderr

@@ -14,7 +14,7 @@ from leaderboard.ranking import Unavailable, retry
 from tests.leaderboard.test_rebuild import lose
 from tests.support.agreement import assert_agreement
 from tests.support.people import give, players
-from tests.support.processes import eventually
+from tests.support.processes import PATIENCE, eventually
 from tests.support.redis_of_our_own import OwnRedis, own_redis
 from tests.support.spoiling import Hand, older
 
@@ -47,7 +47,7 @@ def hesitate(own_redis: OwnRedis) -> Iterator[Hesitate]:
 
     yield once
     for thread in continuing:
-        thread.join(30)
+        thread.join(PATIENCE)
     eventually(lambda: not redis_client.breaker.is_open, "the breaker closes")
 
 

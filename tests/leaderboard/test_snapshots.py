@@ -12,7 +12,7 @@ from leaderboard.boards import Board
 from leaderboard.ranking.calls import Call
 from leaderboard.snapshots import Snapshot
 from tests.support.people import give, player
-from tests.support.processes import eventually
+from tests.support.processes import PATIENCE, eventually
 from tests.support.races import at_once
 
 
@@ -31,7 +31,7 @@ class Reads:
         if call.script == "top":
             self.count += 1
             self.entered.set()
-            assert self.gate.wait(30)
+            assert self.gate.wait(PATIENCE)
         return self._real(call)
 
 
@@ -74,12 +74,12 @@ def test_a_stale_copy_is_served_to_all_but_the_one_who_refreshes_it(board: Board
     refreshed: list[Snapshot] = []
     one = threading.Thread(target=lambda: refreshed.append(snapshots.get(board)))
     one.start()
-    assert redis_reads.entered.wait(30)
+    assert redis_reads.entered.wait(PATIENCE)
 
     # The refresh hangs in Redis; no reader does.
     assert all(snapshots.get(board) is old for _ in range(100))
     redis_reads.gate.set()
-    one.join(30)
+    one.join(PATIENCE)
     assert redis_reads.count == 2
     assert refreshed[0].page.rows[0].user_id == str(newcomer.pk)
     assert snapshots.get(board) is refreshed[0]

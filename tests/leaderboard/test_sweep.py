@@ -15,7 +15,7 @@ from scoreboard import ledger
 from scoreboard.models import ScoreHistory, UserScore
 from tests.support.agreement import assert_agreement, dump, sql_rows
 from tests.support.people import entry, give, player, players
-from tests.support.processes import python
+from tests.support.processes import PATIENCE, python
 from tests.support.races import uncommitted
 
 DIES = """
@@ -181,11 +181,11 @@ def test_a_restarted_redis_begins_a_new_epoch_so_that_viewers_take_what_follows_
     redis.hset(meta, "run", "0" * 40)  # as written by another start of the server
     pubsub = redis.pubsub()
     pubsub.subscribe(boards.channel(board))
-    pubsub.get_message(timeout=5)
+    pubsub.get_message(timeout=PATIENCE)
     sweep.sweep(board)
     renewed = ranking.epoch(board)
     assert renewed not in (None, epoch)
-    told = pubsub.get_message(timeout=5)
+    told = pubsub.get_message(timeout=PATIENCE)
     pubsub.close()
     layer: Any = get_channel_layer()
     assert layer.deserialize(told["data"])["epoch"] == renewed

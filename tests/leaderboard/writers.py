@@ -9,6 +9,7 @@ from django.db import connections
 from accounts.models import User
 from scoreboard import ledger
 from tests.support.people import give
+from tests.support.processes import PATIENCE
 
 
 @contextmanager
@@ -42,5 +43,5 @@ def writers(count: int, crowd: list[User]) -> Iterator[None]:
     finally:
         stop.set()
         for thread in threads:
-            thread.join(30)
+            thread.join(PATIENCE)
     assert failures == []

@@ -18,6 +18,7 @@ from scoreboard.models import Bonus, ScoreHistory, UserScore
 from tests.support.admin_site import admin, said, signed_in, superuser
 from tests.support.client import Api, assert_problem
 from tests.support.people import player
+from tests.support.processes import PATIENCE
 from tests.support.races import at_once, none_failed
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("board", "unlimited")]
@@ -93,7 +94,7 @@ def test_control_a_sum_that_is_read_without_the_lock_is_exceeded(
 
     def unlocked(actor_id: uuid.UUID) -> int:
         given = Bonus.objects.filter(actor_id=actor_id).aggregate(points=Sum("points"))["points"] or 0
-        read.wait(60)
+        read.wait(PATIENCE)
         return int(given)
 
     monkeypatch.setattr(bonus, "given_alone", unlocked)

@@ -17,6 +17,7 @@ from leaderboard.boards import Board
 from scoreboard.models import UserScore
 from tests.support.agreement import assert_agreement
 from tests.support.people import give
+from tests.support.processes import PATIENCE
 from tests.support.races import at_once, none_failed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -52,7 +53,7 @@ def test_a_first_score_beside_a_change_shows_what_was_changed(
 
     def step(number: int) -> None:
         if number:
-            assert made.wait(60)
+            assert made.wait(PATIENCE)
             give(alice, 5)
             scored.set()
         else:
@@ -73,7 +74,7 @@ def test_a_change_beside_a_first_score_is_shown(board: Board, alice: User, chang
 
     def step(number: int) -> None:
         if number:
-            assert scored.wait(60)
+            assert scored.wait(PATIENCE)
             change(alice)
             changed.set()
         else:

@@ -19,6 +19,7 @@ from scoreboard import ledger
 from scoreboard.models import ScoreHistory, UserScore
 from tests.support.agreement import assert_agreement
 from tests.support.people import entry, give, outcome, players, submission
+from tests.support.processes import PATIENCE
 from tests.support.races import at_once, none_failed
 
 T = TypeVar("T")
@@ -58,7 +59,7 @@ def test_the_control_locking_in_the_order_of_the_batch_deadlocks() -> None:
             for position, user in enumerate((one, other) if number else (other, one)):
                 cursor.execute("UPDATE user_scores SET total = total WHERE user_id = %s", [user.pk])
                 if position == 0:
-                    first_locked.wait(30)
+                    first_locked.wait(PATIENCE)
         return "done"
 
     outcomes = at_once(2, lock_in_order)

@@ -44,7 +44,7 @@ def python(code: str, *arguments: str, **changes: str) -> "subprocess.CompletedP
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
 

@@ -20,7 +20,9 @@ DAY = 86_400
 
 def promtool(*arguments: str) -> "subprocess.CompletedProcess[str]":
     program = needed("promtool", "prometheus")
-    return subprocess.run([program, *arguments], cwd=DEPLOYED, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        [program, *arguments], cwd=DEPLOYED, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
 
 
 def configure(folder: Path, targets: Mapping[str, int], token: str) -> None:

@@ -45,7 +45,7 @@ def released_together(count: int, call: Callable[[int], T], *, connected: bool) 
         try:
             if connected:
                 connections["default"].ensure_connection()
-            barrier.wait(60)
+            barrier.wait(PATIENCE)
             return call(number)
         except Exception as error:
             return error

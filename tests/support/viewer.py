@@ -5,6 +5,7 @@ from typing import Any, cast
 from api import redis_client
 from leaderboard import boards
 from leaderboard.boards import Board
+from tests.support.processes import PATIENCE
 
 Seen = tuple[str, int, list[tuple[bytes, float, bytes | None]]]  # epoch, seq, (member, total, profile) of the top
 
@@ -17,7 +18,7 @@ class Viewer:
         self.redis = cast(Any, redis_client.connection())
         self.pubsub = self.redis.pubsub()
         self.pubsub.subscribe(boards.channel(board))
-        self.pubsub.get_message(timeout=60)
+        self.pubsub.get_message(timeout=PATIENCE)
         self.epochs: set[str] = set()
         self.seen: Seen | None = None
         self.look_again()
@@ -29,7 +30,7 @@ class Viewer:
         """Whether anything was announced; deterministic: what was published before the PING comes before its answer."""
         self.pubsub.ping()
         heard = False
-        while (message := self.pubsub.get_message(timeout=60))["type"] != "pong":
+        while (message := self.pubsub.get_message(timeout=PATIENCE))["type"] != "pong":
             heard |= message["type"] == "message"
         return heard
 

@@ -9,6 +9,7 @@ from typing import Any
 from accounts.models import User
 from tests.support.client import MINT, UPDATE
 from tests.support.people import back_end, bearer
+from tests.support.processes import PATIENCE
 from tests.system.live.server import Server
 
 IDLE_SECONDS = 5.0  # after which the server may have closed the connection
@@ -16,7 +17,7 @@ IDLE_SECONDS = 5.0  # after which the server may have closed the connection
 
 class Client:
     def __init__(self, server: Server) -> None:
-        self.connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
+        self.connection = HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
         self.used = time.monotonic()
         self.headers: dict[str, str] = {}  # of the last answer
         self.back_end: dict[str, str] = {}  # whose word tokens are minted on

@@ -11,7 +11,7 @@ import pytest
 from accounts import api_keys
 from accounts.models import User
 from scoreboard.models import ScoreHistory
-from tests.support.processes import ROOT
+from tests.support.processes import PATIENCE, ROOT
 from tests.support.programs import needed
 from tests.support.unlimited import UNLIMITED
 from tests.system.deploy.nginx import Web
@@ -67,7 +67,7 @@ def test_the_program_awards_once_and_says_when_it_is_refused(language: str, web:
             },
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=4 * PATIENCE,
             check=False,
         )
 

@@ -22,7 +22,7 @@ from leaderboard.boards import Board
 from scoreboard.models import ScoreHistory
 from tests.support.agreement import assert_agreement, shown, sql_rows
 from tests.support.people import back_end
-from tests.support.processes import eventually
+from tests.support.processes import PATIENCE, eventually
 from tests.support.unlimited import UNLIMITED
 from tests.system.deploy.nginx import Web
 from tests.system.live.clients import Socket, viewer
@@ -37,7 +37,7 @@ class Player:
     """A client that knows nothing but HTTP."""
 
     def __init__(self, web: Server, stack: ExitStack, name: str) -> None:
-        self.connection = stack.enter_context(closing(HTTPConnection("127.0.0.1", web.port, timeout=30)))
+        self.connection = stack.enter_context(closing(HTTPConnection("127.0.0.1", web.port, timeout=PATIENCE)))
         self.used = time.monotonic()
         self.credentials: dict[str, str] = {}
         self.name = name

@@ -6,9 +6,10 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
-from tests.support.processes import eventually
+from tests.support.processes import PATIENCE, eventually
 
 LIVE = "**/scoreboard/live**"
+MILLISECONDS = PATIENCE * 1000  # as Playwright is told
 
 
 def until(page: Page, condition: Callable[[], bool], what: str) -> None:

@@ -19,12 +19,13 @@ from leaderboard import boards, ranking, rebuild
 from tests.support.fixtures import forget_boards, forget_keys
 from tests.support.processes import eventually
 from tests.support.programs import needed
+from tests.system.browser.board import MILLISECONDS
 from tests.system.browser.site import Site
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PHONE, DESKTOP = (360, 740), (1280, 900)
 
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=MILLISECONDS)
 
 
 @pytest.fixture(scope="package")
@@ -99,6 +100,7 @@ class Visitors:
             reduced_motion="reduce" if still else "no-preference",
             java_script_enabled=script,
         )
+        context.set_default_timeout(MILLISECONDS)
         self.contexts.append(context)
         if user is not None:
             client = Client()

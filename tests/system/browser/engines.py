@@ -20,6 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.support.processes import PATIENCE, eventually
 from tests.support.programs import needed
+from tests.system.browser.board import MILLISECONDS
 from tests.system.live.server import free_port
 
 # Firefox: nothing but this machine is reached, and cookies are for the page's own site only.
@@ -61,6 +62,7 @@ class Chromium:
 class ChromiumTab:
     def __init__(self, browser: Browser) -> None:
         self.page = browser.new_page()
+        self.page.set_default_timeout(MILLISECONDS)
 
     def open(self, url: str) -> None:
         self.page.goto(url)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from accounts import api_keys
-from tests.support.processes import eventually
+from tests.support.processes import PATIENCE, eventually
 
 
 class Example:
@@ -19,18 +19,18 @@ class Example:
         self.process = subprocess.Popen(
             [sys.executable, *words], cwd=folder, env={**os.environ, **environment}, stderr=subprocess.DEVNULL
         )
-        eventually(self.serves, "the example serves", 60)
+        eventually(self.serves, "the example serves")
 
     def serves(self) -> bool:
         try:
-            with urllib.request.urlopen(self.url, timeout=5) as answer:  # noqa: S310 (our own URL)
+            with urllib.request.urlopen(self.url, timeout=PATIENCE) as answer:  # noqa: S310 (our own URL)
                 return bool(answer.status == 200)
         except OSError:
             return False
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(30)
+        self.process.wait(PATIENCE)
 
 
 def a_key() -> str:

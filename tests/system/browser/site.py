@@ -10,7 +10,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
-from tests.support.processes import ROOT, eventually
+from tests.support.processes import PATIENCE, ROOT, eventually
 from tests.support.procfile import procfile
 from tests.support.unlimited import UNLIMITED
 from tests.system.deploy.nginx import ROLES, configured
@@ -86,14 +86,14 @@ class Site:
 
     def serves(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/readyz", timeout=5) as answer:  # noqa: S310 (our own URL)
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=PATIENCE) as answer:  # noqa: S310 (our own URL)
                 return bool(answer.status == 200)
         except OSError:
             return False
 
     def live_epoch(self) -> str | None:
         """The epoch `live` shows a new viewer: null before it has read the board, "" while it cannot be reached."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.request("GET", "/api/v1/scoreboard/stream")
             answer = connection.getresponse()

@@ -76,7 +76,7 @@ def test_a_period_without_a_next_becomes_final_under_a_viewer(visitors: Visitors
     expect(score(page, "alice")).to_have_text("10")
     BoardPeriod.objects.filter(board__slug="cup").update(ends_at=timezone.now())
     end_period("weekly")
-    expect(status(page)).to_have_text("Final", timeout=30_000)
+    expect(status(page)).to_have_text("Final")
     expect(score(page, "alice")).to_have_text("10")
     expect(part(page, "ends")).to_have_text("")
     expect(part(page, "retry")).to_be_hidden()

@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, expect
 
 from accounts.models import User
 from leaderboard.boards import Board
+from tests.system.browser.board import MILLISECONDS
 from tests.system.deploy.front import SITE, V4, site_below
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]
@@ -17,6 +18,7 @@ PASSWORD = "a long enough pass phrase"
 def test_the_board_is_live_and_a_player_signs_in_below_the_path(board: Board, browser: Browser, tmp_path: Path) -> None:
     User.objects.create(username="alice", email="alice@example.org", password=make_password(PASSWORD))
     with site_below("nginx.conf", tmp_path, V4) as (front, _, _), browser.new_context() as context:
+        context.set_default_timeout(MILLISECONDS)
         page = context.new_page()
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))

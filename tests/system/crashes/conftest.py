@@ -42,7 +42,7 @@ def whole_site(migrated: Path) -> Iterator[Site]:
             site.start_redis()
             site.start_postgres()
             site.start()
-            eventually(site.serves, "web answers", 60)
+            eventually(site.serves, "web answers")
             yield site
         finally:
             site.close()
@@ -73,7 +73,7 @@ def spoiled_site(migrated: Path) -> Iterator[Site]:
 @pytest.fixture
 def running(site: Site) -> Iterator[Load]:
     """Players redeem, read and repeat."""
-    eventually(lambda: serving(site), "web answers", 60)
+    eventually(lambda: serving(site), "web answers")
     with load(site) as running:
         running.goes_on()
         yield running

@@ -37,7 +37,7 @@ class Load:
         for thread in self.threads:
             thread.start()
 
-    def goes_on(self, count: int = 20, *, but: str = "", seconds: float = 40.0) -> None:
+    def goes_on(self, count: int = 20, *, but: str = "") -> None:
         """Returns once this many further redemptions were acknowledged, to players but `but`."""
         before = self.history.acknowledged(but=but)
 
@@ -45,7 +45,7 @@ class Load:
             self.site.supervise()
             return self.history.acknowledged(but=but) >= before + count
 
-        eventually(gone_on, "redemptions succeed", seconds)
+        eventually(gone_on, "redemptions succeed")
 
     def hears(self, status: int, count: int = 1) -> None:
         """Returns once this many further requests were answered so (LOST: not answered)."""
@@ -55,7 +55,7 @@ class Load:
             self.site.supervise()
             return self.history.answers(status) >= before + count
 
-        eventually(heard, f"some are answered {status}", 30)
+        eventually(heard, f"some are answered {status}")
 
     def score_once(self) -> None:
         """The witness scores and does nothing ever after: what the board lacks of it, no later score brings along."""
@@ -67,7 +67,7 @@ class Load:
                 tab.redeem_one()
             return self.history.acknowledged(of=self.witness.user_id) > before
 
-        eventually(scored, "one more scores", 30)
+        eventually(scored, "one more scores")
         tab.client.close()
 
     def queue_once(self) -> None:
@@ -79,7 +79,7 @@ class Load:
                 tab.redeem_later()
             return any(told.status == 202 for told in self.history.told if told.player == self.witness.user_id)
 
-        eventually(promised, "one more is promised a score", 30)
+        eventually(promised, "one more is promised a score")
         tab.client.close()
 
     def set_clocks(self, ahead: float) -> None:

@@ -16,7 +16,6 @@ from tests.system.crashes.checker import violations
 from tests.system.crashes.load import Load
 from tests.system.crashes.site import Site
 
-HEALED_SECONDS = 15.0  # after everything runs again, the board is right: a sweep is never further away
 BUSY = 3  # the command's exit code
 
 RESEND = """
@@ -30,11 +29,11 @@ def prove(load: Load) -> None:
     """To be called once everything runs again. Stops the load."""
     recovered = time.monotonic()
     load.stop()
-    heal(load.site, HEALED_SECONDS)
+    heal(load.site)
     seconds = time.monotonic() - recovered
     keep_promises(load.site)
     load.hear_promises()
-    heal(load.site, HEALED_SECONDS)
+    heal(load.site)
     found = broken(load)
     report(load, found, seconds)
     assert found == [], f"{len(found)} broken promises, for example\n" + "\n".join(found[:20])
@@ -48,7 +47,7 @@ def compare(site: Site) -> "subprocess.CompletedProcess[str] | None":
     return None if done.returncode == BUSY else done
 
 
-def heal(site: Site, seconds: float) -> None:
+def heal(site: Site) -> None:
     """Returns once the board is what SQL says, and each other board what the history says."""
     drift: list[str] = []
 
@@ -61,7 +60,7 @@ def heal(site: Site, seconds: float) -> None:
         return not drift
 
     try:
-        eventually(healed, "the board is what SQL says", seconds)
+        eventually(healed, "the board is what SQL says")
     except AssertionError:
         raise AssertionError(f"{drift}\n{site.logs()}") from None
 
@@ -81,7 +80,7 @@ def keep_promises(site: Site) -> None:
     if waiting():  # for whatever reason: what was not lost is found done, and done once
         sent = site.manage("shell", "--verbosity", "0", "-c", RESEND)
         assert sent.returncode == 0, sent.stderr
-        eventually(lambda: not waiting(), "what was promised is done", 30)
+        eventually(lambda: not waiting(), "what was promised is done")
 
 
 def broken(load: Load) -> list[str]:

@@ -12,7 +12,7 @@ import redis
 from devsite.postgres import Postgres
 from devsite.process import Refusal
 from devsite.valkey import Valkey
-from tests.support.processes import eventually
+from tests.support.processes import PATIENCE, eventually
 
 START_SECONDS = 300
 
@@ -72,10 +72,10 @@ class Servers:
 
     def database(self) -> "psycopg.Connection[tuple[object, ...]]":
         """A session of ours, each statement its own transaction."""
-        return psycopg.connect(self.postgres.url, autocommit=True, connect_timeout=10)
+        return psycopg.connect(self.postgres.url, autocommit=True, connect_timeout=int(PATIENCE))
 
     def redis_client(self) -> redis.Redis:
-        return redis.Redis.from_url(self.redis.url, socket_timeout=5)
+        return redis.Redis.from_url(self.redis.url, socket_timeout=PATIENCE)
 
     def resume_servers(self) -> None:
         """Both run, whatever was done to them."""

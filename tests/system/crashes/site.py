@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from devsite.process import die_with
-from tests.support.processes import ROOT
+from tests.support.processes import PATIENCE, ROOT
 from tests.support.procfile import procfile
 from tests.support.unlimited import UNLIMITED
 from tests.system.crashes.client import Client, Lost
@@ -115,7 +115,7 @@ class Site(Servers):
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
             check=False,
         )
 

@@ -96,7 +96,7 @@ def test_without_the_sweep_the_judge_finds_what_redis_lacks(spoiled_site: Site) 
         assert any(running.witness.name in one for one in drift)
 
         spoiled_site.start("beat")
-        heal(spoiled_site, 60)
+        heal(spoiled_site)
         keep_promises(spoiled_site)
         running.hear_promises()
         assert broken(running) == []

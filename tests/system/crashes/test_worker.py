@@ -18,7 +18,7 @@ def test_the_worker_may_be_killed_while_it_pays(site: Site, running: Load) -> No
         session.execute(HOLD, [held])
         running.queue_once()
         # A message that did not reach the broker is sent again after a minute, by a task of every half minute.
-        eventually(lambda: paying(site, held), "the worker is at it", 120)
+        eventually(lambda: paying(site, held), "the worker is at it")
         worker = site.running["worker"]
         site.kill("worker")
         session.execute("COMMIT")

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from api import redis_client
 from config.settings import celery_url
+from tests.support.processes import PATIENCE
 from tests.support.redis_of_our_own import OwnRedis
 from tests.support.worker import Worker
 from tests.system.deploy.nginx import Web
@@ -57,7 +58,7 @@ class Site:
         kind = "application/json" if isinstance(body, dict) else "application/x-www-form-urlencoded"
         raw = json.dumps(body) if isinstance(body, dict) else body
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        with closing(http.client.HTTPConnection("127.0.0.1", self.web.port, timeout=30)) as call:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.web.port, timeout=PATIENCE)) as call:
             call.request(method, path, raw, {"Content-Type": kind, **named})
             answer = call.getresponse()
             text = answer.read().decode()

@@ -18,7 +18,7 @@ from scoreboard import ledger
 from scoreboard.models import ScoreHistory
 from tests.support.backups import administer
 from tests.support.people import entry, players
-from tests.support.processes import ROOT, environment, eventually
+from tests.support.processes import PATIENCE, ROOT, environment, eventually
 
 WRITERS = 3
 
@@ -67,7 +67,7 @@ def program(name: str) -> str:
 def manage(*words: str, **changes: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "manage.py", *words]
     env = {**environment(), **changes}
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
 @pytest.mark.django_db(transaction=True)

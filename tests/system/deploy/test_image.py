@@ -136,6 +136,6 @@ def image_of(app: Path, opt: Path, python: str) -> None:
         if word == "RUN" and not rest.startswith("useradd"):
             line = rest.replace("/opt/", f"{opt}/").replace("/app", str(app))
             environment = {**os.environ, "PATH": f"{opt}/venv/bin:{opt}/bin:/usr/bin:/bin"}
-            subprocess.run(["/bin/sh", "-ec", line], cwd=app, env=environment, check=True, timeout=280)
+            subprocess.run(["/bin/sh", "-ec", line], cwd=app, env=environment, check=True, timeout=4 * PATIENCE)
             ran += 1
     assert ran == 2

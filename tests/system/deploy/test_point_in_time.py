@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import ROOT, eventually
+from tests.support.processes import PATIENCE, ROOT, eventually
 from tests.system.crashes.servers import Servers
 from tests.system.crashes.site import folder
 
@@ -36,7 +36,13 @@ def run(servers: Servers, *words: str) -> str:
         "LOG_LEVEL": "ERROR",
     }
     done = subprocess.run(
-        [sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, *words],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -69,7 +75,7 @@ def test_the_database_comes_back_as_it_was_before_an_accident() -> None:
             assert run(old, "-c", SCORE, "before the base backup") == "10\n"
             base = new_home / "postgres"
             command = [str(old.postgres.binaries / "pg_basebackup"), f"--dbname={old.postgres.url}", f"--pgdata={base}"]
-            subprocess.run([*command, "--checkpoint=fast"], check=True, timeout=120)
+            subprocess.run([*command, "--checkpoint=fast"], check=True, timeout=PATIENCE)
             run(old, "-c", SCORE, "after the base backup")
             with old.database() as session:
                 [moment] = session.execute("SELECT clock_timestamp()::text").fetchone() or [""]

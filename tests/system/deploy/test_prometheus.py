@@ -175,7 +175,7 @@ def drift_and_reconcile(watched: Watched) -> None:
     redis.zadd(rank, {member: 999_999_999})
     command = [sys.executable, "manage.py", "reconcile_leaderboard"]
     done = subprocess.run(
-        command, cwd=ROOT, env=watched.environment, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=ROOT, env=watched.environment, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert redis.zscore(rank, member) != 999_999_999

@@ -118,7 +118,7 @@ def crashes(site: Site, bearer: dict[str, str], cookie: dict[str, str]) -> list[
         status, answer = site.post("score/update", redeemable, **bearer, Prefer="respond-async")
         assert status == 202, answer
         work = answer["data"]["work_id"]
-        eventually(lambda: QueuedWork.objects.get(pk=work).state == "dead", "the worker gives it up", 60)
+        eventually(lambda: QueuedWork.objects.get(pk=work).state == "dead", "the worker gives it up")
         assert "ledger_record" in QueuedWork.objects.get(pk=work).error
     with broken(*map(refusing, ("sign_ins", "users"))):
         assert site.post("auth/token", {"username": "zoe", "password": PASSWORD}, X_Request_ID=ids[1])[0] == 500

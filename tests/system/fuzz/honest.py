@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from schemathesis import Case, CheckContext, HookContext, Response
 
 from accounts.names import MAX_LENGTH
+from tests.support.processes import PATIENCE
 from tests.system.fuzz.leaks import leaks
 
 SITE: dict[str, Any] = json.loads(os.environ["FUZZ_SITE"])
@@ -45,7 +46,7 @@ def ask(path: str, body: dict[str, Any], credentials: dict[str, str] | None = No
     headers = {**(credentials or SITE["headers"]), "Content-Type": "application/json"}
     request = urllib.request.Request(SITE["url"] + path, json.dumps(body).encode(), headers)  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
             data: dict[str, Any] = json.load(answer)["data"]
             return data
     except HTTPError:

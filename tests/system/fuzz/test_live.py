@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from tests.support.people import bearer, player
-from tests.support.processes import eventually
+from tests.support.processes import PATIENCE, eventually
 from tests.system.fuzz.frames import handshake, nonsense
 from tests.system.fuzz.heard import Heard, heard
 from tests.system.fuzz.messages import bad_conversation
@@ -39,7 +39,7 @@ Maker = Callable[[Random], list[bytes]]
 def sent(server: Server, pieces: list[bytes]) -> Heard:
     """Sends the pieces and hears the server out; it has to end the connection once nothing more will come."""
     answered = b""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with suppress(OSError):  # it has hung up already
             connection.sendall(pieces[0])
@@ -47,7 +47,7 @@ def sent(server: Server, pieces: list[bytes]) -> Heard:
             if len(pieces) % 2:  # else everything is there before the handshake is answered
                 with suppress(TimeoutError):
                     answered += connection.recv(65536)
-            connection.settimeout(30)
+            connection.settimeout(PATIENCE)
             for piece in pieces[1:]:
                 connection.sendall(piece)
         connection.settimeout(SILENCE)
@@ -59,7 +59,7 @@ def sent(server: Server, pieces: list[bytes]) -> Heard:
                     break
                 except TimeoutError:
                     connection.shutdown(socket.SHUT_WR)
-                    connection.settimeout(30)
+                    connection.settimeout(PATIENCE)
     return heard(answered, b"".join(pieces))
 
 

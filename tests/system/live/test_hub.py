@@ -17,7 +17,7 @@ from leaderboard.live.requests import LiveRequest
 from leaderboard.live.transport import EXTENSION
 from tests.leaderboard.test_viewer import SlowTransport
 from tests.support.boards import make
-from tests.support.processes import eventually
+from tests.support.processes import PATIENCE, eventually
 from tests.system.live.test_top import run as run_with_hub
 
 
@@ -50,12 +50,12 @@ def test_the_connection_for_looks_is_closed_however_long_the_last_one_takes(
         connections["default"].ensure_connection()
         kept.append(connections["default"])
         looking.set()
-        go.wait(60)
+        go.wait(PATIENCE)
 
     async def run() -> None:
         hub = Hub()
         hub._sql.submit(look)
-        assert looking.wait(60)
+        assert looking.wait(PATIENCE)
         await hub.stop()
 
     try:

@@ -11,6 +11,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from leaderboard import snapshots
+from tests.support.processes import PATIENCE
 from tests.system.live.clients import viewer, watcher
 from tests.system.live.conftest import PUSH_MS
 from tests.system.live.server import Server
@@ -112,7 +113,7 @@ def test_there_is_no_socket_elsewhere(live: Server) -> None:
 def test_a_handshake_that_cannot_be_read_is_refused_and_not_kept(live: Server, spoiled: str) -> None:
     head = "GET /scoreboard/live HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-    with socket.create_connection(("127.0.0.1", live.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", live.port), timeout=PATIENCE) as connection:
         connection.sendall(f"{head}{key}{spoiled}\r\n".encode())
         answered = b""
         while data := connection.recv(65536):
@@ -249,7 +250,7 @@ def test_every_15_seconds_viewers_are_told_what_is_newest(live: Server) -> None:
     """And who has not even finished its request by then is not waited for: tested here to wait only once."""
     with viewer(live) as alice, watcher(live) as bob, socket.create_connection(("127.0.0.1", live.port)) as sluggish:
         sluggish.sendall(b"GET /scoreboard/live HTTP/1.1\r\nHost:")
-        sluggish.settimeout(60)
+        sluggish.settimeout(PATIENCE)
         _, snapshot = alice.opening()
         bob.opening()
         before, began = bob.id, time.monotonic()

@@ -25,7 +25,7 @@ from tests.support.issuer import (
     viewer_keys,
 )
 from tests.support.people import site_key
-from tests.support.processes import eventually
+from tests.support.processes import PATIENCE, eventually
 from tests.system.live.clients import Watching, answer, viewer, watcher
 from tests.system.live.conftest import Fleet, share
 from tests.system.live.server import Server, database_url
@@ -229,7 +229,7 @@ def test_while_an_issuer_s_keys_are_fetched_the_others_are_served(sites: Sites) 
     released = threading.Event()
 
     def slowly(request: BaseHTTPRequestHandler) -> None:
-        released.wait(60)
+        released.wait(PATIENCE)
         address.publish(request)
 
     with key_server(*published()) as address:
