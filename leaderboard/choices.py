@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 SLUG = re.compile(r"[a-z0-9.-]{1,65}")
 PERIOD = re.compile(r"[0-9A-Za-z.-]{1,16}")
-LISTED = 60  # closed periods that one page links to: those around the one it shows
+LISTED = 60  # of the periods that are over, as many as one page links to: those around the one it shows
 ABBREVIATION = 3  # letters; the value "eu" is written EU, "europe" Europe
 
 
@@ -31,7 +31,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Periods:
-    """Around the period that is shown: its neighbours, None where there is none, and the closed ones, the last first.
+    """Around the period that is shown: its neighbours, None where there is none, and those over, the last first.
 
     `current` is the open one, also when it is the one shown.
     """
@@ -39,7 +39,7 @@ class Periods:
     current: Board | None
     earlier: Board | None
     later: Board | None
-    closed: list[Board]
+    over: list[Board]
 
 
 def find(slug: str, period: str | None = None) -> Board | None:
@@ -112,17 +112,18 @@ def periods(shown: Board, *, whole: bool = False) -> Periods | None:
         log.warning("periods_unavailable", board=shown.slug, error=str(error).strip())
         return None
     current = boards.find(shown.slug)
-    row = [*([current] if current else []), *closed]
+    over = [*(board for board in boards.unrevealed(shown.slug) if board != current), *closed]
+    row = [*([current] if current else []), *over]
     keys = [board.period for board in row]
     if shown.closed_at and shown.period not in keys:  # an older one, asked for by its key
-        return Periods(current, earlier=None, later=next(reversed(row), None), closed=closed[-LISTED:])
+        return Periods(current, earlier=None, later=next(reversed(row), None), over=over[-LISTED:])
     place = keys.index(shown.period) if shown.period in keys else -1  # -1: one that has not begun
     listed = max(0, place - 1) // LISTED * LISTED
     return Periods(
         current,
         earlier=row[place + 1] if place + 1 < len(row) else None,
         later=row[place - 1] if place > 0 else None,
-        closed=closed[listed : listed + LISTED],
+        over=over[listed : listed + LISTED],
     )
 
 

@@ -88,6 +88,7 @@ def board_page(request: HttpRequest) -> HttpResponse:
         "periods": choices.periods(board, whole=hidden),
         "dates": choices.dates(board),
         "ends": board.ends_at and choices.moment(board.ends_at, board.zone),
+        "over": board.ends_at is not None and board.ends_at <= boards.listing().now,
         "frozen": board.frozen_at and choices.moment(board.frozen_at, board.zone),
         "entry": entry(request, board),
         **element(request, board, period),

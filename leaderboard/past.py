@@ -56,7 +56,7 @@ WITH near AS MATERIALIZED (
     SELECT n.players - checkpoint_unseen((SELECT b FROM boards b WHERE b.id = %(rule)s), %(part)s, %(starts_at)s,
                                          %(at)s) AS players,
            n.players = cardinality(n.users) OR %(limit)s + %(offset)s <= (SELECT count(*) FROM stood) AS known
-      FROM near n
+      FROM near n WHERE n.players IS NOT NULL
 )"""
 WHOLE = """
 WITH stood AS MATERIALIZED (
@@ -150,8 +150,7 @@ def shown(wanted: Any, page: Page) -> Page | None:
 def near(asked: Instant, limit: int, offset: int) -> Page | None:
     """Counted from the checkpoint before it, without names; None when that does not tell this page."""
     lines = counted(NEAR, asked, limit, offset)
-    _, known, *_ = lines[0]
-    return page_of(asked, offset, lines) if known else None
+    return page_of(asked, offset, lines) if lines and lines[0][1] else None
 
 
 def whole(asked: Instant, limit: int, offset: int) -> Page:

@@ -124,6 +124,12 @@ def closed(slug: str, period: str | None = None) -> Board | None:
     return next((board for board in past(slug) if period in (None, board.period)), None)
 
 
+def unrevealed(slug: str) -> list[Board]:
+    """The periods that are over and not closed, as frozen ones are until they are revealed; the last first."""
+    known = listing()
+    return [board for board in reversed(known.slugs.get(slug, [])) if board.ends_at and board.ends_at <= known.now]
+
+
 def past(slug: str) -> Iterator[Board]:
     """The closed periods, the last first. Raises OperationalError when PostgreSQL is away."""
     if in_event_loop():

@@ -71,6 +71,10 @@ CREATE FUNCTION board_stood(b boards, p_part text, p_from timestamptz, p_until t
 RETURNS TABLE (user_id uuid, points bigint, reached_at timestamptz, shown boolean, attempts_left smallint, metadata jsonb)
 LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan SET work_mem = '128MB' SET jit = off AS $$
 BEGIN
+    -- Of a board that few have joined, what they did is found by the index of players, in however long a history.
+    IF b.entry = 'join' AND p_user IS NULL THEN
+        p_user := ARRAY(SELECT n.user_id FROM board_entrants n WHERE n.board_id = b.id);
+    END IF;
     CASE b.value
     WHEN 'sum' THEN
         RETURN QUERY

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from django.template import Context, Template, TemplateSyntaxError
 from django.test import Client, RequestFactory
+from django.utils import timezone
 
 from accounts.models import User
 from leaderboard import boards, choices
@@ -91,6 +92,28 @@ def test_one_walks_back_through_closed_periods(client: Client, board: Board, ali
     assert links(page)[f"Later: {second}"] == links(page)["Now"] == "?board=weekly"
     assert f"Weekly {first} · Live scoreboard" in page
     assert f'period="{second}"' in shown(client, f"/?board=weekly&period={second}")
+
+
+def test_a_frozen_period_that_is_over_is_walked_back_to_before_it_is_revealed(
+    client: Client, board: Board, alice: User, bob: User
+) -> None:
+    rule = make("weekly", window="weekly")
+    award(alice, 5)
+    rule.freeze_at = datetime.now(UTC)
+    rule.save()
+    keep()
+    award(bob, 7)
+    frozen, now = BoardPeriod.objects.order_by("starts_at").values_list("key", flat=True).distinct()
+    BoardPeriod.objects.filter(key=frozen).update(ends_at=timezone.now())  # and what it holds back
+    BoardPeriod.objects.filter(key=now).update(starts_at=timezone.now())
+    keep()
+    page = shown(client, "/?board=weekly")
+    assert "Ends <strong>" in page
+    assert links(page)[f"Earlier: {frozen}"] == f"?board=weekly&period={frozen}"
+    page = shown(client, f"/?board=weekly&period={frozen}")
+    assert rows(page) == ["alice"]
+    assert "Ended <strong>" in page
+    assert links(page)[f"Later: {now}"] == links(page)["Now"] == "?board=weekly"
 
 
 def test_of_many_closed_periods_those_around_the_one_shown_are_listed(client: Client, board: Board) -> None:
