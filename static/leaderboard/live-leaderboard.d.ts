@@ -18,6 +18,8 @@ export interface You {
   score: number | null;
   rank: number | null;
   players: number;
+  /** On a board with tiers, null for who has none. */
+  tier?: string | null;
 }
 
 export type Transport = 'websocket' | 'sse' | 'polling';

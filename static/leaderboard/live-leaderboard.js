@@ -258,7 +258,7 @@ class Feed {
     if (!answer.ok) return this.listener.you(null); // it may be old
     const { data } = await answer.json();
     this.listener.viewer(data.user_id, false);
-    this.listener.you({ score: data.score, rank: data.rank, players: data.players });
+    this.listener.you(data);
   }
 
   /** @param {Link} link @param {string} text */
@@ -926,10 +926,9 @@ class LiveLeaderboard extends HTMLElement {
   }
 
   #takeYou(/** @type {You|null} */ you) {
-    const { score, rank, players } = you ?? {};
-    const before = this.#you;
-    if (score === before?.score && rank === before?.rank && players === before?.players) return;
-    this.#you = you && { score: you.score, rank: you.rank, players: you.players };
+    const now = you && { score: you.score, rank: you.rank, players: you.players, tier: you.tier };
+    if (JSON.stringify(now) === JSON.stringify(this.#you)) return;
+    this.#you = now;
     this.#render(document.visibilityState === 'visible');
     this.#summarise();
     this.#emitUpdate(this.#feed?.transport ?? null);
@@ -1027,7 +1026,7 @@ class LiveLeaderboard extends HTMLElement {
   }
 
   #renderOwn(/** @type {boolean} */ mineShown, /** @type {boolean} */ animated) {
-    const { score = null, rank = null } = this.#you ?? {};
+    const { score = null, rank = null, tier } = this.#you ?? {};
     if (mineShown || score === null || rank === null) {
       this.#mine = null;
       this.#ui.own.replaceChildren();
@@ -1035,7 +1034,7 @@ class LiveLeaderboard extends HTMLElement {
     }
     const known = this.#mine !== null;
     this.#mine ??= new Line(this.#speech);
-    this.#mine.show({ rank, score, username: this.#say('you'), user_id: this.#viewer ?? 'you', avatar: null }, true, known && animated);
+    this.#mine.show({ rank, score, username: this.#say('you'), user_id: this.#viewer ?? 'you', avatar: null, tier }, true, known && animated);
     if (!known) this.#ui.own.replaceChildren(this.#mine.element);
   }
 

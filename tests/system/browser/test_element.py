@@ -163,6 +163,9 @@ def test_a_token_signs_the_viewer_in(page: Page, live: ScriptedLive) -> None:
     live.say("you", score=40, rank=831, players=12_000)
     own = line(page, "You")
     expect(own.locator("[part=rank]")).to_have_text("831")
+    assert tiers(page) == ["", "", ""]
+    live.say("you", score=40, rank=831, players=12_000, tier="bronze")
+    until(page, lambda: tiers(page) == ["", "", "bronze"], "the own line has the tier")
     page.evaluate("document.querySelector('live-leaderboard').token = null")
     connections(page, live, 2)
     expect(own).to_have_count(0)
@@ -187,18 +190,20 @@ def test_nobody_yet_is_said_in_words(page: Page, live: ScriptedLive) -> None:
     expect(page.locator("live-leaderboard [part=players]")).to_have_text("1 player")
 
 
-def test_the_tier_stands_beside_the_name(page: Page, live: ScriptedLive) -> None:
-    def tiers() -> list[str]:
-        shown = "e => getComputedStyle(e, '::after').content.replaceAll('\"', '').trim()"
-        return [name.evaluate(shown) for name in names(page).all()]
+def tiers(page: Page) -> list[str]:
+    """Of each line, the own one last."""
+    shown = "e => getComputedStyle(e, '::after').content.replaceAll('\"', '').trim()"
+    return [name.evaluate(shown) for name in names(page).all()]
 
+
+def test_the_tier_stands_beside_the_name(page: Page, live: ScriptedLive) -> None:
     live.show(
         {**row(1, "first", 3), "tier": "<b>gold</b>"}, {**row(2, "second", 2), "tier": None}, row(3, "x", 1), seq=1
     )
     expect(names(page)).to_have_text(["first", "second", "x"])
-    assert tiers() == ["<b>gold</b>", "", ""]
+    assert tiers(page) == ["<b>gold</b>", "", ""]
     live.show({**row(1, "first", 3), "tier": None}, {**row(2, "second", 2), "tier": "silver"}, row(3, "x", 1), seq=2)
-    until(page, lambda: tiers() == ["", "silver", ""], "the tiers are the new ones")
+    until(page, lambda: tiers(page) == ["", "silver", ""], "the tiers are the new ones")
 
 
 def test_extreme_rows_fit_a_phone(visitors: Visitors) -> None:
