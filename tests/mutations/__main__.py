@@ -36,6 +36,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 LIST = Path(__file__).with_name("mutations.toml")
 LONGEST = 3600  # seconds of one run of pytest
+PATIENCE = "30"  # seconds; most of what a mutation breaks never happens, and the tests passed on this machine
 # Failures that begin so say that the mutation is no program any more, not that a promise is broken.
 WRECKED = re.compile(
     r"collection failure|failed on setup with|failed on teardown with \"pytest\.Pytest|"
@@ -143,14 +144,14 @@ def mutated(tree: Path, mutation: Mutation) -> Iterator[None]:
             copied.replace(path)
 
 
-def pytest(tree: Path, tests: Sequence[str], *options: str) -> Run:
-    """Runs these tests of the tree, on servers of its own."""
+def pytest(tree: Path, tests: Sequence[str], *options: str, **changes: str) -> Run:
+    """Runs these tests of the tree, on servers of its own; `changes` are of the environment."""
     report, log = tree / "report.xml", tree / "output.txt"
     report.unlink(missing_ok=True)
     python = (sys.executable, "-m")
     command = [*python, "devsite.servers", "exec", "--", *python, "pytest", "-q", "-p", "no:cacheprovider"]
     command += [f"--junitxml={report}", *options, *tests]
-    environment = {**os.environ, "DATABASE_URL": "", "REDIS_URL": ""}
+    environment = {**os.environ, "DATABASE_URL": "", "REDIS_URL": "", **changes}
     started, code = time.monotonic(), None
     with log.open("w") as output, suppress(subprocess.TimeoutExpired):
         code = subprocess.call(command, cwd=tree, env=environment, stdout=output, stderr=output, timeout=LONGEST)
@@ -194,7 +195,7 @@ def attempts(trees: Sequence[Path], mutations: Sequence[Mutation]) -> Iterator[t
         tree = free.get()
         try:
             with mutated(tree, mutation):
-                return pytest(tree, mutation.tests, "-x", "--timeout=100")
+                return pytest(tree, mutation.tests, "-x", "--timeout=200", PATIENCE=PATIENCE)
         finally:
             free.put(tree)
 

@@ -17,7 +17,8 @@ from django.db import connection
 T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 180.0  # seconds; how long a condition may take on a busy machine before it counts as never
+# Seconds; how long a condition may take on a busy machine before it counts as never.
+PATIENCE = float(os.environ.get("PATIENCE", "180"))
 
 
 def environment(**changes: str) -> dict[str, str]:
