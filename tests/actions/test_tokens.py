@@ -12,7 +12,7 @@ from pytest_django.fixtures import Settings
 from accounts import identity_data
 from accounts.models import User
 from actions import token_keys, tokens
-from actions.models import ActionToken, ActionType
+from actions.models import ActionToken, ActionType, Grant
 from actions.tokens import Minted
 from scoreboard.models import ScoreHistory, UserScore
 from tests.support import forging
@@ -136,8 +136,10 @@ def test_another_player_s_token_is_refused_and_stays_good(api: Api, alice: User,
     assert api.post(UPDATE, update_body(minted), alice).status_code == 200
 
 
-def test_a_token_whose_row_never_was_is_refused(api: Api, alice: User) -> None:
-    """A valid signature alone never scores."""
+@pytest.mark.parametrize("granted_by", Grant.values)
+def test_a_token_whose_row_never_was_is_refused(api: Api, alice: User, granted_by: str) -> None:
+    """A valid signature alone never scores, whoever grants the type: only a separate signer's tokens come without."""
+    ActionType.objects.filter(slug="WIN_MATCH").update(granted_by=granted_by, cooldown=1)
     now = datetime.now(UTC)
     later = now + timedelta(minutes=5)
     action_id = uuid.uuid4()
