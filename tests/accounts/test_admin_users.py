@@ -20,22 +20,12 @@ from tests.support.people import give, player, players
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def root(db: None) -> User:
-    return superuser()
-
-
-@pytest.fixture
-def site(root: User) -> Client:
-    return signed_in(root)
-
-
 def shown(board: Board) -> list[tuple[int, str, int]]:
     return [(row.rank, row.username, row.score) for row in ranking.top(board, 10).rows]
 
 
-def save(site: Client, user: User, **changes: Any) -> Any:
-    return site.post(change_page(user), form_values(site, user, **changes), follow=True)
+def save(admin_site: Client, user: User, **changes: Any) -> Any:
+    return admin_site.post(change_page(user), form_values(admin_site, user, **changes), follow=True)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -77,10 +67,10 @@ def test_a_new_avatar_is_on_the_board_at_once(board: Board, alice: User) -> None
 
 
 def test_hiding_is_in_the_admin_log_once_for_each_who_was_shown(
-    site: Client, root: User, alice: User, bob: User
+    admin_site: Client, root: User, alice: User, bob: User
 ) -> None:
-    act(site, "hide", [alice])
-    act(site, "hide", [alice, bob])
+    act(admin_site, "hide", [alice])
+    act(admin_site, "hide", [alice, bob])
     entries = LogEntry.objects.order_by("id").values_list("object_repr", "user", "change_message")
     assert list(entries) == [
         ("alice", root.pk, "Hidden from the boards."),
@@ -88,19 +78,19 @@ def test_hiding_is_in_the_admin_log_once_for_each_who_was_shown(
     ]
 
 
-def test_saving_writes_only_what_was_changed(site: Client, alice: User) -> None:
-    values = form_values(site, alice, region="EU")
+def test_saving_writes_only_what_was_changed(admin_site: Client, alice: User) -> None:
+    values = form_values(admin_site, alice, region="EU")
     User.objects.filter(pk=alice.pk).update(avatar_url="https://example.org/new.png", password="new")
     values["avatar_url"] = ""
-    site.post(change_page(alice), values)
+    admin_site.post(change_page(alice), values)
     alice.refresh_from_db()
     assert (alice.region, alice.password) == ("EU", "new")
 
 
-def test_names_are_kept_in_the_form_they_have(site: Client) -> None:
+def test_names_are_kept_in_the_form_they_have(admin_site: Client) -> None:
     """Django's own field would turn them into another normal form."""
     user = player("Ⅷ ①")
-    save(site, user, region="EU")
+    save(admin_site, user, region="EU")
     assert User.objects.get(pk=user.pk).username == "Ⅷ ①"
 
 
@@ -121,24 +111,24 @@ def test_names_are_kept_in_the_form_they_have(site: Client) -> None:
     ],
 )
 def test_what_cannot_be_saved_is_shown_with_its_error(
-    site: Client, alice: User, bob: User, changes: dict[str, str], field: str
+    admin_site: Client, alice: User, bob: User, changes: dict[str, str], field: str
 ) -> None:
-    page = save(site, alice, **changes)
+    page = save(admin_site, alice, **changes)
     assert list(page.context["adminform"].form.errors) == [field]
     assert User.objects.get(pk=alice.pk).username == "alice"
 
 
 def test_a_name_taken_between_look_and_write_is_a_message_not_a_500(
-    site: Client, alice: User, monkeypatch: pytest.MonkeyPatch
+    admin_site: Client, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def taken(*_: object) -> None:
         raise IntegrityError("users_username_key")
 
     monkeypatch.setattr("accounts.visibility.save_profile", taken)
-    assert "just been taken" in said(save(site, alice, username="bob"))[0]
+    assert "just been taken" in said(save(admin_site, alice, username="bob"))[0]
 
 
-def test_a_superuser_adds_a_user(site: Client) -> None:
+def test_a_superuser_adds_a_user(admin_site: Client) -> None:
     values = {
         "username": "नया",
         "email": "new@example.org",
@@ -146,29 +136,29 @@ def test_a_superuser_adds_a_user(site: Client) -> None:
         "password1": "a long enough pass phrase",
         "password2": "a long enough pass phrase",
     }
-    site.post(f"{USERS}add/", values)
+    admin_site.post(f"{USERS}add/", values)
     new = User.objects.get(username="नया")
     assert new.check_password("a long enough pass phrase")
     assert (new.role, new.is_staff) == ("player", False)
 
 
-def test_a_superuser_makes_a_moderator_and_an_admin(site: Client, alice: User) -> None:
-    save(site, alice, role="moderator")
+def test_a_superuser_makes_a_moderator_and_an_admin(admin_site: Client, alice: User) -> None:
+    save(admin_site, alice, role="moderator")
     assert User.objects.get(pk=alice.pk).has_perm("scoreboard.give_bonus")
-    save(site, alice, role="admin")
+    save(admin_site, alice, role="admin")
     assert User.objects.get(pk=alice.pk).is_staff
 
 
-def test_nobody_can_be_deleted(site: Client, alice: User) -> None:
+def test_nobody_can_be_deleted(admin_site: Client, alice: User) -> None:
     give(alice, 5)
     for answer in (
-        site.get(f"{USERS}{alice.pk}/delete/"),
-        site.post(f"{USERS}{alice.pk}/delete/", {"post": "yes"}),
+        admin_site.get(f"{USERS}{alice.pk}/delete/"),
+        admin_site.post(f"{USERS}{alice.pk}/delete/", {"post": "yes"}),
     ):
         assert answer.status_code == 403
-    act(site, "delete_selected", [alice])
-    assert b"delete_selected" not in site.get(USERS).content
-    assert b"deletelink" not in site.get(change_page(alice)).content
+    act(admin_site, "delete_selected", [alice])
+    assert b"delete_selected" not in admin_site.get(USERS).content
+    assert b"deletelink" not in admin_site.get(change_page(alice)).content
     assert User.objects.filter(pk=alice.pk).exists()
 
 
@@ -231,36 +221,36 @@ def test_an_admin_sets_nobodys_password_and_sees_no_hash(ada: Client, alice: Use
     assert alice.check_password("a long enough pass phrase")
 
 
-def test_no_page_shows_any_of_a_hash(site: Client, ada: Client, alice: User) -> None:
+def test_no_page_shows_any_of_a_hash(admin_site: Client, ada: Client, alice: User) -> None:
     alice.set_password("a long enough pass phrase")
     alice.save()
     _, _, salt, *_, hashed = alice.password.split("$")
-    for client in (site, ada):
+    for client in (admin_site, ada):
         page = client.get(change_page(alice)).content.decode()
         for part in ("scrypt", salt[:6], hashed[:6], str(alice.session_key)):
             assert part not in page
-    assert "A password is set" in site.get(change_page(alice)).content.decode()
+    assert "A password is set" in admin_site.get(change_page(alice)).content.decode()
 
 
-def test_single_permissions_are_picked_by_superusers_alone(site: Client, ada: Client, alice: User) -> None:
+def test_single_permissions_are_picked_by_superusers_alone(admin_site: Client, ada: Client, alice: User) -> None:
     for field in ("user_permissions", "groups", "is_superuser"):
-        assert f"field-{field}" in site.get(change_page(alice)).content.decode()
+        assert f"field-{field}" in admin_site.get(change_page(alice)).content.decode()
         assert f"field-{field}" not in ada.get(change_page(alice)).content.decode()
     assert "field-role" in ada.get(change_page(alice)).content.decode()
 
 
-def test_another_address_is_one_that_nobody_has_confirmed(site: Client, alice: User) -> None:
+def test_another_address_is_one_that_nobody_has_confirmed(admin_site: Client, alice: User) -> None:
     User.objects.filter(pk=alice.pk).update(email_confirmed_at=alice.date_joined)
-    save(site, alice, region="EU")
+    save(admin_site, alice, region="EU")
     alice.refresh_from_db()
     assert alice.email_confirmed_at is not None
-    save(site, alice, email="other@example.org")
+    save(admin_site, alice, email="other@example.org")
     alice.refresh_from_db()
     assert alice.email_confirmed_at is None
 
 
-def test_admin_has_no_table_of_tokens_or_sessions(site: Client) -> None:
-    listed = re.findall(r'href="/admin/(\w+/\w+)/"', site.get("/admin/").content.decode())
+def test_admin_has_no_table_of_tokens_or_sessions(admin_site: Client) -> None:
+    listed = re.findall(r'href="/admin/(\w+/\w+)/"', admin_site.get("/admin/").content.decode())
     assert "accounts/user" in listed
     assert not [table for table in listed if re.search("blacklist|signin|session|totp|otp_static", table)]
 
@@ -301,47 +291,49 @@ def test_what_admins_work_with_is_open_to_them(ada: Client, alice: User, path: s
         ("\N{GRINNING FACE}", []),
     ],
 )
-def test_search_finds_names_and_addresses(site: Client, alice: User, bob: User, term: str, found: list[str]) -> None:
-    page = site.get(USERS, {"q": term})
+def test_search_finds_names_and_addresses(
+    admin_site: Client, alice: User, bob: User, term: str, found: list[str]
+) -> None:
+    page = admin_site.get(USERS, {"q": term})
     assert [user.username for user in page.context["cl"].result_list] == found
 
 
-def test_search_finds_an_id(site: Client, alice: User, bob: User) -> None:
-    page = site.get(USERS, {"q": str(alice.pk)})
+def test_search_finds_an_id(admin_site: Client, alice: User, bob: User) -> None:
+    page = admin_site.get(USERS, {"q": str(alice.pk)})
     assert [user.username for user in page.context["cl"].result_list] == ["alice"]
 
 
 def test_the_list_starts_with_the_highest_total_and_costs_the_same_for_many(
-    site: Client, alice: User, bob: User, django_assert_max_num_queries: Any
+    admin_site: Client, alice: User, bob: User, django_assert_max_num_queries: Any
 ) -> None:
     give(bob, 7)
     give(alice, 5)
     players(30)
     with django_assert_max_num_queries(8):
-        page = site.get(USERS)
+        page = admin_site.get(USERS)
     assert [user.username for user in page.context["cl"].result_list][:2] == ["bob", "alice"]
 
 
 @pytest.mark.parametrize(
     "query", ["o=1", "o=-2", "o=2", "o=99", "p=7", "p=x", "role=x", "score__total=1", "password=x"]
 )
-def test_a_strange_query_is_no_500(site: Client, alice: User, query: str) -> None:
-    assert site.get(f"{USERS}?{query}").status_code in (200, 302, 400)
+def test_a_strange_query_is_no_500(admin_site: Client, alice: User, query: str) -> None:
+    assert admin_site.get(f"{USERS}?{query}").status_code in (200, 302, 400)
 
 
-def test_too_many_cannot_be_hidden_by_a_slip(site: Client) -> None:
+def test_too_many_cannot_be_hidden_by_a_slip(admin_site: Client) -> None:
     players(MAX_PLAYERS + 1)
-    assert said(act(site, "hide", everyone=True)) == ["At most 1000 players at once."]
+    assert said(act(admin_site, "hide", everyone=True)) == ["At most 1000 players at once."]
     assert not User.objects.filter(is_hidden=True).exists()
 
 
-def test_a_strange_id_is_no_500(site: Client) -> None:
-    assert site.get(f"{USERS}x/change/").status_code == 302
-    assert site.get(f"{USERS}x/password/").status_code == 404
+def test_a_strange_id_is_no_500(admin_site: Client) -> None:
+    assert admin_site.get(f"{USERS}x/change/").status_code == 302
+    assert admin_site.get(f"{USERS}x/password/").status_code == 404
 
 
-def test_a_total_that_is_not_the_sum_of_its_history_shows_on_the_users_page(site: Client, alice: User) -> None:
+def test_a_total_that_is_not_the_sum_of_its_history_shows_on_the_users_page(admin_site: Client, alice: User) -> None:
     give(alice, 50)
-    assert "but the total is" not in site.get(change_page(alice)).content.decode()
+    assert "but the total is" not in admin_site.get(change_page(alice)).content.decode()
     UserScore.objects.filter(user=alice).update(total=77)
-    assert "50, but the total is 77" in site.get(change_page(alice)).content.decode()
+    assert "50, but the total is 77" in admin_site.get(change_page(alice)).content.decode()

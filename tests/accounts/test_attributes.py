@@ -8,7 +8,7 @@ from django.test import Client
 
 from accounts import attributes, privacy
 from accounts.models import PlayerAttribute, User
-from tests.support.admin_site import admin, signed_in, superuser
+from tests.support.admin_site import admin, signed_in
 from tests.support.client import Api, assert_problem
 from tests.support.people import declare, site_key
 
@@ -23,18 +23,13 @@ def key(db: None) -> dict[str, str]:
     return site_key()
 
 
-@pytest.fixture
-def site(db: None) -> Client:
-    return signed_in(superuser())
-
-
 def put(api: Api, key: dict[str, str], **values: Any) -> Any:
     return api.send("PUT", PLAYER, json.dumps({"attributes": values}).encode(), headers=key)
 
 
-def save(site: Client, page: str, form: dict[str, str]) -> None:
+def save(admin_site: Client, page: str, form: dict[str, str]) -> None:
     """As it is STALE_SECONDS later."""
-    assert site.post(f"{DECLARED}{page}/", form).status_code == 302
+    assert admin_site.post(f"{DECLARED}{page}/", form).status_code == 302
     attributes.read.cache_clear()
 
 
@@ -42,17 +37,19 @@ def told(api: Api, key: dict[str, str]) -> Any:
     return api.get(PLAYER, headers=key).json()["data"]["attributes"]
 
 
-def test_an_attribute_is_declared_edited_and_taken_away_in_admin(api: Api, site: Client, key: dict[str, str]) -> None:
+def test_an_attribute_is_declared_edited_and_taken_away_in_admin(
+    api: Api, admin_site: Client, key: dict[str, str]
+) -> None:
     assert_problem(put(api, key, league="gold"), "invalid-request")
     form = {"name": "league", "kind": "text", "allowed": "gold,silver"}
-    save(site, "add", form)
+    save(admin_site, "add", form)
     assert put(api, key, league="gold").status_code == 200
     assert list(assert_problem(put(api, key, league="lead"), "invalid-request")["errors"]) == ["attributes.league"]
     form = {"name": "other", "kind": "text", "allowed": "gold,silver,lead", "private": "on"}
-    save(site, "league/change", form)
+    save(admin_site, "league/change", form)
     assert put(api, key, league="lead").status_code == 200
     assert set(PlayerAttribute.objects.values_list("name", "private")) == {("region", False), ("league", True)}
-    save(site, "league/delete", {"post": "yes"})
+    save(admin_site, "league/delete", {"post": "yes"})
     assert_problem(put(api, key, league="gold"), "invalid-request")
 
 
@@ -75,15 +72,15 @@ def test_an_attribute_is_declared_edited_and_taken_away_in_admin(api: Api, site:
         {"allowed": "a\u200bb"},
     ],
 )
-def test_what_declares_nothing_is_shown_with_its_error(site: Client, wrong: dict[str, str]) -> None:
-    page = site.post(f"{DECLARED}add/", {"name": "level", "kind": "text", "allowed": "", **wrong})
+def test_what_declares_nothing_is_shown_with_its_error(admin_site: Client, wrong: dict[str, str]) -> None:
+    page = admin_site.post(f"{DECLARED}add/", {"name": "level", "kind": "text", "allowed": "", **wrong})
     assert page.status_code == 200
     assert page.context["adminform"].form.errors
     assert list(PlayerAttribute.objects.values_list("name", flat=True)) == ["region"]
 
 
-def test_the_region_stays_a_text(site: Client) -> None:
-    page = site.post(f"{DECLARED}region/change/", {"kind": "integer"})
+def test_the_region_stays_a_text(admin_site: Client) -> None:
+    page = admin_site.post(f"{DECLARED}region/change/", {"kind": "integer"})
     assert page.status_code == 200
     assert PlayerAttribute.objects.get().kind == "text"
 

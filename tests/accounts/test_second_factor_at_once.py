@@ -1,33 +1,19 @@
 """One code, many at the same moment: one of them gets in. With the race it would be without the lock."""
 
 import threading
-import time
 
 import pytest
-from django_otp.oath import TOTP
 from django_otp.plugins.otp_static.models import StaticDevice
-from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts import second_factor
 from accounts.models import User
-from tests.support.admin_site import superuser
 from tests.support.processes import PATIENCE
 from tests.support.races import at_once, none_failed
+from tests.support.second_factors import app_code
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 
 THREADS = 8
-
-
-@pytest.fixture
-def root() -> User:
-    return superuser()
-
-
-def app_code(user: User) -> str:
-    totp = TOTP(TOTPDevice.objects.get(user=user).bin_key)
-    totp.time = time.time()
-    return f"{totp.token():06}"
 
 
 @pytest.mark.parametrize("kind", ["app", "recovery"])

@@ -22,13 +22,8 @@ def run(*arguments: str) -> str:
 
 
 @pytest.fixture
-def root(db: None) -> User:
-    """The only person of the site, who set and gave it all."""
-    return superuser()
-
-
-@pytest.fixture
 def given(root: User, alice: User) -> Bonus:
+    """By root, the only person of the site, who set it all."""
     ActionType.objects.create(slug="BOSS", title="Boss", points=5000, proposed_by=root)
     bonus.give(root.pk, "k-1", alice.pk, 10_001, "won the cup")
     return Bonus.objects.get()

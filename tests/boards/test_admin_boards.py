@@ -12,15 +12,14 @@ from leaderboard import boards
 from scoreboard import board_preview, periods
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, BoardReveal, FinalStanding
-from tests.support.admin_site import admin, signed_in
+from tests.support.admin_site import BOARDS_PAGE, admin, board_page, signed_in
 from tests.support.boards import award, make, recounted
 from tests.support.client import TOP, Api, assert_problem
 from tests.support.people import declare, player, players
 
 pytestmark = pytest.mark.usefixtures("board", "unlimited")
 
-BOARDS = "/admin/scoreboard/board/"
-ADD = f"{BOARDS}add/"
+ADD = f"{BOARDS_PAGE}add/"
 PERIODS = "/admin/scoreboard/boardperiod/"
 TYPED = {
     "title": "This week",
@@ -39,10 +38,6 @@ TYPED = {
 def organiser() -> Client:
     """The role of an admin and no more."""
     return signed_in(admin())
-
-
-def change(rule: Rule) -> str:
-    return f"{BOARDS}{rule.pk}/change/"
 
 
 def errors(answer: Any) -> dict[str, list[str]]:
@@ -90,7 +85,7 @@ def test_a_preview_of_a_change_shows_the_change_and_leaves_the_board(organiser: 
     award(bob, 9, "QUIZ")
     rule = make("weekly", window="weekly")
     before = Rule.objects.values().get(), list(BoardPeriod.objects.values())
-    answer = organiser.post(change(rule), {**TYPED, "title": "Laps", "sources": ["bonus"], "_preview": "1"})
+    answer = organiser.post(board_page(rule), {**TYPED, "title": "Laps", "sources": ["bonus"], "_preview": "1"})
     assert answer.context["previews"][0].lines == []
     assert answer.context["adminform"].form.initial["title"] == "Laps"
     assert (Rule.objects.values().get(), list(BoardPeriod.objects.values())) == before
@@ -149,8 +144,8 @@ def test_the_list_says_how_each_board_is(organiser: Client, alice: User) -> None
     make("later", opens_at="2090-01-01T00:00Z")
     make("region", attribute="region", attribute_value="*")
     Rule.objects.create(slug="new", title="New")  # and not filled
-    listed = {board.slug: board for board in organiser.get(BOARDS).context["cl"].result_list}
-    page = organiser.get(BOARDS).content.decode()
+    listed = {board.slug: board for board in organiser.get(BOARDS_PAGE).context["cl"].result_list}
+    page = organiser.get(BOARDS_PAGE).content.decode()
     assert set(listed) == {"open", "paused", "later", "region", "new"}
     for words in ("being counted", ">paused<", "opens 2090-01-01 00:00", "nobody yet", ">open<"):
         assert words in page
@@ -180,11 +175,11 @@ def test_deleting_says_what_goes_with_it_and_takes_no_point(organiser: Client, a
     award(alice, 5)
     rule = make("daily", window="daily")
     close("daily")
-    asked = organiser.get(f"{BOARDS}{rule.pk}/delete/").content.decode()
+    asked = organiser.get(f"{BOARDS_PAGE}{rule.pk}/delete/").content.decode()
     assert "Its 1 closed periods with 1 final ranks, for good" in asked
     assert "No points" in asked
     assert Rule.objects.exists()
-    organiser.post(f"{BOARDS}{rule.pk}/delete/", {"post": "yes"})
+    organiser.post(f"{BOARDS_PAGE}{rule.pk}/delete/", {"post": "yes"})
     assert not Rule.objects.exists()
     assert not FinalStanding.objects.exists()
     boards.refresh(at_once=True)
@@ -198,8 +193,8 @@ def test_several_are_deleted_at_once(organiser: Client) -> None:
         make(slug)
     picked = [str(rule.pk) for rule in Rule.objects.exclude(slug="c")]
     body = {"action": "delete_selected", "_selected_action": picked, "index": "0"}
-    assert organiser.post(BOARDS, body).status_code == 200
-    organiser.post(BOARDS, {**body, "post": "yes"})
+    assert organiser.post(BOARDS_PAGE, body).status_code == 200
+    organiser.post(BOARDS_PAGE, {**body, "post": "yes"})
     assert [rule.slug for rule in Rule.objects.all()] == ["c"]
     assert set(BoardPeriod.objects.values_list("board__slug", flat=True)) == {"c"}
 
@@ -207,11 +202,11 @@ def test_several_are_deleted_at_once(organiser: Client) -> None:
 def test_moderators_look_and_change_nothing(alice: User) -> None:
     rule = make("weekly")
     moderator = signed_in(player("mod", role=User.Role.MODERATOR))
-    assert moderator.get(change(rule)).status_code == 200
+    assert moderator.get(board_page(rule)).status_code == 200
     for button in (dict[str, str](), {"_preview": "1"}):
-        assert moderator.post(change(rule), {**TYPED, **button}).status_code == 403
+        assert moderator.post(board_page(rule), {**TYPED, **button}).status_code == 403
         assert moderator.post(ADD, {**TYPED, **button}).status_code == 403
-    assert moderator.post(f"{BOARDS}{rule.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert moderator.post(f"{BOARDS_PAGE}{rule.pk}/delete/", {"post": "yes"}).status_code == 403
     assert Rule.objects.get().title == "Weekly"
 
 
@@ -221,7 +216,8 @@ def test_an_edit_after_the_end_of_a_period_closes_it_first(organiser: Client, ap
     now = datetime.now(UTC)
     BoardPeriod.objects.filter(board=rule, starts_at__lte=now).update(ends_at=now)
     assert (
-        organiser.post(change(rule), {**TYPED, "window": "daily", "order": "low", "value": "best"}).status_code == 302
+        organiser.post(board_page(rule), {**TYPED, "window": "daily", "order": "low", "value": "best"}).status_code
+        == 302
     )
     assert [standing.points for standing in FinalStanding.objects.all()] == [5]
 
@@ -229,20 +225,20 @@ def test_an_edit_after_the_end_of_a_period_closes_it_first(organiser: Client, ap
 def test_a_frozen_board_is_revealed_from_its_page(organiser: Client, alice: User) -> None:
     award(alice, 5)
     rule = make("final")
-    assert "Reveal" not in organiser.get(change(rule)).content.decode()
+    assert "Reveal" not in organiser.get(board_page(rule)).content.decode()
     frozen = datetime.now(UTC)
     organiser.post(
-        change(rule),
+        board_page(rule),
         {**TYPED, "window": "all", "freeze_at_0": f"{frozen:%Y-%m-%d}", "freeze_at_1": f"{frozen:%H:%M:%S}"},
     )
-    assert "being counted" not in organiser.get(BOARDS).content.decode()
-    assert ">frozen<" in organiser.get(BOARDS).content.decode()
-    assert "Reveal" in organiser.get(change(rule)).content.decode()
-    organiser.post(change(rule), {"_reveal": "1", "pace": "soon", "changes": "1"})
+    assert "being counted" not in organiser.get(BOARDS_PAGE).content.decode()
+    assert ">frozen<" in organiser.get(BOARDS_PAGE).content.decode()
+    assert "Reveal" in organiser.get(board_page(rule)).content.decode()
+    organiser.post(board_page(rule), {"_reveal": "1", "pace": "soon", "changes": "1"})
     assert not BoardReveal.objects.exists()
-    organiser.post(change(rule), {"_reveal": "1", "pace": "0.1", "changes": "1"})
+    organiser.post(board_page(rule), {"_reveal": "1", "pace": "0.1", "changes": "1"})
     assert not BoardReveal.objects.exists()
-    organiser.post(change(rule), {"_reveal": "1", "pace": "0.5", "changes": "3"})
+    organiser.post(board_page(rule), {"_reveal": "1", "pace": "0.5", "changes": "3"})
     begun = BoardReveal.objects.get()
     assert (begun.board_id, begun.pace, begun.changes) == (rule.pk, 0.5, 3)
     assert LogEntry.objects.order_by("-pk")[0].change_message == "Reveal begun: 3 every 0.5 s."

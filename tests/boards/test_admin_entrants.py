@@ -7,8 +7,7 @@ from scoreboard import entrants
 from scoreboard.admin.entrants import EntrantAdmin
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardEntrant
-from tests.boards.test_admin_boards import BOARDS, change
-from tests.support.admin_site import admin, signed_in
+from tests.support.admin_site import BOARDS_PAGE, admin, board_page, signed_in
 from tests.support.boards import make
 from tests.support.people import player, players
 
@@ -16,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("board", "unlimited")
 
 
 def page(rule: Rule) -> str:
-    return f"{BOARDS}{rule.pk}/entrants/"
+    return f"{BOARDS_PAGE}{rule.pk}/entrants/"
 
 
 def listed(answer: object) -> list[str]:
@@ -30,7 +29,7 @@ def test_admin_lists_who_has_joined_a_board_the_last_first() -> None:
         entrants.join(rule, user)
     entrants.join(other, third)
     organiser = signed_in(admin())
-    assert f'href="{page(rule)}"' in organiser.get(change(rule)).content.decode()
+    assert f'href="{page(rule)}"' in organiser.get(board_page(rule)).content.decode()
     answer = organiser.get(page(rule))
     assert (answer.status_code, listed(answer)) == (200, ["second", "first"])
     joined = BoardEntrant.objects.get(user_id=first.pk).joined_at
@@ -38,7 +37,7 @@ def test_admin_lists_who_has_joined_a_board_the_last_first() -> None:
         assert said in answer.content.decode()
     assert listed(organiser.get(f"{page(rule)}?q=fir")) == ["first"]
     assert listed(organiser.get(f"{page(rule)}?q=third")) == []
-    assert organiser.get(f"{BOARDS}987654/entrants/").status_code == 404
+    assert organiser.get(f"{BOARDS_PAGE}987654/entrants/").status_code == 404
     entrants.leave(rule, second)
     assert listed(organiser.get(page(rule))) == ["first"]
 
@@ -55,7 +54,7 @@ def test_of_many_it_shows_a_page_at_a_time(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_board_that_is_open_to_all_offers_no_such_list() -> None:
     rule = make("league")
-    assert page(rule) not in signed_in(admin()).get(change(rule)).content.decode()
+    assert page(rule) not in signed_in(admin()).get(board_page(rule)).content.decode()
 
 
 def test_it_is_for_those_who_may_look_at_boards_and_to_be_looked_at_alone() -> None:

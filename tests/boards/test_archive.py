@@ -11,7 +11,7 @@ from accounts.models import User
 from leaderboard import boards
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, FinalStanding
-from tests.boards.test_pages import chosen, links, rows, shown
+from tests.boards.pages import chosen, links, page_at, rows
 from tests.support import past
 from tests.support.admin_site import admin, signed_in
 from tests.support.boards import away, keep, make, now
@@ -79,19 +79,19 @@ def test_an_older_period_is_answered_to_who_asks_for_it(
     assert [(row["user_id"], row["score"]) for row in answer["data"]] == [(str(alice.pk), 4)]
     assert api.get(f"/api/v1/score/me?board=daily&period={oldest}", alice).json()["data"]["rank"] == 1
     for path in (f"/?board=daily&period={oldest}", f"/embed/daily?period={oldest}"):
-        assert rows(shown(client, path)) == ["alice"]
+        assert rows(page_at(client, path)) == ["alice"]
     assert FinalStanding.objects.count() == 4
 
 
 def test_pages_offer_what_is_in_the_archive_and_lead_back_into_it(client: Client, closed: list[str]) -> None:
     archive(2)
-    page = shown(client, "/?board=daily")
+    page = page_at(client, "/?board=daily")
     assert set(links(page).values()) >= {f"?board=daily&period={key}" for key in closed[:2]}
     assert not any(key in page for key in closed[2:])
-    last = shown(client, f"/?board=daily&period={closed[1]}")
+    last = page_at(client, f"/?board=daily&period={closed[1]}")
     assert not any(words.startswith("Earlier") for words in links(last))
     assert chosen(last)[-1] == closed[1]
-    older = links(shown(client, f"/?board=daily&period={closed[3]}"))
+    older = links(page_at(client, f"/?board=daily&period={closed[3]}"))
     assert older[f"Later: {closed[1]}"] == f"?board=daily&period={closed[1]}"
     assert not any(words.startswith("Earlier") for words in older)
     whole = links(signed_in(admin()).get(f"/?board=daily&period={closed[1]}").content.decode())
@@ -100,8 +100,8 @@ def test_pages_offer_what_is_in_the_archive_and_lead_back_into_it(client: Client
 
 def test_with_none_in_the_archive_a_page_offers_the_current_one_alone(client: Client, closed: list[str]) -> None:
     archive(0)
-    assert not any("period=" in address for address in links(shown(client, "/?board=daily")).values())
-    older = links(shown(client, f"/?board=daily&period={closed[0]}"))
+    assert not any("period=" in address for address in links(page_at(client, "/?board=daily")).values())
+    older = links(page_at(client, f"/?board=daily&period={closed[0]}"))
     assert older["Now"] == "?board=daily"
 
 
@@ -109,8 +109,8 @@ def test_a_board_that_is_over_is_still_offered(client: Client, api: Api, closed:
     archive(0)
     BoardPeriod.objects.filter(closed_at=None).delete()
     boards.forget()
-    assert "?board=daily" in links(shown(client, "/")).values()
-    assert rows(shown(client, "/?board=daily")) == ["alice"]
+    assert "?board=daily" in links(page_at(client, "/")).values()
+    assert rows(page_at(client, "/?board=daily")) == ["alice"]
 
 
 def test_a_change_counts_nothing_anew_and_what_cannot_be_is_refused(api: Api, closed: list[str]) -> None:

@@ -16,19 +16,16 @@ from leaderboard import boards, past
 from leaderboard.boards import Board
 from scoreboard import checkpoints, freezing, ledger, periods
 from scoreboard.models import BoardCheckpoint, BoardPeriod, ScoreHistory, UserScore
-from tests.boards.test_freezing import SECRET, award, freeze, reveal_all, take_back
-from tests.boards.test_model import CROWD, EVENTS, PRESENT, a_past, afresh, rules
-from tests.boards.test_model import live as play
-from tests.boards.test_model import make_all as make_past
-from tests.boards.test_seasons import unfinished
-from tests.boards.test_standings import live, make_all, make_all_ready
+from tests.boards.definitions import iso
+from tests.boards.drawn import CROWD, EVENTS, PRESENT, a_past, make_past, play, rules
+from tests.boards.every_rule import live_at_random, make_all_ready, make_every_rule
+from tests.boards.freezing import SECRET, freeze, reveal_all
 from tests.support.admin_site import admin, signed_in
-from tests.support.boards import Line, address, lines_of, make, of_all_totals, ranked, recounted
+from tests.support.boards import Line, address, award, lines_of, make, of_all_totals, ranked, recounted, take_back
 from tests.support.client import Api, assert_problem
 from tests.support.past import write
 from tests.support.people import players
-
-__all__ = ["afresh"]  # a fixture
+from tests.support.races import unfinished
 
 TOP = "/api/v1/scoreboard/top"
 KINDS: dict[str, dict[str, Any]] = {"all": {}, "low": {"order": "low"}, "latest": {"value": "latest", "ties": "latest"}}
@@ -45,15 +42,11 @@ def shown(api: Api, query: str) -> list[tuple[str, int]]:
     return [(row["username"], row["score"]) for row in answer.json()["data"]]
 
 
-def written(at: datetime) -> str:
-    return at.isoformat().replace("+00:00", "Z")
-
-
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2))])
 def test_any_instant_equals_a_plain_recount(board: Board, seed: int) -> None:
     chance, crowd = random.Random(seed), players(5)
-    make_all()
-    live(chance, crowd, 30)
+    make_every_rule()
+    live_at_random(chance, crowd, 30)
     make_all_ready()
     moments = list(ScoreHistory.objects.order_by("id").values_list("created_at", flat=True))
     now = freezing.now()
@@ -84,10 +77,10 @@ def test_any_instant_equals_a_plain_recount_by_checkpoints(
     """Of three players each, with corrections of what was before them, and players who are hidden later."""
     monkeypatch.setattr(past, "MOST_ENTRIES", 20)
     chance, crowd = random.Random(seed), players(9)
-    live(chance, crowd, 30)
-    make_all()
+    live_at_random(chance, crowd, 30)
+    make_every_rule()
     assert checkpoints.keep(entries=4, best=3) > 50
-    live(chance, crowd, 20)
+    live_at_random(chance, crowd, 20)
     make_all_ready()
     checkpoints.keep(entries=4, best=3)
     User.objects.filter(pk__in=[user.pk for user in crowd[:2]]).update(is_hidden=True)
@@ -153,7 +146,7 @@ def test_no_checkpoint_is_made_while_an_earlier_entry_may_still_come(
 @pytest.mark.parametrize("slug", ["global", "all", "low", "latest"])
 def test_a_checkpoint_that_is_wrong_is_found_and_none_of_its_board_is_kept(board: Board, slug: str) -> None:
     rules = {name: make(name, **rule) for name, rule in KINDS.items()}
-    live(random.Random(4), players(5), 15)
+    live_at_random(random.Random(4), players(5), 15)
     checkpoints.keep(entries=3, best=2)
     mine = BoardCheckpoint.objects.filter(board_id=rules[slug].pk if slug in rules else 0)
     BoardCheckpoint.objects.exclude(pk__in=[one.pk for one in mine]).delete()
@@ -170,7 +163,7 @@ def test_a_checkpoint_that_is_wrong_is_found_and_none_of_its_board_is_kept(board
 
 def test_checkpoints_go_with_their_rule(board: Board) -> None:
     rule, crowd = make("all"), players(4)
-    live(random.Random(3), crowd, 15)
+    live_at_random(random.Random(3), crowd, 15)
     checkpoints.keep(entries=3, best=2)
     mine = BoardCheckpoint.objects.filter(board_id=rule.pk)
     assert mine.count() == BoardCheckpoint.objects.filter(board_id=0).count() > 5
@@ -189,7 +182,7 @@ def test_checkpoints_go_with_their_rule(board: Board) -> None:
 
 
 def test_the_global_board_as_of_now_is_the_global_board(board: Board) -> None:
-    live(random.Random(9), players(4), 10)
+    live_at_random(random.Random(9), players(4), 10)
     totals = UserScore.objects.filter(total__gt=0).order_by("-total", "reached_at", "-user_id")
     assert lines("global", freezing.now()) == ranked([Line(one.user_id, one.total, one.reached_at) for one in totals])
 
@@ -199,16 +192,16 @@ def test_it_is_answered_with_the_period_that_held_the_instant(api: Api, board: B
     award(alice, 5)
     then = freezing.now()
     award(alice, 3)
-    answer = api.get(f"{TOP}?board=weekly&at={written(then)}").json()
+    answer = api.get(f"{TOP}?board=weekly&at={iso(then)}").json()
     assert [row["score"] for row in answer["data"]] == [5]
     assert (answer["board"]["period"], answer["at"]) == (boards.get("weekly").period, then.isoformat())
     assert (answer["epoch"], answer["seq"]) == (None, None)
     last_week = (then - timedelta(days=7)).astimezone(UTC)
-    answer = api.get(f"{TOP}?board=weekly&at={written(last_week)}").json()
+    answer = api.get(f"{TOP}?board=weekly&at={iso(last_week)}").json()
     assert (answer["data"], answer["players"]) == ([], 0)
     year, week, _ = last_week.isocalendar()
     assert answer["board"]["period"] == f"{year}-W{week:02}"
-    assert shown(api, f"board=global&at={written(FIRST)}") == []
+    assert shown(api, f"board=global&at={iso(FIRST)}") == []
 
 
 def test_a_correction_is_not_known_before_it_was_made(api: Api, board: Board, alice: User) -> None:
@@ -216,8 +209,8 @@ def test_a_correction_is_not_known_before_it_was_made(api: Api, board: Board, al
     wrong = award(alice, 5)
     before = freezing.now()
     take_back(wrong)
-    assert shown(api, f"board=all&at={written(before)}") == [("alice", 5)]
-    assert shown(api, f"board=all&at={written(freezing.now())}") == []
+    assert shown(api, f"board=all&at={iso(before)}") == [("alice", 5)]
+    assert shown(api, f"board=all&at={iso(freezing.now())}") == []
 
 
 def test_hiding_counts_as_of_now_also_for_an_answer_that_is_kept(
@@ -226,7 +219,7 @@ def test_hiding_counts_as_of_now_also_for_an_answer_that_is_kept(
     monkeypatch.setattr(past, "SETTLED", timedelta())
     award(alice, 5)
     award(bob, 9)
-    asked = f"board=global&at={written(freezing.now())}"
+    asked = f"board=global&at={iso(freezing.now())}"
     assert shown(api, asked) == shown(api, asked) == [("bob", 9), ("alice", 5)]
     assert past._kept
     User.objects.filter(pk=bob.pk).update(is_hidden=True)
@@ -240,7 +233,7 @@ def test_an_answer_is_kept_and_not_counted_again(
 ) -> None:
     monkeypatch.setattr(past, "SETTLED", timedelta())
     award(alice, 5)
-    asked = f"board=global&at={written(freezing.now())}"
+    asked = f"board=global&at={iso(freezing.now())}"
     first = shown(api, asked)
     monkeypatch.setattr(past, "NEAR", "SELECT 1/0")
     assert shown(api, asked) == first == [("alice", 5)]
@@ -251,7 +244,7 @@ def test_the_public_sees_no_instant_after_a_freeze(api: Api, board: Board, alice
     award(alice, 5)
     freeze(rule)
     award(alice, SECRET)
-    asked = f"board=final&at={written(freezing.now())}"
+    asked = f"board=final&at={iso(freezing.now())}"
     assert shown(api, asked) == [("alice", 5)]
     answer = api.get(f"{TOP}?{asked}").json()
     assert answer["at"] == answer["board"]["frozen_at"] == rule.freeze_at.isoformat()  # type: ignore[union-attr]
@@ -286,6 +279,6 @@ def test_an_unknown_board_or_part_has_no_past(api: Api, board: Board, fresh_limi
 
 def test_past_boards_have_a_limit_of_their_own(api: Api, board: Board, settings: Settings, fresh_limits: None) -> None:
     settings.LIMITS = {**settings.LIMITS, "as-of": "2/minute"}
-    asked = f"{TOP}?at={written(FIRST)}"
+    asked = f"{TOP}?at={iso(FIRST)}"
     assert [api.get(asked).status_code for _ in range(3)] == [200, 200, 429]
     assert api.get(TOP).status_code == 200

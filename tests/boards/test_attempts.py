@@ -11,9 +11,9 @@ from scoreboard import board_preview, freezing, ledger, periods
 from scoreboard.ledger import Entry, Outcome
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, BoardStanding, ScoreHistory
-from tests.boards.test_definitions import BOARDS, put
-from tests.boards.test_freezing import freeze, reveal_all
-from tests.boards.test_standings import assert_all_agree
+from tests.boards.definitions import BOARDS, put
+from tests.boards.every_rule import assert_all_agree
+from tests.boards.freezing import freeze, reveal_all
 from tests.support.boards import award, end_period, in_sql, keep, make, take_back
 from tests.support.client import TOP, Api, assert_problem
 from tests.support.people import player, site_key

@@ -16,7 +16,7 @@ from scoreboard.closing import Told
 from scoreboard.ledger import Entry
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, FinalStanding, PeriodClosing, PlayerNotice, ScoreHistory
-from tests.boards.test_freezing import freeze, reveal_all
+from tests.boards.freezing import freeze, reveal_all
 from tests.support.admin_site import admin, signed_in
 from tests.support.boards import award, end_period, keep, make, now
 from tests.support.client import Api, assert_problem

@@ -1,43 +1,22 @@
-"""Boards over the API: listed and described, made, changed and deleted by keys with the scope `boards` and by staff."""
+"""Boards over the API: made, listed and described."""
 
-import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.contrib.admin.models import LogEntry
 
-from accounts.models import ApiKey, User
-from actions.models import ActionType
+from accounts.models import User
 from leaderboard import boards
 from leaderboard.boards import known
-from scoreboard import board_rules, periods
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod
-from tests.support.admin_site import admin
+from tests.boards.definitions import BOARDS, LATER, SOON, WEEKLY, give_type, iso, put
 from tests.support.boards import award, make
 from tests.support.client import TOP, Api, assert_problem
-from tests.support.people import declare, player, site_key
+from tests.support.people import declare, player
 from tests.support.races import at_once, none_failed
 
 pytestmark = pytest.mark.usefixtures("board", "unlimited")
-
-BOARDS = "/api/v1/boards"
-SOON, LATER = datetime(2090, 1, 1, tzinfo=UTC), datetime(2090, 2, 1, tzinfo=UTC)
-WEEKLY = {"slug": "weekly", "title": "This week", "window": "weekly", "zone": "Europe/Paris"}
-
-
-@pytest.fixture
-def key() -> dict[str, str]:
-    return site_key("boards")
-
-
-def put(api: Api, slug: str, body: Any, headers: dict[str, str]) -> Any:
-    return api.send("PUT", f"{BOARDS}/{slug}", json.dumps(body).encode(), headers=headers)
-
-
-def iso(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")
 
 
 def test_global_is_listed_first_and_is_a_board_like_any_other(api: Api) -> None:
@@ -203,12 +182,6 @@ def test_what_cannot_be_is_a_400_that_names_the_field_and_changes_nothing(api: A
         assert Rule.objects.values().get() == before
 
 
-def test_a_change_without_a_body_is_a_400(api: Api, key: dict[str, str]) -> None:
-    make("mine")
-    assert_problem(api.send("PUT", f"{BOARDS}/mine", b"", headers=key), "invalid-request")
-    assert put(api, "mine", {}, key).status_code == 200
-
-
 @pytest.mark.parametrize("slug", ["%00", "a%00b", "%ED%A0%80", "x" * 66, "No-Such", "%C3%A9"])
 def test_what_cannot_be_a_slug_is_not_there(api: Api, key: dict[str, str], slug: str) -> None:
     assert_problem(api.get(f"{BOARDS}/{slug}"), "not-found")
@@ -248,68 +221,6 @@ def test_a_slug_is_taken_once(api: Api, key: dict[str, str]) -> None:
 def test_of_two_at_once_one_makes_it(api: Api, key: dict[str, str]) -> None:
     answers = none_failed(at_once(2, lambda _: Api().post(BOARDS, WEEKLY, headers=key).status_code))
     assert sorted(answers) == [201, 409]
-
-
-def test_points_given_before_count_at_once_and_after_an_edit_by_the_new_rule(
-    api: Api, key: dict[str, str], alice: User, bob: User
-) -> None:
-    award(alice, 5, "LAP")
-    award(bob, 3, "QUIZ")
-    give_type("LAP")
-    give_type("QUIZ")
-    api.post(BOARDS, {**WEEKLY, "counts": {"types": ["LAP"]}}, headers=key)
-    of_board = f"{TOP}?board=weekly"
-    assert [row["score"] for row in api.get(of_board).json()["data"]] == [5]
-    assert put(api, "weekly", {"counts": {"types": ["QUIZ"]}}, key).json()["data"]["counts"]["types"] == ["QUIZ"]
-    assert [row["score"] for row in api.get(of_board).json()["data"]] == [3]
-    assert put(api, "weekly", {"paused": True}, key).json()["data"]["state"] == "paused"
-    assert_problem(api.get(of_board), "not-found")
-    assert_problem(api.get(f"{BOARDS}/weekly"), "not-found")
-    assert api.get(f"{BOARDS}/weekly", headers=key).json()["data"]["paused"] is True
-    assert put(api, "weekly", {"paused": False}, key).json()["data"]["state"] == "open"
-    assert [row["score"] for row in api.get(of_board).json()["data"]] == [3]
-
-
-def test_over_a_long_history_the_worker_counts_and_the_board_says_so(
-    api: Api, key: dict[str, str], alice: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    award(alice, 5)
-    monkeypatch.setattr(board_rules, "SMALL_BYTES", 0)
-    assert api.post(BOARDS, WEEKLY, headers=key).json()["data"]["state"] == "counting"
-    assert_problem(api.get(f"{TOP}?board=weekly"), "unavailable")
-    periods.keep()  # what the worker is asked for
-    boards.forget()
-    assert api.get(f"{BOARDS}/weekly").json()["data"]["state"] == "open"
-    assert api.get(f"{TOP}?board=weekly").json()["data"][0]["score"] == 5
-
-
-def test_an_edit_after_a_period_s_end_closes_it_by_the_rule_it_was_counted_by(
-    api: Api, key: dict[str, str], alice: User
-) -> None:
-    award(alice, 5)
-    make("daily", window="daily")
-    BoardPeriod.objects.filter(ends_at__lte=datetime.now(UTC) + DAY).update(ends_at=datetime.now(UTC))
-    put(api, "daily", {"value": "best", "order": "low"}, key)
-    [closed] = [one for one in api.get(f"{BOARDS}/daily/periods").json()["data"] if one["state"] == "closed"]
-    assert closed["players"] == 1
-    assert api.get(f"{TOP}?board=daily&period={closed['key']}").json()["data"][0]["score"] == 5
-
-
-def test_delete_takes_the_board_and_what_was_closed_of_it_and_no_point(
-    api: Api, key: dict[str, str], alice: User
-) -> None:
-    award(alice, 5)
-    api.post(BOARDS, WEEKLY, headers=key)
-    assert api.send("DELETE", f"{BOARDS}/weekly", b"", headers=key).status_code == 204
-    assert_problem(api.get(f"{BOARDS}/weekly"), "not-found")
-    assert_problem(api.send("DELETE", f"{BOARDS}/weekly", b"", headers=key), "not-found")
-    assert not BoardPeriod.objects.exists()
-    assert api.get(TOP).json()["data"][0]["score"] == 5
-
-
-def test_the_board_of_all_players_cannot_be_changed(api: Api, key: dict[str, str]) -> None:
-    assert_problem(put(api, "global", {"title": "Mine"}, key), "forbidden")
-    assert_problem(api.send("DELETE", f"{BOARDS}/global", b"", headers=key), "forbidden")
 
 
 def test_one_board_for_each_value(api: Api, key: dict[str, str]) -> None:
@@ -360,45 +271,3 @@ def test_each_state_is_told(api: Api, key: dict[str, str]) -> None:
     assert told.pop("global") == "open"
     assert told == {state: state for state in told}
     assert len(told) == 7
-
-
-# --- Who may -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("scope", [scope.value for scope in ApiKey.Scope if scope != ApiKey.Scope.BOARDS])
-def test_only_a_key_with_the_scope_changes_boards(api: Api, scope: str) -> None:
-    other = site_key(scope)
-    make("mine")
-    assert_problem(api.post(BOARDS, WEEKLY, headers=other), "forbidden")
-    assert_problem(put(api, "mine", {"title": "Theirs"}, other), "forbidden")
-    assert_problem(api.send("DELETE", f"{BOARDS}/mine", b"", headers=other), "forbidden")
-    assert [rule.title for rule in Rule.objects.all()] == ["Mine"]
-
-
-def test_players_and_visitors_change_no_board_and_staff_do(api: Api, alice: User) -> None:
-    assert_problem(api.post(BOARDS, WEEKLY), "not-authenticated")
-    assert_problem(api.post(BOARDS, WEEKLY, headers={"Authorization": "Bearer nonsense"}), "not-authenticated")
-    assert_problem(api.post(BOARDS, WEEKLY, alice), "forbidden")
-    assert_problem(api.post(BOARDS, WEEKLY, player("mod", role=User.Role.MODERATOR)), "forbidden")
-    assert not Rule.objects.exists()
-    ada = admin()
-    assert api.post(BOARDS, WEEKLY, ada).status_code == 201
-    assert LogEntry.objects.get().user == ada
-
-
-def test_the_admin_log_names_the_key(api: Api, key: dict[str, str]) -> None:
-    api.post(BOARDS, WEEKLY, headers=key)
-    put(api, "weekly", {"title": "Week", "window": "daily"}, key)
-    put(api, "weekly", {"title": "Week"}, key)  # as it is
-    api.send("DELETE", f"{BOARDS}/weekly", b"", headers=key)
-    entries = LogEntry.objects.order_by("pk")
-    assert [entry.get_action_flag_display() for entry in entries] == ["Addition", "Change", "Deletion"]
-    assert {entry.user.display_name for entry in entries} == {str(ApiKey.objects.get())}
-    assert entries[1].change_message == "Over the API: title This week → Week; window weekly → daily."
-
-
-def give_type(slug: str) -> None:
-    ActionType.objects.get_or_create(slug=slug, defaults={"title": slug, "points": 5, "token_lifetime": 60})
-
-
-DAY = timedelta(days=1)

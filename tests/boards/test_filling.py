@@ -11,13 +11,12 @@ from leaderboard.boards import Board
 from scoreboard import changes, periods
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, BoardStanding
-from tests.boards.test_seasons import impatient, unfinished
 from tests.support.boards import award, current, in_sql, make, recounted
 from tests.support.client import Api
 from tests.support.people import players
-from tests.support.races import Meanwhile
+from tests.support.races import Meanwhile, unfinished
 
-__all__ = ["impatient"]
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 def made_and_filled(slug: str) -> None:

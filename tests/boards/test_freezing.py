@@ -2,7 +2,6 @@
 
 import json
 import random
-import uuid
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.core.exceptions import ValidationError
 from django.db import OperationalError
-from django.test import Client
 from pytest_django.fixtures import Settings
 
 from accounts.models import User
@@ -19,56 +17,18 @@ from api.problems import Problem
 from leaderboard import boards, privacy, ranking, reads, reconcile, truth
 from leaderboard.boards import Board
 from scoreboard import freezing, ledger, periods
-from scoreboard.ledger import Entry
 from scoreboard.models import Board as Rule
-from scoreboard.models import BoardPeriod, BoardReveal, FinalStanding, ScoreHistory
-from tests.boards.test_standings import RULES, in_redis, live
+from scoreboard.models import BoardPeriod, BoardReveal, FinalStanding
+from tests.boards.every_rule import RULES, in_redis, live_at_random
+from tests.boards.exports import exported
+from tests.boards.freezing import SECRET, freeze, reveal_all, scores, ways_out
 from tests.support.admin_site import admin, signed_in
-from tests.support.boards import in_sql, make, recounted
+from tests.support.boards import award, in_sql, make, recounted, take_back
 from tests.support.client import Api, assert_problem
 from tests.support.people import bearer, players, site_key
 from tests.support.processes import eventually
 from tests.support.races import at_once, none_failed
 from tests.support.worker import Worker
-
-SECRET = 777_123  # points that come after the freeze
-
-
-def award(user: User, points: int, **more: Any) -> ledger.Outcome:
-    source = ScoreHistory.Source.CORRECTION if "reverses" in more else ScoreHistory.Source.AWARD
-    [outcome] = ledger.record([Entry(user.pk, uuid.uuid4(), source, delta=points, action_type="QUIZ", **more)])
-    ledger.announce([outcome.standing])
-    assert outcome.outcome == "recorded"
-    return outcome
-
-
-def take_back(outcome: ledger.Outcome) -> None:
-    entry = ScoreHistory.objects.get(action_id=outcome.action_id)
-    award(entry.user, -entry.delta, reverses=entry.pk)
-
-
-def freeze(rule: Rule) -> tuple[Board, Board]:
-    """From this moment on: what the public is shown, and the truth, both in Redis."""
-    rule.freeze_at = freezing.now()
-    rule.save()
-    periods.keep()
-    boards.forget()
-    both = boards.get(rule.slug), boards.truth(rule.slug)
-    for one in both:
-        reconcile.reconcile(one)
-    return both
-
-
-def scores(board: Board) -> list[tuple[str, int]]:
-    return [(row.username, row.score) for row in reads.top(board, 100).rows]
-
-
-def reveal_all(rule: Rule, changes: int = 1000) -> None:
-    freezing.reveal(rule, 0.5, changes)
-    while one := BoardReveal.objects.select_related("board").first():
-        freezing.step(one)
-    rule.refresh_from_db()
-    boards.forget()
 
 
 def test_frozen_boards_elsewhere_still_move_this_one_stands_still(board: Board, alice: User, bob: User) -> None:
@@ -101,35 +61,9 @@ def test_a_freeze_that_is_set_ahead_begins_at_its_moment_without_another_look(bo
     assert scores(boards.truth("final")) == [("alice", 15)]
 
 
-def exported(staff: Client, query: str) -> bytes:
-    answer: Any = staff.get(f"/api/v1/exports/board.csv?{query}")
-    return b"".join(answer.streaming_content)
-
-
-def ways_out(api: Api, who: User, staff: Client, slug: str = "final") -> dict[str, bytes]:
-    """Everything that the public is told of a board, and a file of it as staff get it without asking for the truth."""
-    asked = f"board={slug}"
-    found = {
-        path: api.get(f"/api/v1/{path}?{asked}{more}").content
-        for path, more in (
-            ("scoreboard/top", ""),
-            ("scoreboard/top", "&limit=100&offset=1"),
-            (f"score/{who.pk}", ""),
-            (f"score/{who.pk}/around", ""),
-        )
-    }
-    for path in ("score/me", "me/export"):
-        answer = api.get(f"/api/v1/{path}" + (f"?{asked}" if path == "score/me" else ""), user=who)
-        assert answer.status_code == 200
-        found[path] = answer.content
-    found["embed"] = api.get(f"/embed/{slug}").content
-    found["file"] = exported(staff, asked)
-    return found
-
-
 @pytest.mark.usefixtures("unlimited")
 def test_nothing_newer_than_the_freeze_gets_out(board: Board, api: Api, alice: User, bob: User) -> None:
-    rule, staff = make("final", action_types=["QUIZ"]), signed_in(admin())
+    rule, staff = make("final", action_types=["LAP"]), signed_in(admin())
     award(alice, 10)
     public, _ = freeze(rule)
     first = api.get("/api/v1/scoreboard/top?board=final")
@@ -192,13 +126,13 @@ def test_corrections_and_hiding_reach_a_frozen_board_at_once(board: Board, alice
 def test_a_reveal_is_the_history_played_in_its_order_and_ends_with_the_truth(board: Board, seed: int) -> None:
     chance, crowd = random.Random(seed), players(4)
     rules = [make(f"rule-{number}", **rule) for number, rule in enumerate(RULES)]
-    live(chance, crowd, 8)
+    live_at_random(chance, crowd, 8)
     at = freezing.now()
     for rule in rules:
         rule.freeze_at = at
         rule.save()
     periods.keep()
-    live(chance, crowd, 8)
+    live_at_random(chance, crowd, 8)
     periods.keep()
     boards.forget()
     for one in boards.everyone():
@@ -212,7 +146,7 @@ def test_a_reveal_is_the_history_played_in_its_order_and_ends_with_the_truth(boa
             freezing.step(one_reveal)
         assert_shown_as_counted(list(held.all()))
         if chance.random() < 0.3:
-            live(chance, crowd, 1)
+            live_at_random(chance, crowd, 1)
     assert not BoardPeriod.objects.filter(truth=True).exists()
     assert_shown_as_counted(list(BoardPeriod.objects.select_related("board")))
     for rule in rules:

@@ -14,10 +14,11 @@ from leaderboard.boards import Board
 from scoreboard import freezing, periods
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, BoardReveal, FinalStanding
-from tests.boards.test_freezing import SECRET, award, exported, freeze, reveal_all, scores, ways_out
+from tests.boards.exports import exported
+from tests.boards.freezing import SECRET, freeze, reveal_all, scores, ways_out
 from tests.support import past
 from tests.support.admin_site import admin, signed_in
-from tests.support.boards import away, in_finals, in_sql, keep, make, recounted
+from tests.support.boards import award, away, in_finals, in_sql, keep, make, recounted
 from tests.support.client import Api, assert_problem
 from tests.support.people import player, site_key
 from tests.support.races import uncommitted

@@ -14,7 +14,7 @@ from leaderboard.boards import Board
 from scoreboard import periods
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, BoardStanding, ScoreHistory
-from tests.boards.test_standings import in_redis
+from tests.boards.every_rule import in_redis
 from tests.support.boards import award, in_sql, make, now, recounted
 from tests.support.client import Api
 from tests.support.people import players, site_key

@@ -1,6 +1,5 @@
 """The pages of boards and periods, without any script: what can be chosen, where it leads, and what is not there."""
 
-import re
 from datetime import UTC, datetime
 
 import pytest
@@ -13,33 +12,14 @@ from leaderboard import boards, choices
 from leaderboard.boards import Board
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod
+from tests.boards.pages import chosen, links, page_at, rows
 from tests.support.boards import award, end_period, keep, make
 
 pytestmark = pytest.mark.django_db
-LINK = re.compile(r'<a (?:rel="\w+" )?href="(\?[^"]+)"([^>]*)>(.*?)</a>')
-
-
-def shown(client: Client, path: str) -> str:
-    answer = client.get(path)
-    assert answer.status_code == 200, path
-    return answer.content.decode()
-
-
-def links(page: str) -> dict[str, str]:
-    """Where the page's links of boards and periods lead, by their words."""
-    return {re.sub("<[^>]+>", "", words): href.replace("&amp;", "&") for href, _, words in LINK.findall(page)}
-
-
-def chosen(page: str) -> list[str]:
-    return [words for _, attributes, words in LINK.findall(page) if "aria-current" in attributes]
-
-
-def rows(page: str) -> list[str]:
-    return re.findall(r'<bdi title="([^"]+)">', page)
 
 
 def test_a_site_with_one_board_offers_no_choice(client: Client, board: Board) -> None:
-    assert links(shown(client, "/")) == {}
+    assert links(page_at(client, "/")) == {}
 
 
 def test_a_visitor_picks_among_boards_and_the_parts_of_one(client: Client, board: Board) -> None:
@@ -47,7 +27,7 @@ def test_a_visitor_picks_among_boards_and_the_parts_of_one(client: Client, board
     User.objects.create(username="bo", email="b@example.org", region="North-America")
     make("weekly", window="weekly")
     make("region", attribute="region", attribute_value="*")
-    page = shown(client, "/")
+    page = page_at(client, "/")
     assert links(page) == {
         "All players": "?board=global",
         "Region": "?board=region.eu",
@@ -55,11 +35,11 @@ def test_a_visitor_picks_among_boards_and_the_parts_of_one(client: Client, board
     }
     assert chosen(page) == ["All players"]
     award(User.objects.get(username="ada"), 7)
-    page = shown(client, f"/{links(page)['Region']}")
+    page = page_at(client, f"/{links(page)['Region']}")
     assert chosen(page) == ["Region", "EU"]
     assert "<h1>Region: EU</h1>" in page
     assert rows(page) == ["ada"]
-    page = shown(client, f"/{links(page)['North america']}")
+    page = page_at(client, f"/{links(page)['North america']}")
     assert chosen(page) == ["Region", "North america"]
     assert rows(page) == []
 
@@ -67,12 +47,12 @@ def test_a_visitor_picks_among_boards_and_the_parts_of_one(client: Client, board
 def test_paused_boards_and_those_that_are_deleted_are_not_offered(client: Client, board: Board) -> None:
     make("weekly", window="weekly")
     paused = make("monthly", window="monthly", paused=True)
-    assert "Monthly" not in links(shown(client, "/"))
+    assert "Monthly" not in links(page_at(client, "/"))
     assert client.get("/?board=monthly").status_code == 404
     paused.delete()
     Rule.objects.all().delete()
     boards.forget()
-    assert links(shown(client, "/")) == {}
+    assert links(page_at(client, "/")) == {}
 
 
 def test_one_walks_back_through_closed_periods(client: Client, board: Board, alice: User, bob: User) -> None:
@@ -80,18 +60,18 @@ def test_one_walks_back_through_closed_periods(client: Client, board: Board, ali
     award(alice, 5)
     first, second = end_period("weekly")
     award(bob, 6)
-    page = shown(client, "/?board=weekly")
+    page = page_at(client, "/?board=weekly")
     assert rows(page) == ["bob"]
     assert 'period="' not in page  # the element goes on with the next
     earlier = links(page)[f"Earlier: {first}"]
     assert earlier == f"?board=weekly&period={first}"
-    page = shown(client, f"/{earlier}")
+    page = page_at(client, f"/{earlier}")
     assert rows(page) == ["alice"]
     assert "<strong>Final ranks</strong>" in page
     assert f'<live-leaderboard board="weekly" period="{first}"' in page
     assert links(page)[f"Later: {second}"] == links(page)["Now"] == "?board=weekly"
     assert f"Weekly {first} · Live scoreboard" in page
-    assert f'period="{second}"' in shown(client, f"/?board=weekly&period={second}")
+    assert f'period="{second}"' in page_at(client, f"/?board=weekly&period={second}")
 
 
 def test_a_frozen_period_that_is_over_is_walked_back_to_before_it_is_revealed(
@@ -125,9 +105,9 @@ def test_of_many_closed_periods_those_around_the_one_shown_are_listed(client: Cl
             filled_at=at, closed_at=at,
         )  # fmt: skip
     boards.forget()
-    page = shown(client, "/?board=daily")
+    page = page_at(client, "/?board=daily")
     assert [f"old-{number:03}" in links(page) for number in (129, 70, 69, 0)] == [True, True, False, False]
-    page = shown(client, "/?board=daily&period=old-000")
+    page = page_at(client, "/?board=daily&period=old-000")
     assert chosen(page) == ["Daily", "old-000"]
     assert [f"old-{number:03}" in links(page) for number in (129, 10, 9, 0)] == [False, False, True, True]
 
@@ -137,8 +117,8 @@ def test_a_board_that_is_over_stays_with_its_final_ranks(client: Client, board: 
     award(alice, 5)
     BoardPeriod.objects.update(ends_at=datetime(2026, 1, 1, tzinfo=UTC))
     keep()
-    assert links(shown(client, "/")) == {"All players": "?board=global", "Cup Final": "?board=cup"}
-    page = shown(client, "/?board=cup")
+    assert links(page_at(client, "/")) == {"All players": "?board=global", "Cup Final": "?board=cup"}
+    page = page_at(client, "/?board=cup")
     assert rows(page) == ["alice"]
     assert '<live-leaderboard board="cup" period="all"' in page
     assert "1 Jan 2020, 00:00 to 1 Jan 2026, 00:00 (UTC)" in page
@@ -154,13 +134,13 @@ def test_a_season_that_was_prolonged_has_a_page_for_each_of_its_ends(client: Cli
         assert boards.get("cup").period == key
         BoardPeriod.objects.filter(closed_at=None).update(ends_at=over)
         keep()
-        assert rows(shown(client, f"/?board=cup&period={key}")) == rows(shown(client, f"/embed/cup?period={key}"))
-        assert "<strong>Final ranks</strong>" in shown(client, f"/?board=cup&period={key}")
+        assert rows(page_at(client, f"/?board=cup&period={key}")) == rows(page_at(client, f"/embed/cup?period={key}"))
+        assert "<strong>Final ranks</strong>" in page_at(client, f"/?board=cup&period={key}")
         rule.refresh_from_db()
         rule.closes_at = closes.replace(year=later)
         rule.save()
         keep()
-    for address in links(shown(client, "/?board=cup&period=all.2")).values():
+    for address in links(page_at(client, "/?board=cup&period=all.2")).values():
         assert client.get(f"/{address}").status_code == 200, address
 
 
@@ -192,19 +172,19 @@ def test_the_embed_page_shows_parts_and_closed_periods(client: Client, board: Bo
     make("region", window="weekly", attribute="region", attribute_value="*")
     award(alice, 5)
     first, _ = end_period("region")
-    page = shown(client, f"/embed/region.eu?period={first}&limit=3")
+    page = page_at(client, f"/embed/region.eu?period={first}&limit=3")
     assert f'<live-leaderboard board="region.eu" period="{first}" limit="3" theme="auto" label="Region: EU">' in page
     assert rows(page) == ["alice"]
-    assert rows(shown(client, "/embed/region.eu")) == []
+    assert rows(page_at(client, "/embed/region.eu")) == []
     for path in ("/embed/region", "/embed/region.us", "/embed/region.eu?period=2020-W01", "/embed/%00"):
         assert client.get(path).status_code == 404, path
 
 
 def test_the_embedding_page_lists_the_boards_and_gives_the_lines_of_one(client: Client, board: Board) -> None:
     make("weekly", window="weekly")
-    page = shown(client, "/embed")
+    page = page_at(client, "/embed")
     assert links(page) == {"All players": "?board=global", "Weekly": "?board=weekly"}
-    page = shown(client, "/embed?board=weekly")
+    page = page_at(client, "/embed?board=weekly")
     assert chosen(page) == ["Weekly"]
     assert 'board="weekly" limit="10"' in page
     assert "/embed/weekly?limit" in page

@@ -12,7 +12,7 @@ from accounts.models import User
 from leaderboard import boards, reconcile, tasks
 from leaderboard.boards import Board
 from scoreboard.models import BoardPeriod, BoardStanding
-from tests.boards.test_standings import in_redis
+from tests.boards.every_rule import in_redis
 from tests.support.boards import award, in_sql, make, recounted
 from tests.support.people import player, players
 from tests.support.races import at_once, none_failed

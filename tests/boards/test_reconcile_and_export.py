@@ -1,7 +1,5 @@
 """Any board, and any of its periods, is compared by the command and taken away as a file."""
 
-import csv
-import io
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +11,7 @@ from api import redis_client
 from leaderboard import boards, ranking, rebuild
 from scoreboard import periods
 from scoreboard.models import BoardPeriod
+from tests.boards.exports import exported_lines
 from tests.support.boards import award, make, recounted
 from tests.support.client import Api, assert_problem
 from tests.support.people import player, site_key
@@ -49,12 +48,6 @@ def test_the_command_compares_and_repairs_the_board_it_is_asked_for_with_all_its
     assert ranking.top(spoiled, 1).rows == [row]
 
 
-def lines(api: Api, board: str, period: str = "", headers: dict[str, str] | None = None) -> list[dict[str, Any]]:
-    answer = api.get(f"/api/v1/exports/board.csv?board={board}{f'&period={period}' if period else ''}", headers=headers)
-    assert answer.status_code == 200
-    return list(csv.DictReader(io.StringIO(b"".join(answer).decode())))
-
-
 def test_an_export_is_of_the_board_and_period_that_it_was_asked_for(api: Api, alice: User, bob: User) -> None:
     reader = site_key("read")
     award(alice, 5)
@@ -62,14 +55,14 @@ def test_an_export_is_of_the_board_and_period_that_it_was_asked_for(api: Api, al
     rule = make("laps", window="daily", value="best", order="low")
     today = BoardPeriod.objects.filter(board=rule).order_by("starts_at")[0]
     expected = [(str(line.user_id), str(line.score)) for line in recounted(today)]
-    assert [(row["user_id"], row["score"]) for row in lines(api, "laps", headers=reader)] == expected
-    assert [row["username"] for row in lines(api, "global", headers=reader)] == ["bob", "alice"]
+    assert [(row["user_id"], row["score"]) for row in exported_lines(api, "laps", headers=reader)] == expected
+    assert [row["username"] for row in exported_lines(api, "global", headers=reader)] == ["bob", "alice"]
 
     BoardPeriod.objects.filter(pk=today.pk).update(ends_at=datetime.now(UTC))
     assert periods.close_ended() == 1
     boards.forget()
     award(alice, 1)
-    closed = lines(api, "laps", today.key, headers=reader)
+    closed = exported_lines(api, "laps", today.key, headers=reader)
     assert [(row["rank"], row["user_id"], row["score"]) for row in closed] == [
         (str(rank), *line) for rank, line in enumerate(expected, start=1)
     ]

@@ -1,7 +1,6 @@
 """Periods end exactly: an entry is in the one of its moment and in no other, and what was reached stays."""
 
 import threading
-from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -19,22 +18,13 @@ from tests.support import past
 from tests.support.boards import award, away, cut, in_finals, in_sql, make, now, recounted
 from tests.support.people import give, player, players
 from tests.support.processes import PATIENCE, eventually
-from tests.support.races import at_once, blocking, none_failed, uncommitted
+from tests.support.races import at_once, blocking, none_failed, unfinished
+
+pytestmark = pytest.mark.usefixtures("impatient")
 
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who closes comes back soon rather than wait."""
-    monkeypatch.setattr(periods, "PATIENCE_SECONDS", 0.2)
-
-
-def unfinished(user: User, delta: int) -> AbstractContextManager[None]:
-    """Inside, a transaction has recorded an entry of this player and is still open; then it commits."""
-    return uncommitted(lambda: award(user, delta))
 
 
 def ended(rule: Rule) -> BoardPeriod:

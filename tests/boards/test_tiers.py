@@ -14,8 +14,8 @@ from leaderboard.tiers import Tier
 from scoreboard import freezing, periods
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod
-from tests.boards.test_definitions import BOARDS, put
-from tests.boards.test_reconcile_and_export import lines
+from tests.boards.definitions import BOARDS, put
+from tests.boards.exports import exported_lines
 from tests.support.admin_site import admin, signed_in
 from tests.support.boards import award, end_period, keep, make
 from tests.support.client import TOP, Api, assert_problem
@@ -72,11 +72,11 @@ def test_a_board_without_tiers_says_nothing_of_them(api: Api, five: list[User]) 
     for board in ("global", "plain"):
         assert "tier" not in api.get(f"{TOP}?board={board}").json()["data"][0]
         assert "tier" not in api.get(f"/api/v1/score/{five[0].pk}?board={board}").json()["data"]
-        assert "tier" not in lines(api, board, headers=site_key("read"))[0]
+        assert "tier" not in exported_lines(api, board, headers=site_key("read"))[0]
 
 
 def in_file(api: Api, board: str, period: str = "") -> list[str | None]:
-    return [line["tier"] or None for line in lines(api, board, period, site_key("read"))]
+    return [line["tier"] or None for line in exported_lines(api, board, period, site_key("read"))]
 
 
 def test_the_file_has_a_column_of_tiers(api: Api, five: list[User]) -> None:

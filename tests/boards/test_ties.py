@@ -17,12 +17,12 @@ from leaderboard.boards import Board
 from scoreboard import board_preview, freezing, ledger
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod
-from tests.boards.test_as_of import written
-from tests.leaderboard.test_lost import HARMS
+from tests.boards.definitions import iso
 from tests.support.boards import award, current, end_period, in_finals, in_sql, lines_of, make, recounted
 from tests.support.client import TOP, Api
 from tests.support.people import players, site_key
 from tests.support.processes import eventually
+from tests.support.spoiling import HARMS
 
 pytestmark = pytest.mark.usefixtures("board", "unlimited")
 
@@ -70,7 +70,7 @@ def test_every_read_tells_the_same_ranks(api: Api, client: Client, rf: RequestFa
     for offset in range(len(crowd) + 1):
         assert told(api.get(f"{TOP}?board=cup&limit=2&offset={offset}")) == expected[offset : offset + 2]
         assert told(api.get(f"{TOP}?board=cup&limit=100&offset={offset}")) == expected[offset:]  # below the snapshot
-    now = written(freezing.now())
+    now = iso(freezing.now())
     assert told(api.get(f"{TOP}?board=cup&at={now}&limit=3&offset=2")) == expected[2:5]
     for place, user in enumerate(crowd):
         around = told(api.get(f"/api/v1/score/{user.pk}/around?board=cup&radius=1"))

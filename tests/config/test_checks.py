@@ -3,7 +3,6 @@
 import base64
 import json
 import secrets
-import subprocess
 import sys
 from typing import Any
 
@@ -13,17 +12,12 @@ from django.core.exceptions import ImproperlyConfigured
 from pytest_django.fixtures import Settings
 
 from config import checks
-from tests.support.processes import PATIENCE, ROOT, environment
+from tests.config.starts import STARTS, run, start
 
 pytestmark = pytest.mark.django_db
 
 SECRET = base64.b64encode(b"topsecret" * 4).decode()
 SOUND = secrets.token_urlsafe(32)
-STARTS = {
-    "web": [sys.executable, "-c", "import config.wsgi"],
-    "live": [sys.executable, "-c", "import config.asgi"],
-    "command": [sys.executable, "manage.py", "check"],
-}
 READ = """
 import django; django.setup()
 from importlib import import_module
@@ -52,17 +46,6 @@ FAULTS: dict[str, tuple[str, Any, str]] = {
     "a negative number of proxies": ("TRUSTED_PROXIES", -1, "TRUSTED_PROXIES is -1"),
     "a limit that is none": ("LIMITS", {"actions": "many"}, "LIMIT_ACTIONS"),
 }
-
-
-def start(how: str, changes: dict[str, str]) -> tuple[int, str]:
-    """(exit code, all that was said) of a start of the site in production."""
-    return run(STARTS[how], changes)
-
-
-def run(command: list[str], changes: dict[str, str]) -> tuple[int, str]:
-    env = {**environment(), "DEBUG": "0", "LOG_FORMAT": "json", **changes}
-    done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    return done.returncode, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("how", ["web", *(pytest.param(how, marks=pytest.mark.long) for how in ("live", "command"))])

@@ -1,9 +1,12 @@
 """What README.md and docs/ name exists, and what others build upon (metrics, problems, messages) is named there.
 
-And whatever is named is there for something: a metric moves, a problem is raised, a message is sent.
+And whatever is named is there for something: a metric moves, a problem is raised, a message is sent. Tests are where
+CONTRIBUTING.md has them.
 """
 
+import ast
 import re
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -76,6 +79,24 @@ def test_the_tests_of_a_document_exist() -> None:
     named = TEST.findall(ALL)
     assert len(named) > 80
     assert [f"{path}::{test}" for path, test in named if f"def {test}(" not in (ROOT / path).read_text()] == []
+
+
+def test_no_test_module_is_imported_from() -> None:
+    """CONTRIBUTING.md: what tests share is not in one of them."""
+    modules = sorted((ROOT / "tests").rglob("*.py"))
+    assert len(modules) > 300
+    assert [
+        f"{path.relative_to(ROOT)}: {name}" for path in modules for name in imported(path) if ".test_" in name
+    ] == []
+
+
+def imported(path: Path) -> Iterator[str]:
+    """What a module imports, by its whole name, each with a dot before it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (f".{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f".{node.module or ''}.{alias.name}" for alias in node.names)
 
 
 def test_the_commands_of_a_document_exist() -> None:

@@ -13,7 +13,7 @@ import pytest
 from django.db import connection
 
 from devsite.postgres_account import Account
-from tests.config.test_checks import start
+from tests.config.starts import start
 from tests.support.processes import PATIENCE, ROOT, environment, eventually, python
 from tests.support.programs import needed
 from tests.system.live.server import free_port

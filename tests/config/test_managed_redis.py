@@ -14,7 +14,7 @@ from accounts.models import User
 from api import redis_client
 from leaderboard import boards, rebuild
 from scoreboard.models import UserScore
-from tests.config.test_checks import start
+from tests.config.starts import start
 from tests.support.client import UPDATE
 from tests.support.processes import ROOT, eventually, python, running
 from tests.support.programs import needed

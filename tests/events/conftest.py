@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from events import webhooks
+from events import deliveries, webhooks
 from events.models import Endpoint
 from tests.events.receiver import Receiver, receiving
 from tests.support.worker import ON_RABBITMQ
@@ -33,3 +34,10 @@ def webhook(transactional_db: None, receiver: Receiver) -> Make:
         return webhooks.create("shop", **fields)
 
     return make
+
+
+def deliver(endpoint: Endpoint, *, later: bool = False) -> None:
+    """One turn of the relay; `later`: when the next attempts are due."""
+    if later:
+        endpoint.deliveries.update(next_attempt_at=timezone.now())
+    deliveries.deliver(Endpoint.objects.get(pk=endpoint.pk))

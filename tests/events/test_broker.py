@@ -21,7 +21,7 @@ from events.broker import DEAD, EXCHANGE, HISTORY, Publisher
 from events.models import Mark
 from scoreboard import ledger
 from scoreboard.models import ScoreHistory
-from tests.events.test_encryption import documented
+from tests.events.documentation import documented
 from tests.support.people import entry, give
 from tests.support.processes import eventually, python, running
 

@@ -14,9 +14,8 @@ from events.relay import Relay
 from leaderboard.boards import Board
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, PeriodClosing
-from tests.events.conftest import Make
+from tests.events.conftest import Make, deliver
 from tests.events.receiver import Receiver
-from tests.events.test_deliveries import deliver
 from tests.support.boards import award, end_period, make
 from tests.support.people import player
 from tests.support.races import at_once, none_failed

@@ -18,7 +18,7 @@ from config import checks
 from events import deliveries
 from events.models import Endpoint
 from scoreboard import ledger
-from tests.events.test_encryption import documented
+from tests.events.documentation import documented
 from tests.support.people import entry, give
 from tests.support.processes import PATIENCE, environment, eventually, running
 from tests.system.live.server import free_port

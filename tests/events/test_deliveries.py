@@ -19,19 +19,12 @@ from events.models import Delivery, Endpoint, Mark
 from leaderboard.boards import Board
 from scoreboard import changes, ledger
 from scoreboard.models import ScoreHistory
-from tests.events.conftest import Make
+from tests.events.conftest import Make, deliver
 from tests.events.receiver import Receiver
-from tests.leaderboard.test_sweep import open_transaction
 from tests.support.people import entry, give, player, players
+from tests.support.races import open_transaction
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def deliver(endpoint: Endpoint, *, later: bool = False) -> None:
-    """One turn of the relay; `later`: when the next attempts are due."""
-    if later:
-        endpoint.deliveries.update(next_attempt_at=timezone.now())
-    deliveries.deliver(Endpoint.objects.get(pk=endpoint.pk))
 
 
 def scores(receiver: Receiver) -> list[int]:

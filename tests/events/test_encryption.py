@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import re
 from typing import Any
 
 import pytest
@@ -14,10 +13,9 @@ from pytest_django.fixtures import Settings
 
 from events.encryption import keys, sealed
 from events.envelope import envelope, text
-from tests.support.processes import ROOT
+from tests.events.documentation import documented
 
 KEYS = {"2026": os.urandom(32), "2027": os.urandom(32)}
-DOCUMENT = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
@@ -28,12 +26,6 @@ ATTRIBUTE = st.text(min_size=1, max_size=30)
 
 def named(*kids: str) -> list[str]:
     return [f"{kid}:{base64.b64encode(KEYS[kid]).decode()}" for kid in kids]
-
-
-def documented(words: str) -> str:
-    """The block of Python in docs/events.md that has these words."""
-    [block] = [one for one in re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL) if words in one]
-    return str(block)
 
 
 def decrypt(event: dict[str, Any]) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from events.models import Endpoint, Mark
 from scoreboard.models import ScoreHistory
 from tests.events.conftest import Make
 from tests.events.receiver import Receiver
-from tests.leaderboard.test_sweep import open_transaction
 from tests.support.people import give
+from tests.support.races import open_transaction
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

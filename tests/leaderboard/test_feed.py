@@ -16,8 +16,8 @@ from leaderboard.live.viewer import Viewer
 from leaderboard.ranking import Page
 from leaderboard.ranking.asynchronous import AsyncRanking
 from leaderboard.ranking.calls import Place
-from tests.leaderboard.test_viewer import SlowTransport
 from tests.support.boards import award, make
+from tests.support.transport import SlowTransport
 
 T = TypeVar("T")
 

@@ -17,17 +17,10 @@ from tests.support.fixtures import forget_boards
 from tests.support.people import give, player, players
 from tests.support.processes import eventually
 from tests.support.redis_of_our_own import OwnRedis
-from tests.support.spoiling import deleted, halved
+from tests.support.spoiling import HARMS, deleted
 from tests.support.viewer import Viewer
 
 KEYS = ("rank", "player", "profile", "meta")
-
-
-def of_another_type(key: str) -> None:
-    redis_client.connection().set(key, "anything")
-
-
-HARMS: list[Callable[[str], None]] = [deleted, halved, of_another_type]
 
 
 @pytest.fixture

@@ -19,10 +19,7 @@ from tests.support.boards import make
 from tests.support.people import give, player, players
 from tests.support.processes import PATIENCE, eventually, python
 from tests.support.races import at_once
-
-
-def lose(board: Board) -> None:
-    redis_client.connection().delete(*boards.keys(board).all())
+from tests.support.spoiling import lose
 
 
 def test_a_board_that_is_there_is_left_alone(board: Board) -> None:

@@ -11,12 +11,11 @@ from api import redis_client
 from leaderboard import ranking, rebuild, reconcile, truth
 from leaderboard.boards import Board
 from leaderboard.ranking import Unavailable, retry
-from tests.leaderboard.test_rebuild import lose
 from tests.support.agreement import assert_agreement
 from tests.support.people import give, players
 from tests.support.processes import PATIENCE, eventually
 from tests.support.redis_of_our_own import OwnRedis, own_redis
-from tests.support.spoiling import Hand, older
+from tests.support.spoiling import Hand, lose, older
 
 __all__ = ["own_redis"]
 

@@ -1,6 +1,5 @@
 """The sweep finds what a crash between commit and Redis left behind, and nothing that commits late escapes it."""
 
-from contextlib import AbstractContextManager
 from typing import Any, cast
 
 import pytest
@@ -11,12 +10,11 @@ from accounts.models import User
 from api import redis_client
 from leaderboard import boards, ranking, reconcile, sweep, tasks
 from leaderboard.boards import Board
-from scoreboard import ledger
 from scoreboard.models import ScoreHistory, UserScore
 from tests.support.agreement import assert_agreement, dump, sql_rows
-from tests.support.people import entry, give, player, players
+from tests.support.people import give, player, players
 from tests.support.processes import PATIENCE, python
-from tests.support.races import uncommitted
+from tests.support.races import open_transaction
 
 DIES = """
 import json, os, signal, sys
@@ -90,11 +88,6 @@ def test_a_sweep_with_nothing_to_do_does_not_compare_everything(board: Board, mo
     for _ in range(3):
         assert sweep.sweep(board).healed == 0
     assert_agreement(board)
-
-
-def open_transaction(user: User, *, commits: bool) -> AbstractContextManager[None]:
-    """Another session that has recorded 7 points and ends its transaction only after the block."""
-    return uncommitted(lambda: ledger.record([entry(user, 7)]), commits=commits)
 
 
 def test_a_transaction_that_commits_after_the_sweep_is_found_by_the_next(board: Board) -> None:

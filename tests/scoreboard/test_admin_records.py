@@ -8,22 +8,17 @@ from django.test import Client
 
 from accounts.models import User
 from scoreboard.models import ScoreHistory, UserScore
-from tests.support.admin_site import act, signed_in, superuser
+from tests.support.admin_site import act
 from tests.support.people import give
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def site(db: None) -> Client:
-    return signed_in(superuser())
-
-
-@pytest.fixture
-def records(site: Client, alice: User) -> dict[str, Any]:
+def records(admin_site: Client, alice: User) -> dict[str, Any]:
     """One row of each kind, by its path below /admin/."""
     give(alice, 5)
-    act(site, "hide", [alice])
+    act(admin_site, "hide", [alice])
     return {
         "scoreboard/userscore/": UserScore.objects.get(pk=alice.pk),
         "scoreboard/scorehistory/": ScoreHistory.objects.get(),
@@ -35,24 +30,28 @@ PATHS = ["scoreboard/userscore/", "scoreboard/scorehistory/", "admin/logentry/"]
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_they_are_listed(site: Client, records: dict[str, Any], path: str) -> None:
-    assert records[path] in site.get(f"/admin/{path}").context["cl"].result_list
+def test_they_are_listed(admin_site: Client, records: dict[str, Any], path: str) -> None:
+    assert records[path] in admin_site.get(f"/admin/{path}").context["cl"].result_list
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_not_even_a_superuser_changes_them_by_a_crafted_post(site: Client, records: dict[str, Any], path: str) -> None:
+def test_not_even_a_superuser_changes_them_by_a_crafted_post(
+    admin_site: Client, records: dict[str, Any], path: str
+) -> None:
     row = records[path]
     before = type(row).objects.filter(pk=row.pk).values().get()
     for target in ("add/", f"{row.pk}/change/", f"{row.pk}/delete/"):
-        answer = site.post(f"/admin/{path}{target}", {"total": "999", "delta": "999", "reason": "x", "post": "yes"})
+        answer = admin_site.post(
+            f"/admin/{path}{target}", {"total": "999", "delta": "999", "reason": "x", "post": "yes"}
+        )
         assert answer.status_code == 403, target
     listed = {"action": "delete_selected", "_selected_action": [str(row.pk)], "post": "yes"}
-    site.post(f"/admin/{path}", listed)
-    site.post(f"/admin/{path}", {"form-TOTAL_FORMS": "1", "form-0-total": "999", "_save": "Save"})
+    admin_site.post(f"/admin/{path}", listed)
+    admin_site.post(f"/admin/{path}", {"form-TOTAL_FORMS": "1", "form-0-total": "999", "_save": "Save"})
     assert type(row).objects.filter(pk=row.pk).values().get() == before
 
 
-def test_history_is_found_by_whole_name_request_and_player(site: Client, alice: User, bob: User) -> None:
+def test_history_is_found_by_whole_name_request_and_player(admin_site: Client, alice: User, bob: User) -> None:
     give(alice, 5)
     give(bob, 6)
     base = "/admin/scoreboard/scorehistory/"
@@ -62,13 +61,13 @@ def test_history_is_found_by_whole_name_request_and_player(site: Client, alice: 
         ({"user__id__exact": str(bob.pk)}, ["bob"]),
         ({"source": "adjustment"}, ["bob", "alice"]),
     ):
-        found = site.get(base, query).context["cl"].result_list
+        found = admin_site.get(base, query).context["cl"].result_list
         assert [row.user.username for row in found] == names, query
 
 
-def test_a_name_with_markup_stays_text(site: Client, alice: User) -> None:
+def test_a_name_with_markup_stays_text(admin_site: Client, alice: User) -> None:
     User.objects.filter(pk=alice.pk).update(username="<img src=x onerror=alert(1)>")
     give(alice, 5)
-    page = site.get("/admin/scoreboard/scorehistory/").content
+    page = admin_site.get("/admin/scoreboard/scorehistory/").content
     assert b"<img src=x" not in page
     assert b"&lt;img src=x" in page

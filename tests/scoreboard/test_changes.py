@@ -13,9 +13,8 @@ from accounts.models import User
 from scoreboard import changes, ledger
 from scoreboard.changes import Recorded
 from scoreboard.models import ScoreHistory, UserScore
-from tests.leaderboard.test_sweep import open_transaction
 from tests.support.people import entry, give, players
-from tests.support.races import at_once, beside, none_failed, uncommitted
+from tests.support.races import at_once, beside, none_failed, open_transaction, uncommitted
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

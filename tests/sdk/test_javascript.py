@@ -1,51 +1,27 @@
 """The JavaScript kit as a site developer has it: packed, installed into a fresh folder, used on the running site."""
 
 import json
-import shutil
 import subprocess
 import tomllib
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
-import pytest
-
 from actions import queue
 from actions.models import QueuedWork
 from leaderboard.boards import Board
-from tests.sdk.site import running_site, signed_in, told
-from tests.support.processes import PATIENCE, ROOT
+from tests.sdk.conftest import KIT
+from tests.sdk.site import run_node, running_site, signed_in, told
+from tests.support.processes import ROOT
 from tests.support.programs import needed
-
-KIT = ROOT / "sdk" / "javascript"
-USES = Path(__file__).with_name("uses")
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the kit as its one package, and the programs that use it."""
-    npm, folder = needed("npm", "npm"), tmp_path_factory.mktemp("kit")
-    (folder / "package.json").write_text('{"private": true, "type": "module"}')
-    subprocess.run([npm, "pack", "--silent", "--pack-destination", folder, KIT], cwd=folder, check=True)
-    [packed] = folder.glob("*.tgz")
-    quiet = ("--offline", "--no-audit", "--no-fund", "--silent")
-    subprocess.run([npm, "install", *quiet, packed], cwd=folder, check=True)
-    for program in USES.glob("*.mjs"):
-        shutil.copy(program, folder)
-    return folder
-
-
-def run(folder: Path, program: str, *arguments: str, env: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    command = [needed("node", "nodejs"), "--throw-deprecation", "--unhandled-rejections=strict", program, *arguments]
-    return subprocess.run(
-        command, cwd=folder, env=env, capture_output=True, text=True, timeout=4 * PATIENCE, check=False
-    )
 
 
 def test_it_does_what_its_users_do(board: Board, installed: Path, tmp_path: Path) -> None:
     with running_site(tmp_path) as site:
         _, token = signed_in()
         with ThreadPoolExecutor(1) as pool:
-            running = pool.submit(run, installed, "javascript_kit.mjs", "awards.ndjson", env=told(site, token=token))
+            running = pool.submit(
+                run_node, installed, "javascript_kit.mjs", "awards.ndjson", env=told(site, token=token)
+            )
             while not running.done():
                 for work in QueuedWork.objects.filter(state="queued"):
                     queue.process(work.pk)
@@ -61,14 +37,14 @@ def test_a_file_outlives_its_process_and_has_one_at_a_time(installed: Path) -> N
     ) as holder:
         assert holder.stdout is not None
         assert [holder.stdout.readline() for _ in range(2)] == ["\n", "accepted\n"]
-        assert "another process has this buffer" in run(installed, "disk.mjs", buffer, env={}).stderr
+        assert "another process has this buffer" in run_node(installed, "disk.mjs", buffer, env={}).stderr
         holder.kill()
     with (installed / buffer).open("a") as torn:
         torn.write('{"id": "half of an aw')
-    assert run(installed, "disk.mjs", buffer, env={}).stdout == "b,a\n"
-    assert run(installed, "disk.mjs", buffer, env={}).stdout == "b,a\n"
+    assert run_node(installed, "disk.mjs", buffer, env={}).stdout == "b,a\n"
+    assert run_node(installed, "disk.mjs", buffer, env={}).stdout == "b,a\n"
     (installed / buffer).write_text("no award\n")
-    assert "line 1: expected an award" in run(installed, "disk.mjs", buffer, env={}).stderr
+    assert "line 1: expected an award" in run_node(installed, "disk.mjs", buffer, env={}).stderr
 
 
 def test_it_brings_types_and_needs_nothing(installed: Path) -> None:

@@ -21,10 +21,7 @@ from live_scoreboard.core import Answer, Send, Steps, Wait
 from actions.models import Award
 from leaderboard.boards import Board
 from scoreboard.models import ScoreHistory
-from tests.sdk.site import key, running_site, told
-from tests.sdk.test_javascript import installed, run
-
-__all__ = ["installed"]
+from tests.sdk.site import key, run_node, running_site, told
 
 DAY = 86_400.0
 MOST = 60  # awards that the buffer takes: fewer than come in the longest outage
@@ -168,7 +165,7 @@ def test_python_loses_and_doubles_nothing(board: Board, tmp_path: Path, on_disk:
 
 def test_javascript_loses_and_doubles_nothing(board: Board, installed: Path, tmp_path: Path) -> None:
     with running_site(tmp_path) as site:
-        done = run(installed, "outage.mjs", env=told(site))
+        done = run_node(installed, "outage.mjs", env=told(site))
     assert (done.returncode, done.stderr) == (0, "")
     day = json.loads(done.stdout)
     assert_paid_once(day["accepted"])

@@ -7,10 +7,12 @@ from typing import Any
 from django.test import Client
 
 from accounts.models import User
+from scoreboard.models import Board as Rule
 from tests.support.people import player
 
 USERS = "/admin/accounts/user/"
 ADJUST = f"{USERS}adjust/"
+BOARDS_PAGE = "/admin/scoreboard/board/"
 
 
 def superuser(username: str = "root") -> User:
@@ -68,3 +70,7 @@ def said(response: Any) -> list[str]:
 
 def fresh_id() -> str:
     return str(uuid.uuid4())
+
+
+def board_page(rule: Rule) -> str:
+    return f"{BOARDS_PAGE}{rule.pk}/change/"

@@ -10,7 +10,7 @@ import pytest
 from celery import current_app
 from django.conf import settings as site
 from django.db import connection
-from django.test import TransactionTestCase
+from django.test import Client, TransactionTestCase
 from pytest_django import DjangoDbBlocker
 from pytest_django.fixtures import Settings
 
@@ -21,6 +21,7 @@ from api import redis_client, throttles
 from leaderboard import boards, catch_up, rebuild, reconcile, snapshots
 from leaderboard.boards import Board, known
 from tests.support import database
+from tests.support.admin_site import signed_in, superuser
 from tests.support.client import Api
 from tests.support.people import player
 from tests.support.redis_of_our_own import own_redis
@@ -166,6 +167,18 @@ def alice(db: None) -> User:
 def bob(db: None) -> User:
     """Another player, with nothing to do with alice."""
     return player("bob", email="bob@example.org")
+
+
+@pytest.fixture
+def root(db: None) -> User:
+    """A superuser."""
+    return superuser()
+
+
+@pytest.fixture
+def admin_site(root: User) -> Client:
+    """The admin site as the superuser uses it."""
+    return signed_in(root)
 
 
 @pytest.fixture

@@ -45,6 +45,10 @@ def players(count: int) -> list[User]:
 
 def bearer(user: User, lifetime: timedelta | None = None) -> dict[str, str]:
     """The header of a player who has signed in, whatever became of them since. `lifetime`: not the usual one."""
+    return {"Authorization": f"Bearer {access_token(user, lifetime)}"}
+
+
+def access_token(user: User, lifetime: timedelta | None = None) -> str:
     token, now = AccessToken(), timezone.now()
     if lifetime is not None:
         token.set_exp(lifetime=lifetime)
@@ -58,7 +62,7 @@ def bearer(user: User, lifetime: timedelta | None = None) -> dict[str, str]:
             last_used_at=now,
             expires_at=now + DAY,
         )
-    return {"Authorization": f"Bearer {token}"}
+    return str(token)
 
 
 def back_end() -> dict[str, str]:

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.processes import eventually, running
+from tests.support.processes import eventually, listens, running
 from tests.support.programs import needed
-from tests.system.deploy.test_nginx import listens
 from tests.system.live.server import free_port
 
 PROGRAM = "/usr/lib/rabbitmq/bin/rabbitmq-server"

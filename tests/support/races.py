@@ -6,12 +6,16 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
 from django.db import connection, connections, transaction
 
+from accounts.models import User
+from scoreboard import ledger
+from tests.support.boards import award
+from tests.support.people import entry
 from tests.support.processes import PATIENCE, eventually
 
 T = TypeVar("T")
@@ -127,3 +131,13 @@ def none_failed(results: list[T | Exception]) -> list[T]:
         if isinstance(result, Exception):
             raise result
     return [result for result in results if not isinstance(result, Exception)]
+
+
+def unfinished(user: User, delta: int) -> AbstractContextManager[None]:
+    """Inside, a transaction has recorded an entry of this player and is still open; then it commits."""
+    return uncommitted(lambda: award(user, delta))
+
+
+def open_transaction(user: User, *, commits: bool) -> AbstractContextManager[None]:
+    """Another session that has recorded 7 points and ends its transaction only after the block."""
+    return uncommitted(lambda: ledger.record([entry(user, 7)]), commits=commits)

@@ -103,6 +103,12 @@ def halved(key: str) -> None:
         redis.hdel(key, *sorted(redis.hkeys(key))[::2])
 
 
+def of_another_type(key: str) -> None:
+    redis_client.connection().set(key, "anything")
+
+
+HARMS: list[Callable[[str], None]] = [deleted, halved, of_another_type]
+
 DRIFTS: dict[Spoil, str] = {
     forget: "missing",
     lower: "stale",
@@ -114,3 +120,8 @@ DRIFTS: dict[Spoil, str] = {
     old_name: "stale",
     nonsense: "stale",
 }
+
+
+def lose(board: Board) -> None:
+    """Redis has nothing of it any more."""
+    redis_client.connection().delete(*boards.keys(board).all())

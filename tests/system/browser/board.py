@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 from tests.support.processes import PATIENCE, eventually
 
 LIVE = "**/scoreboard/live**"
+AGAIN = "Sign in again to see your place"
 MILLISECONDS = PATIENCE * 1000  # as Playwright is told
 
 

@@ -3,21 +3,17 @@
 With SCREENSHOTS=<folder> each page is also photographed there, for people to look at.
 """
 
-import os
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from accounts.models import User
 from tests.support.people import give, player
+from tests.system.browser.accessibility import SIZES, SOME, findings, photograph
 from tests.system.browser.board import status
-from tests.system.browser.conftest import DESKTOP, PHONE, Visitors
+from tests.system.browser.conftest import PHONE, Visitors
 
-AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
-SERIOUS = ("serious", "critical")
 PAGES = [
     "/",
     "/accounts/sign-in",
@@ -28,8 +24,6 @@ PAGES = [
     "/no-such-page",
 ]
 SIGNED_IN = ["/play", "/accounts/me", "/accounts/me/password", "/accounts/me/delete"]
-SIZES = {"phone": PHONE, "desktop": DESKTOP}
-SOME = [("phone", True)]
 CROWD = [
     ("Nadia", 241_870),
     ("さくら", 228_400),
@@ -42,23 +36,6 @@ CROWD = [
     ("प्रिया", 1_460),
     ("O'Sullivan", 131),
 ]
-
-
-def findings(page: Page) -> list[str]:
-    """axe's serious and critical findings, each with the place it was found at."""
-    page.evaluate(AXE)  # not by a script element: the site's policy would refuse it
-    result: dict[str, Any] = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-    return [
-        f"{violation['id']}: {node['target']} {node['failureSummary']}"
-        for violation in result["violations"]
-        for node in violation["nodes"]
-        if violation["impact"] in SERIOUS
-    ]
-
-
-def photograph(page: Page, name: str) -> None:
-    if folder := os.environ.get("SCREENSHOTS"):
-        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
 @pytest.fixture

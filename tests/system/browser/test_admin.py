@@ -10,8 +10,8 @@ from scoreboard.models import ScoreHistory
 from tests.integrity.cases import flagged
 from tests.overview.past import scored
 from tests.support.people import give, player
+from tests.system.browser.accessibility import SIZES, SOME, findings, photograph
 from tests.system.browser.conftest import Visitors
-from tests.system.browser.test_accessibility import SIZES, SOME, findings, photograph
 
 
 @pytest.fixture

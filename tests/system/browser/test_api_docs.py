@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import expect
 
 from accounts.models import User
+from tests.system.browser.accessibility import findings, photograph
 from tests.system.browser.conftest import Visitors
-from tests.system.browser.test_accessibility import findings, photograph
 
 
 def test_the_calls_are_listed_and_can_be_tried(visitors: Visitors, alice: User) -> None:

@@ -11,10 +11,10 @@ from playwright.sync_api import Page, expect
 from accounts.models import User
 from scoreboard.models import BoardPeriod
 from tests.support.boards import award, end_period, make
+from tests.system.browser.accessibility import findings, photograph
 from tests.system.browser.board import LIVE, ScriptedLive, names, row, score, status, until
 from tests.system.browser.conftest import DESKTOP, PHONE, Visitors
 from tests.system.browser.site import Site
-from tests.system.browser.test_accessibility import findings, photograph
 
 
 def part(page: Page, name: str) -> Any:

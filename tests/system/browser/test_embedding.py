@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from accounts.models import User
-from tests.support.people import bearer, give, player
+from tests.support.people import access_token, give, player
 from tests.system.browser.board import names, score, status
 from tests.system.browser.conftest import Visitors
 from tests.system.browser.foreign import Foreign, serving
@@ -89,7 +89,3 @@ def test_the_pages_own_content_is_shown_until_the_board_comes(visitors: Visitors
     page.goto(foreign.url)
     expect(page.get_by_role("link", name="The leaderboard")).to_be_visible()
     expect(status(page)).to_have_text(re.compile("^Reconnecting"))
-
-
-def access_token(user: User) -> str:
-    return bearer(user)["Authorization"].removeprefix("Bearer ")

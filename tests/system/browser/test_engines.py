@@ -16,10 +16,10 @@ from accounts.identity import viewer_tokens
 from tests.support.people import site_key
 from tests.support.processes import PATIENCE, ROOT, eventually
 from tests.system.browser import engines
+from tests.system.browser.board import AGAIN
 from tests.system.browser.engines import Engine, Tab
 from tests.system.browser.foreign import Foreign, serving
 from tests.system.browser.site import Site
-from tests.system.browser.test_tokens import AGAIN
 
 OTHERS = ["firefox", "webkit"]
 ELEMENT = """<!doctype html><html lang="en"><title>A site with readers of its own</title>

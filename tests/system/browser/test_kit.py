@@ -8,7 +8,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from accounts.models import User
-from tests.support.people import bearer
+from tests.support.people import access_token
 from tests.support.processes import ROOT
 from tests.system.browser.conftest import Visitors
 from tests.system.browser.site import Site
@@ -65,7 +65,7 @@ def test_a_page_plays_and_watches_and_no_key_is_used_there(
 ) -> None:
     page = visitors.page()
     page.goto(game.url)
-    told = page.evaluate(PLAY, [site.url, bearer(alice)["Authorization"].removeprefix("Bearer ")])
+    told = page.evaluate(PLAY, [site.url, access_token(alice)])
     assert told["scores"] == [0, 50, 50, 50, True]
     assert told["unknown"] >= 8
     assert all("is for your server" in said for said in told["refused"]), told["refused"]

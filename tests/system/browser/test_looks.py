@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.system.browser.accessibility import findings, photograph
 from tests.system.browser.board import ScriptedLive, line, names, row, status, until
 from tests.system.browser.conftest import PHONE, Visitors
-from tests.system.browser.test_accessibility import findings, photograph
 
 # What a site may set, each thought of for one theme only. The first is the example of /embed.
 BRANDS = {

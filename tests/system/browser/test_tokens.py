@@ -12,12 +12,11 @@ from django.conf import settings as configured
 from playwright.sync_api import Page, Route, expect
 
 from accounts.models import User
-from tests.support.people import bearer, give, player
-from tests.system.browser.board import LIVE, ScriptedLive, line, names, row, score, status, stop_clock, until
+from tests.support.people import access_token, give, player
+from tests.system.browser.board import AGAIN, LIVE, ScriptedLive, line, names, row, score, status, stop_clock, until
 from tests.system.browser.conftest import Visitors
 from tests.system.browser.site import Site
 
-AGAIN = "Sign in again to see your place"
 RECORD = """window.told = []; addEventListener('leaderboard-signed-out', ({ detail }) => told.push(detail.board));
 addEventListener('leaderboard-update', ({ detail }) => (window.you = detail.you))"""
 GIVE = "token => (document.querySelector('live-leaderboard').token = token)"
@@ -26,7 +25,7 @@ GIVE = "token => (document.querySelector('live-leaderboard').token = token)"
 def short_lived(user: User, seconds: int) -> str:
     """A token of ours that the server takes for so long, its leeway included."""
     lifetime = timedelta(seconds=seconds - configured.JWT_LEEWAY)
-    return bearer(user, lifetime)["Authorization"].removeprefix("Bearer ")
+    return access_token(user, lifetime)
 
 
 def unsigned(exp: float) -> str:

@@ -1,5 +1,6 @@
 """nginx from deploy/nginx.conf before two `web` and two `live` processes, all on ports of their own."""
 
+import os
 import re
 import subprocess
 import urllib.request
@@ -7,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.support.processes import PATIENCE, ROOT, eventually
+from tests.support.processes import PATIENCE, ROOT, eventually, listens, running
 from tests.support.programs import needed
 from tests.system.live.server import Server, free_port
 
@@ -15,9 +16,13 @@ CONFIGURATION = ROOT / "deploy" / "nginx.conf"
 ROLES = {"8100": "door", "8101": "web", "8102": "web", "8201": "live", "8202": "live"}
 
 
-def configured(folder: Path, ports: dict[str, int]) -> list[str]:
-    """The command that starts nginx with deploy/nginx.conf, its ports replaced by these."""
-    text = re.sub(r"127\.0\.0\.1:(\d{4})", lambda m: f"127.0.0.1:{ports[m[1]]}", CONFIGURATION.read_text())
+def configured(folder: Path, ports: dict[str, int], *changes: tuple[str, str]) -> list[str]:
+    """The command that starts nginx with deploy/nginx.conf, but on these ports and with each (old, new) text."""
+    text = CONFIGURATION.read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    text = re.sub(r"127\.0\.0\.1:(\d{4})", lambda m: f"127.0.0.1:{ports.get(m[1], m[1])}", text)
     (folder / "nginx.conf").write_text(text)
     program = needed("nginx", "nginx-light")
     return [program, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", "daemon off;"]
@@ -68,3 +73,15 @@ def post(server: Server, path: str, body: bytes, **headers: str) -> bytes:
     request = urllib.request.Request(server.http(path), body, {"Content-Type": "application/json", **headers})  # noqa: S310
     with urllib.request.urlopen(request, timeout=PATIENCE) as response:  # noqa: S310
         return bytes(response.read())
+
+
+@contextmanager
+def nginx(folder: Path, ports: dict[str, int], *changes: tuple[str, str]) -> Iterator[int]:
+    """nginx alone, configured so, with whatever is behind it; yields its port."""
+    log = folder / "nginx.log"
+    with running(configured(folder, ports, *changes), os.environ, log) as process:
+        eventually(lambda: listens(ports["8100"]) or process.poll() is not None, "nginx listens")
+        assert process.poll() is None, log.read_text()
+        yield ports["8100"]
+        process.terminate()
+        process.wait(PATIENCE)

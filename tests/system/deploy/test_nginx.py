@@ -2,13 +2,11 @@
 
 import json
 import os
-import re
 import socket
 import ssl
 import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,11 +14,10 @@ from pathlib import Path
 import pytest
 
 from leaderboard.boards import Board
-from tests.support.processes import PATIENCE, eventually, running
+from tests.support.processes import PATIENCE
 from tests.support.procfile import procfile
-from tests.support.programs import needed
 from tests.support.tls import certificate
-from tests.system.deploy.nginx import CONFIGURATION, ROLES, Web
+from tests.system.deploy.nginx import ROLES, Web, nginx
 from tests.system.live.server import free_port
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,31 +37,6 @@ class ProcfileWeb(Web):
             .split()
         )
         return tuple(words[1:])
-
-
-@contextmanager
-def nginx(folder: Path, ports: dict[str, int], *changes: tuple[str, str]) -> Iterator[int]:
-    """nginx with the deployed configuration, but on these ports and with each (old, new) text; yields its port."""
-    text = CONFIGURATION.read_text()
-    for old, new in changes:
-        assert old in text
-        text = text.replace(old, new)
-    text = re.sub(r"127\.0\.0\.1:(\d{4})", lambda m: f"127.0.0.1:{ports.get(m[1], m[1])}", text)
-    (folder / "nginx.conf").write_text(text)
-    command = [needed("nginx", "nginx-light"), "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", "daemon off;"]
-    log = folder / "nginx.log"
-    with running(command, os.environ, log) as process:
-        eventually(lambda: listens(ports["8100"]) or process.poll() is not None, "nginx listens")
-        assert process.poll() is None, log.read_text()
-        yield ports["8100"]
-        process.terminate()
-        process.wait(PATIENCE)
-
-
-def listens(port: int) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=PATIENCE):
-        return True
-    return False
 
 
 def burst(port: int) -> Counter[int]:

@@ -17,14 +17,13 @@ from pytest_django.fixtures import Settings
 
 from config import front_door
 from leaderboard.boards import Board
-from tests.support.processes import PATIENCE, ROOT, eventually, python
+from tests.support.processes import PATIENCE, ROOT, eventually, listens, python
 from tests.support.programs import needed
 from tests.support.rabbitmq import rabbitmq
 from tests.support.tls import certificate
 from tests.system.crashes.servers import Servers
 from tests.system.crashes.site import folder
-from tests.system.deploy.nginx import ROLES, Web
-from tests.system.deploy.test_nginx import listens, nginx
+from tests.system.deploy.nginx import ROLES, Web, nginx
 from tests.system.live.server import Server, free_port
 
 pytestmark = pytest.mark.long

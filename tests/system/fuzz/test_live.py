@@ -16,7 +16,7 @@ from random import Random
 import psutil
 import pytest
 
-from tests.support.people import bearer, player
+from tests.support.people import access_token, player
 from tests.support.processes import PATIENCE, eventually
 from tests.system.fuzz.frames import handshake, nonsense
 from tests.system.fuzz.heard import Heard, heard
@@ -112,7 +112,7 @@ def test_frames_of_every_kind(live: Server) -> None:
 
 @pytest.mark.timeout(1800)
 def test_messages_of_every_kind(live: Server, transactional_db: None) -> None:
-    tokens = [bearer(player("mallory"))["Authorization"].removeprefix("Bearer ")]
+    tokens = [access_token(player("mallory"))]
     answers = besiege(live, lambda chance: bad_conversation(chance, tokens), seed=1001)
     assert {1000, 1007} <= set(answers.closes)
 

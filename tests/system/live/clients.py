@@ -1,20 +1,27 @@
 """Viewers, as a browser would be one."""
 
+import base64
 import json
+import os
 import socket
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from typing import Any
 
+from rest_framework_simplejwt.tokens import AccessToken
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
-from tests.support.processes import PATIENCE
+from tests.support.processes import PATIENCE, eventually
 from tests.system.live.server import Server
+from tests.system.live.writing import user_id
 
 Message = dict[str, Any]
+ALICE = str(user_id("alice"))
 
 
 class Watching:
@@ -191,3 +198,60 @@ def answer(server: Server, query: str = "", method: str = "GET", **headers: str)
         body = b"" if method == "HEAD" else response.body()
         response.file.close()
         return response, json.loads(body) if body else None
+
+
+def token_of(subject: str = ALICE, lifetime: float = 600.0) -> str:
+    """Of a player of whom the database need not know."""
+    made = AccessToken()
+    made.set_exp(lifetime=timedelta(seconds=lifetime))
+    made["sub"], made["sid"] = subject, str(uuid.UUID(int=1))
+    return str(made)
+
+
+def authorization(raw: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {raw}"}
+
+
+class Stalled:
+    """A connection with a small receive window that is read only when a test says so."""
+
+    def __init__(self, server: Server, transport: str) -> None:
+        self.connection = socket.socket()
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.connection.settimeout(PATIENCE)
+        self.connection.connect(("127.0.0.1", server.port))
+        head = [f"Host: 127.0.0.1:{server.port}"]
+        if transport == "websocket":
+            key = base64.b64encode(os.urandom(16)).decode()
+            head += ["Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Key: {key}"]
+            head += ["Sec-WebSocket-Version: 13"]
+            path = "/scoreboard/live?limit=100"
+        else:
+            path = "/api/v1/scoreboard/stream?limit=100"
+        self.connection.sendall("\r\n".join([f"GET {path} HTTP/1.1", *head, "", ""]).encode())
+
+    def rest(self) -> bytes:
+        """Everything that still comes, until the connection ends in whatever way."""
+        parts = []
+        try:
+            while data := self.connection.recv(65536):
+                parts.append(data)
+        except ConnectionResetError:
+            pass
+        return b"".join(parts)
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+@contextmanager
+def stalled(server: Server, transport: str, count: int = 1) -> Iterator[list[Stalled]]:
+    """So many viewers who do not read."""
+    before = server.viewers()
+    connections = [Stalled(server, transport) for _ in range(count)]
+    try:
+        eventually(lambda: server.viewers() == before + count, "they are viewers")
+        yield connections
+    finally:
+        for connection in connections:
+            connection.close()

@@ -9,11 +9,12 @@ from django.conf import settings
 from pytest_django.fixtures import Settings
 
 from api import redis_client
-from leaderboard.boards import Board
+from leaderboard import ranking, snapshots
+from leaderboard.boards import VISIBLE_TOP, Board
 from tests.support.processes import eventually
-from tests.system.live.clients import viewer
+from tests.system.live.clients import answer, viewer
 from tests.system.live.server import NOWHERE, Server
-from tests.system.live.writing import empty_board
+from tests.system.live.writing import empty_board, write
 
 PUSH_MS = 100
 Start = Callable[..., Server]
@@ -102,3 +103,24 @@ def first_epoch(server: Server) -> str | None:
     with viewer(server) as anyone:
         epoch: str | None = anyone.next()["epoch"]
         return epoch
+
+
+def opened(start: Start) -> Server:
+    """A server that has read which boards there are."""
+    server = start()
+    eventually(lambda: answer(server, "?board=never-made")[0].status == 404, "the boards are known")
+    return server
+
+
+@pytest.fixture
+def copy(board: Board, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[snapshots.Snapshot]:
+    """The hub has just read the board, and however slow the test is, that was just now."""
+    monkeypatch.setattr(snapshots, "FRESH_SECONDS", 3600.0)
+    settings.LIMITS = {**settings.LIMITS, "ip": "off"}
+    for number in range(12):
+        write(f"player{number}", 100 - number)
+    snapshots.put(board, ranking.top(board, VISIBLE_TOP))
+    current = snapshots.fresh(board)
+    assert current is not None
+    yield current
+    snapshots.of(board).current = None

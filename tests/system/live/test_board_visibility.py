@@ -12,25 +12,12 @@ from leaderboard.live.top import Top
 from scoreboard.models import Board as Rule
 from tests.support.admin_site import admin
 from tests.support.boards import award, make
-from tests.support.people import bearer
-from tests.support.processes import eventually
+from tests.support.people import access_token, bearer
 from tests.system.live.clients import answer, viewer, watcher
-from tests.system.live.conftest import Start
-from tests.system.live.server import Server
-from tests.system.live.test_top import Django, ask, run
+from tests.system.live.conftest import Start, opened
+from tests.system.live.top import Django, ask, run_with_hub
 
 ON = "?board={}"
-
-
-def opened(start: Start) -> Server:
-    """A server that has read which boards there are."""
-    server = start()
-    eventually(lambda: answer(server, ON.format("never-made"))[0].status == 404, "the boards are known")
-    return server
-
-
-def token(user: User) -> str:
-    return bearer(user)["Authorization"].removeprefix("Bearer ")
 
 
 @pytest.fixture
@@ -53,14 +40,14 @@ def test_live_a_board_is_shown_to_whom_it_is_visible(three: User, start: Start) 
     with viewer(server, for_members, protocols=("bearer", "nonsense")) as socket:
         messages, code = socket.ending()
         assert ([message["code"] for message in messages], code) == (["not-authenticated"], 4501)
-    mine = token(three)
+    mine = access_token(three)
     with viewer(server, for_members) as socket:  # it has five seconds to say who it is
         socket.say(type="authenticate", token=mine)
         assert socket.opening()[0]["user_id"] == str(three.pk)
     with watcher(server, for_members, Authorization=f"Bearer {mine}") as events:
         assert events.opening()[1]["top"][0]["username"] == "alice"
 
-    for who in (mine, token(admin())):  # nobody is shown a hidden board live
+    for who in (mine, access_token(admin())):  # nobody is shown a hidden board live
         credentials = f"Bearer {who}"
         refused, said = answer(server, ON.format("hidden"), Authorization=credentials)
         never, as_well = answer(server, ON.format("never-made"), Authorization=credentials)
@@ -72,7 +59,7 @@ def test_live_a_board_is_shown_to_whom_it_is_visible(three: User, start: Start) 
 
 
 def test_live_viewers_of_a_board_that_is_closed_to_them_are_shown_out(three: User, start: Start) -> None:
-    server, mine = opened(start), token(three)
+    server, mine = opened(start), access_token(three)
     on = ON.format("public")
     with (
         viewer(server, on) as stranger,
@@ -119,7 +106,7 @@ def test_the_copy_in_a_live_process_answers_for_public_boards_alone(
         snapshots.get(boards.get(visibility))
     public = "public, max-age=1, stale-while-revalidate=5"
     expected = [(200, "private, no-cache"), (200, public), (200, public), (401, "no-store"), (404, "no-store")]
-    assert run(asked()) == [*expected, (4, "times")]
+    assert run_with_hub(asked()) == [*expected, (4, "times")]
 
 
 def test_a_board_made_a_moment_ago_is_there_for_viewers(board: Board, start: Start) -> None:

@@ -8,8 +8,7 @@ from accounts.models import User
 from leaderboard import boards, rebuild
 from scoreboard import freezing, periods
 from scoreboard.models import BoardReveal
-from tests.boards.test_freezing import award
-from tests.support.boards import make
+from tests.support.boards import award, make
 from tests.system.live.clients import Message, viewer, watcher
 from tests.system.live.conftest import Start
 

@@ -15,10 +15,10 @@ from leaderboard.live.consumers import LiveConsumer
 from leaderboard.live.hub import Hub
 from leaderboard.live.requests import LiveRequest
 from leaderboard.live.transport import EXTENSION
-from tests.leaderboard.test_viewer import SlowTransport
 from tests.support.boards import make
 from tests.support.processes import PATIENCE, eventually
-from tests.system.live.test_top import run as run_with_hub
+from tests.support.transport import SlowTransport
+from tests.system.live.top import run_with_hub
 
 
 def test_a_task_that_swallows_its_cancellation_does_not_hold_up_the_end() -> None:

@@ -3,7 +3,6 @@
 import time
 import uuid
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 import jwt
@@ -12,32 +11,20 @@ from django.conf import settings as site
 from django.db import connection as database
 from django.test import Client
 from pytest_django.fixtures import Settings
-from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
+from rest_framework_simplejwt.tokens import RefreshToken
 
 from accounts.models import User
-from tests.system.live.clients import Message, Socket, answer, viewer, watcher
+from tests.system.live.clients import ALICE, Message, Socket, answer, authorization, token_of, viewer, watcher
 from tests.system.live.conftest import Fleet, Start, share
 from tests.system.live.server import NOWHERE, Server, database_url
 from tests.system.live.writing import empty_board, user_id, write
 
-ALICE = str(user_id("alice"))
 FOREIGN = "https://elsewhere.example"
-
-
-def token(subject: str = ALICE, lifetime: float = 600.0) -> str:
-    made = AccessToken()
-    made.set_exp(lifetime=timedelta(seconds=lifetime))
-    made["sub"], made["sid"] = subject, str(uuid.UUID(int=1))
-    return str(made)
-
-
-def bearer(raw: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {raw}"}
 
 
 def forged(**changes: Any) -> str:
     """A token of ours, changed and signed again with our key."""
-    claims = {**jwt.decode(token(), options={"verify_signature": False}), **changes}
+    claims = {**jwt.decode(token_of(), options={"verify_signature": False}), **changes}
     claims = {name: value for name, value in claims.items() if value is not None}
     return jwt.encode(claims, site.SIMPLE_JWT["SIGNING_KEY"], algorithm="HS256")
 
@@ -48,12 +35,12 @@ def known(alice: Socket) -> Message:
     return alice.until("you")
 
 
-CLAIMS = jwt.decode(token(), options={"verify_signature": False})
+CLAIMS = jwt.decode(token_of(), options={"verify_signature": False})
 BAD_TOKENS = {
     "nonsense": "nonsense",
     "empty": "",
-    "expired": token(lifetime=-site.JWT_LEEWAY - 1),
-    "not a user": token(subject="alice"),
+    "expired": token_of(lifetime=-site.JWT_LEEWAY - 1),
+    "not a user": token_of(subject="alice"),
     "no subject": forged(sub=None),
     "no sign-in": forged(sid=None),
     "subject of another type": forged(sub=7),
@@ -69,35 +56,35 @@ bad_tokens = pytest.mark.parametrize("bad", BAD_TOKENS.values(), ids=BAD_TOKENS.
 
 class TestOnAPublicBoard:
     def test_the_subprotocol_may_carry_a_token(self, live: Server) -> None:
-        with viewer(live, protocols=("bearer", token())) as alice:
+        with viewer(live, protocols=("bearer", token_of())) as alice:
             assert alice.connection.subprotocol == "bearer"
             known(alice)
 
     def test_the_authorization_header_may(self, live: Server) -> None:
-        with viewer(live, headers=bearer(token())) as alice:
+        with viewer(live, headers=authorization(token_of())) as alice:
             assert alice.connection.subprotocol is None
             known(alice)
-        with watcher(live, **bearer(token())) as alice:
+        with watcher(live, **authorization(token_of())) as alice:
             alice.until("connection_success", user_id=ALICE)
             alice.until("you")
 
     def test_the_first_message_may_and_the_greeting_is_repeated(self, live: Server) -> None:
         with viewer(live) as alice:
             assert alice.opening()[0]["user_id"] is None
-            alice.say(type="authenticate", token=token())
+            alice.say(type="authenticate", token=token_of())
             known(alice)
 
     def test_a_viewer_may_become_another_player(self, live: Server) -> None:
         write("alice", 30)
         write("bob", 20)
-        with viewer(live, protocols=("bearer", token())) as alice:
+        with viewer(live, protocols=("bearer", token_of())) as alice:
             alice.until("you", rank=1)
-            alice.say(type="authenticate", token=token(str(user_id("bob"))))
+            alice.say(type="authenticate", token=token_of(str(user_id("bob"))))
             alice.until("connection_success", user_id=str(user_id("bob")))
             alice.until("you", rank=2)
 
     def test_the_query_string_may_not(self, live: Server) -> None:
-        for query in (f"?token={token()}", f"?access_token={token()}", f"?jwt={token()}"):
+        for query in (f"?token={token_of()}", f"?access_token={token_of()}", f"?jwt={token_of()}"):
             with viewer(live, query) as alice:
                 assert alice.next()["code"] == "invalid-request"
 
@@ -109,9 +96,9 @@ class TestOnAPublicBoard:
             if len(bad) < 4000:
                 alice.say(type="authenticate", token=bad)
                 assert alice.until("error")["code"] == "not-authenticated"
-                alice.say(type="authenticate", token=token())
+                alice.say(type="authenticate", token=token_of())
                 known(alice)
-        with watcher(live, **bearer(bad)) as bob:
+        with watcher(live, **authorization(bad)) as bob:
             assert bob.next()["code"] == "not-authenticated"
             assert bob.opening()[0]["user_id"] is None
 
@@ -123,19 +110,19 @@ class TestOnAPublicBoard:
             assert alice.next()["code"] == "not-authenticated"
 
     def test_an_expired_token_ends_the_own_line_but_not_the_view(self, live: Server) -> None:
-        with viewer(live, protocols=("bearer", token(lifetime=4 - site.JWT_LEEWAY))) as alice:
+        with viewer(live, protocols=("bearer", token_of(lifetime=4 - site.JWT_LEEWAY))) as alice:
             known(alice)
             assert alice.until("error")["code"] == "not-authenticated"
             assert alice.until("connection_success")["user_id"] is None
             write("alice", 30)
             alice.scores({"alice": 30})
-            alice.say(type="authenticate", token=token())
+            alice.say(type="authenticate", token=token_of())
             assert known(alice)["score"] == 30
 
     def test_a_new_token_before_the_old_one_expires_keeps_the_own_line(self, live: Server) -> None:
-        with viewer(live, protocols=("bearer", token(lifetime=4 - site.JWT_LEEWAY))) as alice:
+        with viewer(live, protocols=("bearer", token_of(lifetime=4 - site.JWT_LEEWAY))) as alice:
             known(alice)
-            alice.say(type="authenticate", token=token())
+            alice.say(type="authenticate", token=token_of())
             alice.until("connection_success", user_id=ALICE)
             expiry, version = time.monotonic() + 4.5, 0
             while time.monotonic() < expiry:
@@ -150,7 +137,7 @@ class TestOnAPrivateBoard:
         with viewer(private) as alice:
             alice.say(type="resume")
             assert alice.next()["code"] == "invalid-request"  # it is early; nothing is wrong with its credentials
-            alice.say(type="authenticate", token=token())
+            alice.say(type="authenticate", token=token_of())
             assert alice.next()["user_id"] == ALICE
             alice.scores({"alice": 30})
 
@@ -172,30 +159,30 @@ class TestOnAPrivateBoard:
             with viewer(private) as alice:
                 alice.say(type="authenticate", token=bad)
                 assert alice.ending()[1] == 4501
-        response, body = answer(private, **bearer(bad))
+        response, body = answer(private, **authorization(bad))
         assert response.status == 401
         assert response.headers["www-authenticate"].startswith("Bearer")
         assert body["type"] == "/problems/not-authenticated"
 
     def test_an_expired_token_ends_the_view(self, private: Server) -> None:
-        with viewer(private, protocols=("bearer", token(lifetime=4 - site.JWT_LEEWAY))) as alice:
+        with viewer(private, protocols=("bearer", token_of(lifetime=4 - site.JWT_LEEWAY))) as alice:
             known(alice)
             messages, close_code = alice.ending()
         assert messages[-1]["code"] == "not-authenticated"
         assert close_code == 4501
-        with watcher(private, **bearer(token(lifetime=4 - site.JWT_LEEWAY))) as bob:
+        with watcher(private, **authorization(token_of(lifetime=4 - site.JWT_LEEWAY))) as bob:
             assert bob.rest()[-1]["code"] == "not-authenticated"
             assert bob.ended
 
     def test_the_stream_needs_a_token(self, private: Server) -> None:
         assert answer(private)[0].status == 401
-        with watcher(private, **bearer(token())) as alice:
+        with watcher(private, **authorization(token_of())) as alice:
             assert alice.opening()[0]["user_id"] == ALICE
 
     def test_pages_elsewhere_are_refused_whatever_the_list_says(self, private: Server) -> None:
-        with viewer(private, origin=FOREIGN, protocols=("bearer", token())) as alice:
+        with viewer(private, origin=FOREIGN, protocols=("bearer", token_of())) as alice:
             assert alice.ending()[1] == 4503
-        response, _ = answer(private, Origin=FOREIGN, **bearer(token()))
+        response, _ = answer(private, Origin=FOREIGN, **authorization(token_of()))
         assert response.status == 403
         assert "access-control-allow-origin" not in response.headers
 

@@ -11,11 +11,10 @@ from api import redis_client
 from leaderboard import boards
 from tests.support.processes import eventually
 from tests.support.redis_of_our_own import OwnRedis
-from tests.system.live.clients import viewer, watcher
+from tests.system.live.clients import token_of, viewer, watcher
 from tests.system.live.conftest import Start
 from tests.system.live.crowd import Crowd, Member, together
 from tests.system.live.server import NOWHERE, Server
-from tests.system.live.test_identity import token
 from tests.system.live.writing import page, user_id, write
 
 MANY = 300
@@ -29,7 +28,7 @@ def name(number: int) -> str:
 
 
 def identity(number: int) -> str:
-    return token(str(user_id(name(number))))
+    return token_of(str(user_id(name(number))))
 
 
 def test_everyone_reconnecting_at_once_costs_redis_and_postgresql_nothing(own_redis: OwnRedis, start: Start) -> None:

@@ -9,11 +9,10 @@ from leaderboard import boards
 from leaderboard.boards import Board
 from scoreboard import closing
 from tests.support.boards import award, end_period, make
-from tests.support.people import player
+from tests.support.people import access_token, player
 from tests.support.processes import eventually
 from tests.system.live.clients import viewer, watcher
-from tests.system.live.conftest import Start
-from tests.system.live.test_board_visibility import opened, token
+from tests.system.live.conftest import Start, opened
 
 TEXT = 'You <b>won</b> "it" 🏆'
 
@@ -33,9 +32,9 @@ def test_open_pages_are_told_of_the_final_rank_and_nobody_elses(board: Board, al
     award(bob, 3)
     server = opened(start)
     with (
-        viewer(server, protocols=("bearer", token(alice))) as socket,
-        watcher(server, "?board=daily", Authorization=f"Bearer {token(alice)}") as stream,
-        viewer(server, "?board=daily", protocols=("bearer", token(bob))) as other,
+        viewer(server, protocols=("bearer", access_token(alice))) as socket,
+        watcher(server, "?board=daily", Authorization=f"Bearer {access_token(alice)}") as stream,
+        viewer(server, "?board=daily", protocols=("bearer", access_token(bob))) as other,
     ):
         for page in (socket, stream, other):
             page.until("you")

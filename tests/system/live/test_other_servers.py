@@ -3,10 +3,9 @@
 import pytest
 
 from tests.support.processes import eventually
-from tests.system.live.clients import answer, viewer, watcher
+from tests.system.live.clients import answer, authorization, token_of, viewer, watcher
 from tests.system.live.conftest import Start
 from tests.system.live.server import DaphneServer, Server, UvicornServer
-from tests.system.live.test_identity import bearer, token
 from tests.system.live.writing import user_id, write
 
 
@@ -16,7 +15,7 @@ def other(start: Start, request: pytest.FixtureRequest) -> Server:
 
 
 def test_both_transports_work(other: Server) -> None:
-    with viewer(other, protocols=("bearer", token())) as alice, watcher(other, **bearer(token())) as bob:
+    with viewer(other, protocols=("bearer", token_of())) as alice, watcher(other, **authorization(token_of())) as bob:
         for watching in (alice, bob):
             watching.until("connection_success", user_id=str(user_id("alice")))
             watching.until("leaderboard_update")

@@ -9,9 +9,8 @@ from pytest_django.fixtures import Settings
 
 from leaderboard import boards, notifications, ranking
 from tests.support.processes import eventually
-from tests.system.live.clients import viewer, watcher
+from tests.system.live.clients import authorization, token_of, viewer, watcher
 from tests.system.live.server import Server
-from tests.system.live.test_identity import bearer, token
 from tests.system.live.writing import standing, user_id, write
 
 ALICE = str(user_id("alice"))
@@ -25,7 +24,7 @@ def many(count: int) -> None:
 def test_the_own_line_says_score_rank_and_players(live: Server) -> None:
     write("bob", 40)
     write("alice", 30)
-    with viewer(live, protocols=("bearer", token())) as alice:
+    with viewer(live, protocols=("bearer", token_of())) as alice:
         assert alice.until("you") == {"type": "you", "score": 30, "rank": 2, "players": 2}
         write("alice", 50, 2)
         assert alice.until("you") == {"type": "you", "score": 50, "rank": 1, "players": 2}
@@ -45,7 +44,7 @@ def test_far_below_the_visible_top_it_is_still_current(live: Server) -> None:
     """Nothing is announced there: the line is read every second."""
     many(boards.VISIBLE_TOP + 30)
     write("alice", 1)
-    with viewer(live, protocols=("bearer", token())) as alice:
+    with viewer(live, protocols=("bearer", token_of())) as alice:
         alice.until("you", rank=131)
         write("alice", 1_000_005, 2)
         line = alice.until("you", seconds=15, score=1_000_005)
@@ -54,13 +53,13 @@ def test_far_below_the_visible_top_it_is_still_current(live: Server) -> None:
 
 def test_a_player_without_points_has_a_score_and_no_rank(live: Server) -> None:
     write("bob", 40)
-    with viewer(live, protocols=("bearer", token())) as alice:
+    with viewer(live, protocols=("bearer", token_of())) as alice:
         assert alice.until("you") == {"type": "you", "score": 0, "rank": None, "players": 1}
 
 
 def test_a_hidden_player_is_not_told_a_score_the_board_does_not_have(live: Server) -> None:
     write("alice", 30)
-    with viewer(live, protocols=("bearer", token())) as alice:
+    with viewer(live, protocols=("bearer", token_of())) as alice:
         alice.until("you", rank=1)
         write("alice", 30, 2, visible=False)
         assert alice.until("you") == {"type": "you", "score": None, "rank": None, "players": 0}
@@ -68,9 +67,9 @@ def test_a_hidden_player_is_not_told_a_score_the_board_does_not_have(live: Serve
 
 def test_all_tabs_of_a_player_get_it_and_nobody_else_does(live: Server) -> None:
     with (
-        viewer(live, protocols=("bearer", token())) as tab,
-        watcher(live, **bearer(token())) as other_tab,
-        viewer(live, protocols=("bearer", token(str(user_id("bob"))))) as bob,
+        viewer(live, protocols=("bearer", token_of())) as tab,
+        watcher(live, **authorization(token_of())) as other_tab,
+        viewer(live, protocols=("bearer", token_of(str(user_id("bob"))))) as bob,
     ):
         for watching in (tab, other_tab, bob):
             watching.until("you", score=0)
@@ -82,8 +81,8 @@ def test_all_tabs_of_a_player_get_it_and_nobody_else_does(live: Server) -> None:
 
 def test_groups_are_left_with_their_last_viewer(live: Server) -> None:
     eventually(lambda: live.metric("scoreboard_live_groups") == 1, "only the board's own group")
-    with viewer(live, protocols=("bearer", token())) as tab:
-        with viewer(live, protocols=("bearer", token())) as other_tab:
+    with viewer(live, protocols=("bearer", token_of())) as tab:
+        with viewer(live, protocols=("bearer", token_of())) as other_tab:
             other_tab.until("you")
         tab.until("you")
         eventually(lambda: live.metric("scoreboard_live_groups") == 2, "alice's group, once")

@@ -9,12 +9,10 @@ import pytest
 
 from tests.support.processes import PATIENCE
 from tests.support.redis_of_our_own import OwnRedis
-from tests.system.live.clients import viewer, watcher
+from tests.system.live.clients import stalled, token_of, viewer, watcher
 from tests.system.live.conftest import Start
 from tests.system.live.crowd import Crowd, together
 from tests.system.live.server import NOWHERE, Server
-from tests.system.live.test_identity import token
-from tests.system.live.test_stalls import stalled
 from tests.system.live.writing import page, write
 
 SIGTERM_SECONDS = 10
@@ -143,7 +141,7 @@ def test_a_client_bounced_between_two_servers_never_goes_back_in_time(start: Sta
 
 def test_a_hanging_redis_cannot_hold_it_up(own_redis: OwnRedis, start: Start) -> None:
     server = start(DATABASE_URL=NOWHERE)
-    with viewer(server, protocols=("bearer", token())) as alice:
+    with viewer(server, protocols=("bearer", token_of())) as alice:
         alice.until("you")
         own_redis.send(signal.SIGSTOP)
         began = time.monotonic()

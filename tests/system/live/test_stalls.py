@@ -1,70 +1,22 @@
 """Viewers that stop reading: they cost a bounded amount, disturb no other viewer, and are closed."""
 
-import base64
 import json
-import os
-import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import psutil
 import pytest
 
 from leaderboard import boards, ranking
-from tests.support.processes import PATIENCE, eventually
-from tests.system.live.clients import viewer
+from tests.support.processes import eventually
+from tests.system.live.clients import Stalled, stalled, viewer
 from tests.system.live.conftest import Start
 from tests.system.live.server import NOWHERE, Server
 from tests.system.live.writing import page, standing, write
 
 TRANSPORTS = ["websocket", pytest.param("sse", marks=pytest.mark.long)]
 LONG_NAME = "n" * 200  # so that a snapshot of 100 lines has some 30 KB
-
-
-class Stalled:
-    """A connection with a small receive window that is read only when a test says so."""
-
-    def __init__(self, server: Server, transport: str) -> None:
-        self.connection = socket.socket()
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        self.connection.settimeout(PATIENCE)
-        self.connection.connect(("127.0.0.1", server.port))
-        head = [f"Host: 127.0.0.1:{server.port}"]
-        if transport == "websocket":
-            key = base64.b64encode(os.urandom(16)).decode()
-            head += ["Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Key: {key}"]
-            head += ["Sec-WebSocket-Version: 13"]
-            path = "/scoreboard/live?limit=100"
-        else:
-            path = "/api/v1/scoreboard/stream?limit=100"
-        self.connection.sendall("\r\n".join([f"GET {path} HTTP/1.1", *head, "", ""]).encode())
-
-    def rest(self) -> bytes:
-        """Everything that still comes, until the connection ends in whatever way."""
-        parts = []
-        try:
-            while data := self.connection.recv(65536):
-                parts.append(data)
-        except ConnectionResetError:
-            pass
-        return b"".join(parts)
-
-    def close(self) -> None:
-        self.connection.close()
-
-
-@contextmanager
-def stalled(server: Server, transport: str, count: int = 1) -> Iterator[list[Stalled]]:
-    before = server.viewers()
-    connections = [Stalled(server, transport) for _ in range(count)]
-    try:
-        eventually(lambda: server.viewers() == before + count, "they are viewers")
-        yield connections
-    finally:
-        for connection in connections:
-            connection.close()
 
 
 @pytest.fixture

@@ -3,10 +3,9 @@
 from leaderboard.boards import Board
 from scoreboard.models import Board as Rule
 from tests.support.boards import award, make
-from tests.support.people import player
+from tests.support.people import access_token, player
 from tests.system.live.clients import viewer
-from tests.system.live.conftest import Start
-from tests.system.live.test_board_visibility import opened, token
+from tests.system.live.conftest import Start, opened
 
 
 def test_the_rows_and_the_own_line_have_their_tier(board: Board, start: Start) -> None:
@@ -14,7 +13,7 @@ def test_the_rows_and_the_own_line_have_their_tier(board: Board, start: Start) -
     for points, user in ((20, first), (10, second)):
         award(user, points)
     rule = make("league", tiers=[{"name": "gold", "ranks": 1}, {"name": "silver", "percent": 100}])
-    with viewer(opened(start), "?board=league", protocols=("bearer", token(second))) as watching:
+    with viewer(opened(start), "?board=league", protocols=("bearer", access_token(second))) as watching:
         assert [row["tier"] for row in watching.until("leaderboard_update")["top"]] == ["gold", "silver"]
         assert watching.until("you")["tier"] == "silver"
         award(second, 100)

@@ -2,110 +2,22 @@
 
 import asyncio
 import json
-from collections.abc import Coroutine, Iterator
-from typing import Any, TypeVar
+from typing import Any
 
 import limits
 import pytest
 import redis.asyncio
 from django.conf import settings as configured
-from django.core.wsgi import get_wsgi_application
-from django.db import connections
 from pytest_django.fixtures import Settings
 
 from api import throttles
-from api.wsgi_adapter import WsgiAdapter
 from leaderboard import ranking, snapshots
 from leaderboard.boards import VISIBLE_TOP, Board
-from leaderboard.live import hub
 from leaderboard.live.address_limit import AddressLimit
 from leaderboard.live.top import Top
 from tests.support.processes import PATIENCE
+from tests.system.live.top import ADDRESS, Answer, Django, ask, etag, run_with_hub
 from tests.system.live.writing import write
-
-ADDRESS = "192.0.2.7"
-Answer = tuple[int, dict[str, str], bytes]
-T = TypeVar("T")
-
-
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """In a loop of its own, whose hub is ended in order: one that is only cancelled may not end."""
-
-    async def then_stop() -> T:
-        try:
-            return await work
-        finally:
-            await hub.stop()
-
-    return asyncio.run(then_stop())
-
-
-class Django:
-    """The site inside, and how often it was asked."""
-
-    def __init__(self) -> None:
-        self.django = get_wsgi_application()
-        self.site = WsgiAdapter(self.answer)
-        self.asked = 0
-
-    def answer(self, environ: dict[str, Any], start_response: Any) -> Any:
-        """The adapter's threads go with the test, and their connections with them."""
-        try:
-            return self.django(environ, start_response)
-        finally:
-            connections.close_all()
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.asked += 1
-        await self.site(scope, receive, send)
-
-
-async def ask(app: Any, query: str = "", method: str = "GET", body: bytes = b"", **headers: str) -> Answer:
-    """Status, headers, body. `If_None_Match="…"` is a header."""
-    lines = {"Host": "localhost", **headers, **({"Content-Length": str(len(body))} if body else {})}
-    scope = {
-        "type": "http",
-        "http_version": "1.1",
-        "method": method,
-        "scheme": "http",
-        "path": "/api/v1/scoreboard/top",
-        "raw_path": b"/api/v1/scoreboard/top",
-        "query_string": query.encode(),
-        "headers": [(name.replace("_", "-").lower().encode(), value.encode()) for name, value in lines.items()],
-        "client": (ADDRESS, 4711),
-        "server": ("127.0.0.1", 80),
-    }
-    sent: list[dict[str, Any]] = []
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body}
-
-    async def send(message: dict[str, Any]) -> None:
-        sent.append(message)
-
-    await app(scope, receive, send)
-    start, *rest = sent
-    named = {name.decode(): value.decode() for name, value in start["headers"]}
-    assert len(named) == len(start["headers"])
-    return start["status"], named, b"".join(message["body"] for message in rest)
-
-
-@pytest.fixture
-def copy(board: Board, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[snapshots.Snapshot]:
-    """The hub has just read the board, and however slow the test is, that was just now."""
-    monkeypatch.setattr(snapshots, "FRESH_SECONDS", 3600.0)
-    settings.LIMITS = {**settings.LIMITS, "ip": "off"}
-    for number in range(12):
-        write(f"player{number}", 100 - number)
-    snapshots.put(board, ranking.top(board, VISIBLE_TOP))
-    current = snapshots.fresh(board)
-    assert current is not None
-    yield current
-    snapshots.of(board).current = None
-
-
-def etag(copy: snapshots.Snapshot) -> str:
-    return f'"{copy.page.epoch}:{copy.page.seq}"'
 
 
 @pytest.mark.parametrize(
@@ -139,7 +51,7 @@ def test_the_answer_is_the_one_django_would_give(copy: snapshots.Snapshot, reque
         first = await ask(top, **asked)
         return first, await ask(Django(), **asked), await ask(top, **asked), django.asked
 
-    first, (status, headers, body), mine, asked_django = run(both())
+    first, (status, headers, body), mine, asked_django = run_with_hub(both())
     assert asked_django == 1  # the first time only
     assert (mine[0], mine[2]) == (status, body)
     ids = {answer.pop("x-request-id") for answer in (first[1], headers, mine[1])}
@@ -159,7 +71,7 @@ def test_headers_of_django_go_with_the_newest_body(board: Board, copy: snapshots
         snapshots.put(board, ranking.top(board, VISIBLE_TOP))
         return await ask(top, If_None_Match=etag(copy)), django.asked
 
-    (status, headers, body), asked_django = run(before_and_after())
+    (status, headers, body), asked_django = run_with_hub(before_and_after())
     assert (status, asked_django) == (200, 1)
     assert json.loads(body)["data"][0]["score"] == 1_000
     assert headers["content-length"] == str(len(body))
@@ -183,7 +95,7 @@ def test_headers_of_one_kind_of_request_go_to_no_other(copy: snapshots.Snapshot)
             await ask(top, **asked)
         return django.asked, (await ask(top, Host="evil.example"))[0]
 
-    assert run(in_turn()) == (len(kinds), 400)
+    assert run_with_hub(in_turn()) == (len(kinds), 400)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +126,7 @@ def test_what_must_be_judged_is_judged_by_django(
         top = Top(django)
         return [(await ask(top, **request_))[0] for _ in range(2)], django.asked
 
-    assert run(twice()) == ([status, status], 2)
+    assert run_with_hub(twice()) == ([status, status], 2)
 
 
 def test_a_private_board_is_djangos(copy: snapshots.Snapshot, settings: Settings) -> None:
@@ -225,7 +137,7 @@ def test_a_private_board_is_djangos(copy: snapshots.Snapshot, settings: Settings
         settings.LEADERBOARD_PUBLIC = False
         return [*statuses, (await ask(top))[0]], django.asked
 
-    assert run(public_then_private()) == ([200, 200, 401], 2)
+    assert run_with_hub(public_then_private()) == ([200, 200, 401], 2)
 
 
 def test_a_copy_that_is_old_or_sqls_is_not_shown(
@@ -280,7 +192,7 @@ def test_what_is_answered_here_counts_for_all(limit: int) -> None:
         return taken
 
     # Two of sixteen before the first report, then an eighth of the fourteen that are left.
-    assert run(take()) == [True, True, False, True]
+    assert run_with_hub(take()) == [True, True, False, True]
     assert used() == 2
 
 
@@ -298,7 +210,7 @@ def test_what_django_has_counted_is_used_up_here_too(limit: int) -> None:
         await client.aclose()
         return [first, second]
 
-    assert run(take()) == [True, False]
+    assert run_with_hub(take()) == [True, False]
     assert used() == limit
 
 
@@ -309,4 +221,4 @@ def test_without_a_limit_nothing_is_counted(settings: Settings) -> None:
         mine = AddressLimit(redis.asyncio.Redis.from_url(configured.REDIS_URL))
         return all(mine.take(ADDRESS) for _ in range(1000)) and mine._reporting is None
 
-    assert run(take())
+    assert run_with_hub(take())

@@ -12,10 +12,8 @@ from leaderboard import snapshots
 from leaderboard.live.http_protocol import SiteHttp
 from leaderboard.live.top import Top
 from tests.support.processes import PATIENCE
-from tests.system.live import test_top
-from tests.system.live.test_top import Django, etag, run
+from tests.system.live.top import Django, etag, run_with_hub
 
-copy = test_top.copy  # the fixture
 Reply = tuple[int, dict[str, str], bytes]
 
 
@@ -79,7 +77,7 @@ def test_what_is_written_at_once_is_what_the_application_answers(
 ) -> None:
     site = Site()
     asked = request("?limit=3", line.replace("TAG", etag(copy)), method=method)
-    [first], [second], [third] = run(talk(site, [asked] * 3))
+    [first], [second], [third] = run_with_hub(talk(site, [asked] * 3))
     assert site.called == 1  # for the headers, which are Django's
     assert second[1].pop("x-request-id") != third[1].pop("x-request-id") != first[1].pop("x-request-id")
     for answer in (first, second, third):
@@ -91,7 +89,7 @@ def test_answers_come_in_the_order_of_their_requests(copy: snapshots.Snapshot) -
     """A client that sends several without waiting, some of them Django's to judge."""
     queries = ["?limit=1", "?limit=0", "?limit=2", "?limit=3", "?limit=101", "?limit=4"]
     site = Site()
-    _, replies = run(talk(site, [request(), "".join(request(query) for query in queries)]))
+    _, replies = run_with_hub(talk(site, [request(), "".join(request(query) for query in queries)]))
     assert [status for status, _, _ in replies] == [200, 400, 200, 200, 400, 200]
     assert [body.count(b'"rank"') for status, _, body in replies if status == 200] == [1, 2, 3, 4]
 
@@ -102,12 +100,12 @@ def test_a_connection_that_is_to_end_does(copy: snapshots.Snapshot, ends: str) -
         with pytest.raises(asyncio.IncompleteReadError):
             await talk(Site(), [request(), ends, request()])
 
-    run(ask())
+    run_with_hub(ask())
 
 
 def test_a_client_s_own_request_id_comes_back(copy: snapshots.Snapshot) -> None:
     site = Site()
-    _, [told], [made] = run(
+    _, [told], [made] = run_with_hub(
         talk(site, [request(), request("", "X-Request-ID: mine-12345"), request("", "X-Request-ID: a\tb")])
     )
     assert site.called == 1
