@@ -12,7 +12,7 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import User
 from actions import queue, tasks, tokens
-from actions.models import ActionToken, ActionType, QueuedWork
+from actions.models import ActionToken, ActionType, Grant, QueuedWork
 from leaderboard.boards import Board
 from scoreboard.models import ScoreHistory
 from tests.support.agreement import assert_agreement
@@ -118,9 +118,11 @@ def test_a_separate_signers_token_that_the_catalogue_does_not_allow_gets_no_row(
     assert not ActionToken.objects.exists()
 
 
-def test_a_token_whose_row_never_was_is_refused_here_too(api: Api, alice: User) -> None:
+@pytest.mark.parametrize("granted_by", Grant.values)
+def test_a_token_whose_row_never_was_is_refused_here_too(api: Api, alice: User, granted_by: str) -> None:
     """Its signature is good: made with the site's own key, or revoked by taking its row away."""
     before, meanwhile = fresh(alice), fresh(alice)
+    ActionType.objects.update(granted_by=granted_by, cooldown=1)
     ActionToken.objects.filter(pk=before["action_id"]).delete()
     work = queued(api, alice, before, meanwhile)
     ActionToken.objects.filter(pk=meanwhile["action_id"]).delete()

@@ -87,10 +87,10 @@ def test_a_frozen_period_that_is_over_is_walked_back_to_before_it_is_revealed(
     BoardPeriod.objects.filter(key=frozen).update(ends_at=timezone.now())  # and what it holds back
     BoardPeriod.objects.filter(key=now).update(starts_at=timezone.now())
     keep()
-    page = shown(client, "/?board=weekly")
+    page = page_at(client, "/?board=weekly")
     assert "Ends <strong>" in page
     assert links(page)[f"Earlier: {frozen}"] == f"?board=weekly&period={frozen}"
-    page = shown(client, f"/?board=weekly&period={frozen}")
+    page = page_at(client, f"/?board=weekly&period={frozen}")
     assert rows(page) == ["alice"]
     assert "Ended <strong>" in page
     assert links(page)[f"Later: {now}"] == links(page)["Now"] == "?board=weekly"
