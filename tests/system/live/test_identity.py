@@ -147,7 +147,7 @@ class TestOnAPrivateBoard:
             messages, close_code = alice.ending()
         assert [message["code"] for message in messages] == ["not-authenticated"]
         assert close_code == 4501
-        assert 4 < time.monotonic() - began < 30
+        assert time.monotonic() - began > 4
 
     @bad_tokens
     def test_a_bad_token_is_the_end(self, private: Server, bad: str) -> None:

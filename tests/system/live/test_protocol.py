@@ -2,7 +2,6 @@
 
 import json
 import socket
-import time
 from contextlib import suppress
 from typing import Any
 
@@ -253,10 +252,9 @@ def test_every_15_seconds_viewers_are_told_what_is_newest(live: Server) -> None:
         sluggish.settimeout(PATIENCE)
         _, snapshot = alice.opening()
         bob.opening()
-        before, began = bob.id, time.monotonic()
+        before = bob.id
         ping = {"type": "ping", "epoch": snapshot["epoch"], "seq": snapshot["seq"], "players": 0}
         assert alice.until("ping") == bob.until("ping") == ping
-        assert time.monotonic() - began < 28  # not the second one, 15 s later
         assert bob.comments
         assert bob.id == before  # a ping is no snapshot: it must not change what a viewer claims to have
         with pytest.raises(ConnectionResetError):

@@ -2,7 +2,6 @@
 
 import signal
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -14,8 +13,6 @@ from tests.system.live.conftest import Start
 from tests.system.live.crowd import Crowd, together
 from tests.system.live.server import NOWHERE, Server
 from tests.system.live.writing import page, write
-
-SIGTERM_SECONDS = 10
 
 
 class Writer:
@@ -52,7 +49,7 @@ def test_sigterm_under_load_says_goodbye_to_everyone(start: Start, load: Writer)
         await crowd.come(server)
         await crowd.until(lambda member: len(member.seen) > 3, "follows the board")
         server.send(signal.SIGTERM)
-        await crowd.until(lambda member: member.ended, "is told to leave", SIGTERM_SECONDS)
+        await crowd.until(lambda member: member.ended, "is told to leave")
 
     with watcher(server) as stream:
         stream.opening()
@@ -67,7 +64,7 @@ def test_sigterm_under_load_says_goodbye_to_everyone(start: Start, load: Writer)
     assert stream.ended
     assert messages[-1]["type"] == "bye"
     assert stream.retries[-1] == messages[-1]["retry_ms"]
-    server.process.wait(SIGTERM_SECONDS)
+    server.process.wait(PATIENCE)
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
@@ -75,17 +72,15 @@ def test_viewers_that_do_not_read_cannot_hold_it_up(start: Start, load: Writer, 
     server = start(DATABASE_URL=NOWHERE, LEADERBOARD_PUSH_INTERVAL_MS="50")
     with stalled(server, "websocket", 3), stalled(server, "sse", 3), viewer(server) as alice:
         alice.opening()
-        began = time.monotonic()
         server.send(signum)
         assert alice.ending()[1] == 4000
         server.process.wait(PATIENCE)
-        assert time.monotonic() - began < SIGTERM_SECONDS
 
 
 def test_a_server_without_viewers_ends_at_once(start: Start) -> None:
     server = start(DATABASE_URL=NOWHERE)
     server.send(signal.SIGTERM)
-    server.process.wait(SIGTERM_SECONDS)
+    server.process.wait(PATIENCE)
     assert server.log.read_text() == ""
 
 
@@ -144,9 +139,7 @@ def test_a_hanging_redis_cannot_hold_it_up(own_redis: OwnRedis, start: Start) ->
     with viewer(server, protocols=("bearer", token_of())) as alice:
         alice.until("you")
         own_redis.send(signal.SIGSTOP)
-        began = time.monotonic()
         server.send(signal.SIGTERM)
         assert alice.ending()[1] == 4000
         server.process.wait(PATIENCE)
-        assert time.monotonic() - began < SIGTERM_SECONDS
         own_redis.send(signal.SIGCONT)
