@@ -7,7 +7,7 @@ import socket
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -69,9 +69,10 @@ class Socket(Watching):
     def ending(self, seconds: float = PATIENCE) -> tuple[list[Message], int | None]:
         """(every message until the end, the close code)."""
         messages: list[Message] = []
+        deadline = time.monotonic() + seconds
         try:
             while True:
-                messages.append(self.next(seconds))
+                messages.append(self.next(max(deadline - time.monotonic(), 0.001)))
         except ConnectionClosed as closed:
             return messages, closed.rcvd.code if closed.rcvd else None
 
@@ -172,8 +173,12 @@ class Events(Watching):
 
     def rest(self) -> list[Message]:
         """Every message until the server ends the stream."""
-        self.connection.settimeout(PATIENCE)
-        return list(self._events)
+        messages: list[Message] = []
+        deadline = time.monotonic() + PATIENCE
+        with suppress(StopIteration):
+            while True:
+                messages.append(self.next(max(deadline - time.monotonic(), 0.001)))
+        return messages
 
 
 def request(server: Server, query: str = "", method: str = "GET", **headers: str) -> socket.socket:
