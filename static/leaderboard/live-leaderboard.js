@@ -114,7 +114,7 @@ class Feed {
     this.#mayAskMe = true;
     if (!this.running) return;
     if (token && this.transport === 'polling') return;
-    if (token && this.#link?.send) return void (this.#link.opened && this.#link.send({ type: 'authenticate', token }));
+    if (token && this.#link?.send) return this.#link.send({ type: 'authenticate', token });
     this.stop();
     this.start();
   }

@@ -12,6 +12,7 @@ from django.conf import settings as configured
 from playwright.sync_api import Page, Route, expect
 
 from accounts.models import User
+from tests.support.boards import award, make
 from tests.support.people import access_token, give, player
 from tests.system.browser.board import AGAIN, LIVE, ScriptedLive, line, names, row, score, status, stop_clock, until
 from tests.system.browser.conftest import Visitors
@@ -76,6 +77,26 @@ def test_when_a_token_ends_the_own_line_goes_and_the_board_stays(
     give(player("newcomer"), 1000)
     expect(names(page).first).to_have_text("newcomer")
     expect(status(page)).to_have_text("Live" if way == "live" else "Updating every few seconds")
+
+
+@pytest.mark.parametrize("visibility", ["signed-in", "public"])
+def test_a_token_that_comes_when_the_connection_is_there_shows_a_board_for_the_signed_in(
+    visitors: Visitors, site: Site, alice: User, visibility: str
+) -> None:
+    """As from `auth-url`, which is asked meanwhile; of such a board the server says nothing before it has the token."""
+    make("members", visibility=visibility)
+    award(alice, 3)
+    page = visitors.page()
+    opened: list[object] = []
+    page.on("websocket", lambda socket: opened.append(socket))
+    page.goto("/embed/members")
+    until(page, lambda: len(opened) == 1, "it connects")
+    page.wait_for_timeout(500)
+    page.evaluate(GIVE, short_lived(alice, 600))
+    expect(status(page)).to_have_text("Live")
+    expect(page.locator("live-leaderboard [part~=you]")).to_have_count(1)
+    expect(names(page)).to_have_text(["alice"])
+    assert len(opened) == 1
 
 
 def events(*messages: dict[str, Any]) -> str:
