@@ -99,10 +99,20 @@ def misfits(mutation: Mutation) -> Iterator[str]:
             yield f"{edit.file} has {found} times, not once: {edit.old!r}"
         if edit.old == edit.new:
             yield f"changes nothing in {edit.file}"
+        if found == 1 and path.suffix == ".py" and not parses(path.read_text().replace(edit.old, edit.new)):
+            yield f"leaves no Python in {edit.file}"
     for test in mutation.tests:
         file, _, name = test.partition("::")
         if not (ROOT / file).is_file() or (name and name.partition("[")[0] not in functions(ROOT / file)):
             yield f"there is no test {test}"
+
+
+def parses(code: str) -> bool:
+    try:
+        ast.parse(code)
+    except SyntaxError:
+        return False
+    return True
 
 
 def functions(path: Path) -> set[str]:
