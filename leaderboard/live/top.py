@@ -11,7 +11,6 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs
 
-from django.conf import settings
 from rest_framework.exceptions import ValidationError
 
 from api import tracing
@@ -162,7 +161,7 @@ def looked_at(scope: Scope) -> dict[bytes, bytes] | None:
 def kind_of(scope: Scope, headers: dict[bytes, bytes] | None) -> Kind | None:
     """What the answer's headers depend on; None for a request that only Django answers."""
     method = scope["method"]
-    if headers is None or method not in ("GET", "HEAD") or not settings.LEADERBOARD_PUBLIC:
+    if headers is None or method not in ("GET", "HEAD"):
         return None
     if not headers.keys().isdisjoint(DJANGOS):
         return None
