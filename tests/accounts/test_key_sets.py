@@ -220,7 +220,7 @@ SMALL: dict[str, Any] = RSAAlgorithm.to_jwk(rsa.generate_private_key(65537, 1024
 PRIVATE: dict[str, Any] = RSAAlgorithm.to_jwk(private("RS256"), as_dict=True)
 NO_KEYS: dict[str, Any] = {
     "a secret": {"kty": "oct", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA", "kid": "x"},
-    "a private key": PRIVATE | {"kid": "x"},
+    "a private key": PRIVATE | {"kid": "x", "key_ops": ["verify"]},
     "a small one": SMALL | {"kid": "x"},
     "for encryption": jwk("RS256", "x", use="enc"),
     "for signing": jwk("RS256", "x", key_ops=["sign"]),

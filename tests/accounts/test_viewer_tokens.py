@@ -5,10 +5,13 @@ import time
 import uuid
 from typing import Any
 
+import jwt
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from accounts import api_keys, players, privacy
+from accounts.identity import viewer_tokens
 from accounts.models import ApiKey, User
 from scoreboard.models import UserScore
 from tests.support.client import MINT, UPDATE, Api, assert_problem
@@ -49,6 +52,14 @@ def test_the_page_of_a_player_sees_the_own_score(api: Api, key: Header) -> None:
     assert (after["user_id"], after["score"]) == (first["user_id"], 10)
     assert User.objects.get(pk=first["user_id"]).external_id == "42"
     assert api.get(f"/api/v1/score/{first['user_id']}/history", headers=page).status_code == 200
+
+
+def test_signed_with_the_key_of_sign_ins_it_is_nobodys(api: Api, key: Header) -> None:
+    claims = jwt.decode(viewer(api, key)["Authorization"].split()[1], options={"verify_signature": False})
+    sign_ins = str(settings.SIMPLE_JWT["SIGNING_KEY"])
+    forged, control = (jwt.encode(claims, by, algorithm="HS256") for by in (sign_ins, viewer_tokens.secret()))
+    assert_problem(api.get(ME, headers={"Authorization": f"Bearer {forged}"}), "not-authenticated")
+    assert api.get(ME, headers={"Authorization": f"Bearer {control}"}).status_code == 200
 
 
 def test_it_mints_and_redeems_what_players_grant_themselves_and_nothing_else(api: Api, key: Header) -> None:

@@ -22,6 +22,7 @@ NONSENSE: dict[str, Any] = {
         "action_token": "t",
         "timestamp": 0,
     },
+    "many unknown fields": lambda n: {f"field-{n}-{field}": "y" * 20 for field in range(30)},
     "a short word": lambda n: n,
 }
 
