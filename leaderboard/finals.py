@@ -1,15 +1,18 @@
 """How closed periods came out: from SQL, as they were kept, for ever.
 
-Hidden and erased players are left out as of now, and no other moves up: a rank that was reached stays.
+Hidden and erased players are left out as of now, and no other moves up: a rank that was reached stays, and so does the
+number of players. What was taken back later stands beside it, by the rule as it is now.
 """
 
 import uuid
+from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 
 from django.db import connection
 
 from leaderboard.boards import Board
-from leaderboard.ranking import Page, Row
+from leaderboard.ranking import LateCorrection, Page, Row
 from leaderboard.ranking.members import parsed
 
 SHOWN = """
@@ -30,6 +33,14 @@ SELECT {LINE}, {BETTER} {SHOWN}
    AND EXISTS (SELECT FROM users me WHERE me.id = %(user)s AND player_visible(me))
  ORDER BY f.place
 """  # noqa: S608
+CORRECTIONS = """
+SELECT e.user_id, e.points * board_sign(b), CASE b.value WHEN 'sum' THEN e.remaining * board_sign(b) ELSE 0 END,
+       e.reversed_at
+  FROM board_periods p JOIN boards b ON b.id = p.board_id
+ CROSS JOIN LATERAL board_entries(b, p.part, p.starts_at, p.ends_at - interval '1 microsecond', %(users)s) e
+ WHERE p.id = %(board)s AND e.reversed_at > p.closed_at
+ ORDER BY e.reversed_at, e.id
+"""
 
 
 def top(board: Board, limit: int, offset: int = 0) -> Page:
@@ -52,4 +63,9 @@ def page(board: Board, sql: str, **parameters: Any) -> Page:
             Row(rank, str(user_id), username, points, avatar or None, reached_at, parsed(metadata), *better)
             for rank, user_id, username, points, avatar, reached_at, metadata, *better in cursor.fetchall()
         ]
+        late = defaultdict(list)
+        cursor.execute(CORRECTIONS, {**given, "users": [uuid.UUID(row.user_id) for row in rows]})
+        for user_id, *correction in cursor.fetchall():
+            late[str(user_id)].append(LateCorrection(*correction))
+    rows = [replace(row, late_corrections=tuple(late[row.user_id])) if row.user_id in late else row for row in rows]
     return Page(None, None, board.closed_at.timestamp() if board.closed_at else 0.0, players, rows)

@@ -81,6 +81,7 @@ def board_page(request: HttpRequest) -> HttpResponse:
     period = request.GET.get("period")
     board = asked_for(request, request.GET.get("board", boards.GLOBAL.slug), period)
     hidden = sees_hidden(signed_in(request))
+    shown = element(request, board, period)
     context = {
         "account": signed_in(request),
         "menu": choices.menu(board, hidden=hidden),
@@ -91,7 +92,8 @@ def board_page(request: HttpRequest) -> HttpResponse:
         "over": board.ends_at is not None and board.ends_at <= boards.listing().now,
         "frozen": board.frozen_at and choices.moment(board.frozen_at, board.zone),
         "entry": entry(request, board),
-        **element(request, board, period),
+        "corrected": [row for row in shown["rows"] if "late_corrections" in row],
+        **shown,
     }
     return render(request, "leaderboard/board.html", context)
 

@@ -64,6 +64,12 @@ TIER = "Of a board with tiers; null for who has none."
 METADATA = "Of the best or the latest entry, if its award had any and the board shows single entries."
 
 
+class LateCorrectionSerializer(serializers.Serializer[Any]):
+    score = serializers.IntegerField(help_text="What the entry gave.")
+    remaining = serializers.IntegerField(help_text="What is left of it; of a best, latest or day 0.")
+    at = serializers.DateTimeField(help_text="When it was taken back.")
+
+
 class RowSerializer(serializers.Serializer[Any]):
     rank = serializers.IntegerField()
     user_id = serializers.UUIDField()
@@ -72,6 +78,9 @@ class RowSerializer(serializers.Serializer[Any]):
     avatar = serializers.URLField(allow_null=True)
     tier = serializers.CharField(required=False, allow_null=True, help_text=TIER)
     metadata = Metadata(required=False, help_text=METADATA)
+    late_corrections = LateCorrectionSerializer(
+        many=True, required=False, help_text="Of a closed period: entries of it that were taken back after its end."
+    )
 
 
 class PlayerStandingSerializer(serializers.Serializer[Any]):

@@ -18,7 +18,7 @@ from django.db import InterfaceError, OperationalError
 from leaderboard import boards, reads, tiers
 from leaderboard.boards import Board
 from leaderboard.metrics import CACHE_READS
-from leaderboard.ranking import Page, Row
+from leaderboard.ranking import LateCorrection, Page, Row
 
 FRESH_SECONDS = 1.0
 STALE_SECONDS = 5.0
@@ -135,7 +135,12 @@ def row_data(row: Row) -> dict[str, Any]:
         "score": row.score,
         "avatar": row.avatar,
         **({} if row.metadata is None else {"metadata": row.metadata}),
+        **({"late_corrections": [late_data(one) for one in row.late_corrections]} if row.late_corrections else {}),
     }
+
+
+def late_data(one: LateCorrection) -> dict[str, Any]:
+    return {"score": one.score, "remaining": one.remaining, "at": iso(one.at.timestamp())}
 
 
 def rows_data(board: Board, page: Page, rows: Sequence[Row]) -> list[dict[str, Any]]:

@@ -164,7 +164,9 @@ class TopView(BoardView):
 
 
 def page_response(request: Request, public: bool, snapshot: Snapshot, body: bytes) -> HttpResponse:
-    """200 with an ETag, or 304 when the client has this (epoch, seq). SQL's pages have neither, so no ETag."""
+    """200 with an ETag, or 304 when the client has this (epoch, seq). Of SQL's pages closed periods alone have one."""
+    if snapshot.board.closed_at:
+        return tagged_by_content(request, public, body)
     if snapshot.page.epoch is None:
         return HttpResponse(body, content_type="application/json", headers=caching(public))
     return tagged(request, public, body, snapshot.etag)

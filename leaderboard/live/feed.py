@@ -127,6 +127,15 @@ class Feed:
         self.own_lines.move(board)
         self.touch()
 
+    def end(self, following: Board | None) -> None:
+        """The period that is watched alone, or the last one, is over."""
+        self._tell(
+            "closed",
+            self.board,
+            "This period has ended; its final ranks are kept.",
+            next=following.period if following else None,
+        )
+
     def learn(self, board: Board) -> None:
         """The same period, of which something else is said now. That it is frozen, or no longer, viewers are told."""
         before, self.board = self.board, board
@@ -144,7 +153,7 @@ class Feed:
             at = self.board.frozen_at.isoformat()
             self._tell("frozen", self.board, "What happens now is shown later.", frozen_at=at)
 
-    def _tell(self, code: str, board: Board, detail: str, **more: str) -> None:
+    def _tell(self, code: str, board: Board, detail: str, **more: str | None) -> None:
         packet = messages.notice(code, board.slug, board.period, detail, **more)
         for viewer in tuple(self.viewers):
             viewer.reply(packet)

@@ -146,6 +146,11 @@ class Hub:
     def _gone(self, feed: Feed) -> None:
         """The board was deleted, is paused or hidden, or its period was closed."""
         gone = Refused(refusals.BAD_REQUEST, "not-found", "This board is not shown any more.")
+        rule, ends_at = boards.rule(feed.board.slug), feed.board.ends_at
+        over = ends_at is not None and ends_at <= boards.listing().now
+        if over and rule and not rule.paused and rule.visibility != boards.Visibility.HIDDEN:
+            gone = Refused(refusals.BAD_REQUEST, "not-found", "This period is over: there is nothing more to watch.")
+            feed.end(boards.find(feed.board.slug))
         self._end(feed, tuple(feed.viewers), gone)
 
     def _end(self, feed: Feed, viewers: Iterable[Viewer], why: Refused) -> None:

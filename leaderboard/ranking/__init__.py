@@ -20,13 +20,26 @@ from api.timing import on_redis
 from leaderboard import boards
 from leaderboard.boards import Board
 from leaderboard.ranking import calls
-from leaderboard.ranking.calls import Behind, Call, Lost, Page, Place, Row, Superseded, Surveyed, T, Written
+from leaderboard.ranking.calls import (
+    Behind,
+    Call,
+    LateCorrection,
+    Lost,
+    Page,
+    Place,
+    Row,
+    Superseded,
+    Surveyed,
+    T,
+    Written,
+)
 from leaderboard.ranking.retry import Unavailable, ask, retrying, slices
 from scoreboard.standing import Standing
 
 __all__ = [
     "Behind",
     "Call",
+    "LateCorrection",
     "Lost",
     "Page",
     "Place",

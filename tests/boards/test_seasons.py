@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, connection, transaction
+from django.test import Client
 
 from accounts.models import User
 from leaderboard import boards, finals
@@ -16,6 +17,7 @@ from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, BoardStanding, FinalStanding, ScoreHistory
 from tests.support import past
 from tests.support.boards import award, away, cut, in_finals, in_sql, make, now, recounted
+from tests.support.client import TOP
 from tests.support.people import give, player, players
 from tests.support.processes import PATIENCE, eventually
 from tests.support.races import at_once, blocking, none_failed, unfinished
@@ -156,7 +158,9 @@ def test_a_web_process_whose_clock_is_wrong_shows_and_counts_the_right_period(
     assert boards.get("daily") in boards.everyone()
 
 
-def test_a_late_correction_leaves_a_closed_season_as_it_came_out(board: Board) -> None:
+def test_a_late_correction_leaves_a_closed_season_as_it_came_out_and_stands_beside_it(
+    board: Board, client: Client
+) -> None:
     winner, other = players(2)
     rule = make("daily", window="daily")
     award(winner, 9)
@@ -170,6 +174,16 @@ def test_a_late_correction_leaves_a_closed_season_as_it_came_out(board: Board) -
     periods.keep()
     boards.forget()
     assert in_finals(ending) == came_out
+    answer = client.get(f"{TOP}?board=daily&period={ending.key}")
+    [first, second] = answer.json()["data"]
+    [late] = first["late_corrections"]
+    assert (first["score"], late["score"], late["remaining"]) == (9, 9, 0)
+    assert "late_corrections" not in second
+    again = client.get(f"{TOP}?board=daily&period={ending.key}", headers={"If-None-Match": answer["ETag"]})
+    assert again.status_code == 304
+    page = client.get(f"/?board=daily&period={ending.key}").content.decode()
+    assert "Taken back after the end" in page
+    assert "9, of which 0 remain" in page
     assert in_sql(boards.get("daily")) == []
     assert not BoardStanding.objects.exists()
     assert ScoreHistory.objects.get(reverses=paid.pk).delta == -9

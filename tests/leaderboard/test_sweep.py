@@ -1,5 +1,6 @@
 """The sweep finds what a crash between commit and Redis left behind, and nothing that commits late escapes it."""
 
+import time
 from typing import Any, cast
 
 import pytest
@@ -207,3 +208,11 @@ def test_a_sweep_overtaken_by_the_loss_of_the_board_marks_nothing(
     monkeypatch.undo()
     assert sweep.sweep(board).rebuilt
     assert_agreement(board)
+
+
+def test_when_it_swept_last_is_kept_beside_the_board(board: Board) -> None:
+    redis, meta = redis_client.connection(), boards.keys(board).meta
+    redis.hset(meta, "swept_at", "1.5")
+    before = time.time()
+    sweep.sweep(board)
+    assert float(cast(Any, redis.hget(meta, "swept_at"))) >= before

@@ -9,7 +9,10 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from typing import Any
 
+from leaderboard import boards
+from leaderboard.boards import ALL
 from tests.support.processes import PATIENCE, ROOT, eventually
 from tests.support.procfile import procfile
 from tests.support.unlimited import UNLIMITED
@@ -93,19 +96,34 @@ class Site:
 
     def live_epoch(self) -> str | None:
         """The epoch `live` shows a new viewer: null before it has read the board, "" while it cannot be reached."""
+        status, hello = self.ask("/api/v1/scoreboard/stream")
+        return hello["epoch"] if status == 200 else ""
+
+    def knows(self, slug: str) -> bool:
+        """Whether `web` and `live` have heard of this board, and of its current period: both look once a second."""
+        told = [self.ask(f"/api/v1/boards/{slug}")]
+        if (board := boards.find(slug)) is not None:
+            told.append(self.ask(f"/api/v1/scoreboard/stream?board={slug}"))
+        keys = {said.get("period", ALL) for status, said in told if status == 200}
+        return {0, 404, 503}.isdisjoint(status for status, _ in told) and (board is None or keys <= {board.period})
+
+    def ask(self, path: str) -> tuple[int, dict[str, Any]]:
+        """Status, and the data of the answer or the first event of a stream; 0 while it cannot be reached."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
-            connection.request("GET", "/api/v1/scoreboard/stream")
+            connection.request("GET", path)
             answer = connection.getresponse()
             if answer.status != 200:
-                return ""
+                return answer.status, {}
+            if answer.getheader("Content-Type") == "application/json":
+                data = json.load(answer)["data"]
+                return 200, {**data, "period": data["period"]["key"] if data["period"] else ALL}
             while line := answer.readline():
                 if line.startswith(b"data: "):
-                    epoch: str | None = json.loads(line.removeprefix(b"data: "))["epoch"]
-                    return epoch
-            return ""
+                    return 200, dict(json.loads(line.removeprefix(b"data: ")))
+            return 0, {}
         except (OSError, http.client.HTTPException):
-            return ""
+            return 0, {}
         finally:
             connection.close()
 

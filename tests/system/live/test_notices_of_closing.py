@@ -1,6 +1,9 @@
 """Who is given a notice by the closing of a period is told on every open page, whichever board it shows."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import User
@@ -8,7 +11,8 @@ from api import redis_client
 from leaderboard import boards
 from leaderboard.boards import Board
 from scoreboard import closing
-from tests.support.boards import award, end_period, make
+from scoreboard.models import BoardPeriod
+from tests.support.boards import award, end_period, keep, make
 from tests.support.people import access_token, player
 from tests.support.processes import eventually
 from tests.system.live.clients import viewer, watcher
@@ -49,6 +53,33 @@ def test_open_pages_are_told_of_the_final_rank_and_nobody_elses(board: Board, al
             seen.append(other.next())
         assert [message["code"] for message in seen if message["type"] == "notice"] == ["closed"]
     assert closing.tell() == 0
+
+
+def test_who_watches_one_period_is_told_that_it_is_over(board: Board, start: Start) -> None:
+    make("daily", window="daily")
+    make("cup", window="fixed", opens_at=timezone.now(), closes_at=timezone.now() + timedelta(hours=1))
+    daily = BoardPeriod.objects.filter(board__slug="daily").order_by("starts_at")
+    key, following = daily.values_list("key", flat=True)[:2]
+    server, of_key = opened(start), f"?board=daily&period={key}"
+
+    def ends(query: str) -> str:
+        with watcher(server, query) as another:
+            return str(another.opening()[0]["ends_at"])
+
+    with viewer(server, "?board=cup") as cup, watcher(server, of_key) as stream:
+        cup.opening()
+        stream.opening()
+        now = timezone.now()
+        BoardPeriod.objects.filter(key__in=("all", key)).update(ends_at=now)
+        BoardPeriod.objects.filter(key=following).update(starts_at=now)
+        eventually(lambda: {ends("?board=cup"), ends(of_key)} == {now.isoformat()}, "the server knows of the end")
+        keep()
+        messages, code = cup.ending()
+        for told, of in ((messages, ("cup", "all", None)), (stream.rest(), ("daily", key, following))):
+            notice, error = told[-2:]
+            assert (notice["code"], notice["board"], notice["period"], notice["next"]) == ("closed", *of)
+            assert (error["code"], "over" in error["detail"]) == ("not-found", True)
+        assert code == 4504
 
 
 def followed(user: User) -> bool:
