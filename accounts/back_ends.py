@@ -3,6 +3,7 @@
 import uuid
 from typing import Any, cast
 
+from rest_framework.exceptions import NotAuthenticated
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -39,7 +40,7 @@ class HasScope(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         if not isinstance(request.user, BackEnd):
-            return False
+            raise NotAuthenticated("This call takes an API key: `Authorization: Bearer sb_…`.")
         demand(request.user.key, cast(BackEndView, view).scope, *([READ] if request.method in SAFE_METHODS else []))
         return True
 

@@ -27,7 +27,8 @@ def examine(user_id: uuid.UUID, one: Submission) -> None:
     """Takes the token's claims, if the body, the caller and the clock agree with them."""
     window = settings.ACTION_TIMESTAMP_WINDOW
     if abs(one.timestamp - datetime.now(UTC).timestamp()) > window:
-        return one.refuse(ValidationError({"timestamp": [f"More than {window} s away from the server's clock."]}))
+        sentence = f"Expected seconds since 1970, within {window} s of the server's clock."
+        return one.refuse(ValidationError({"timestamp": [sentence]}))
     try:
         claims = tokens.verify(one.action_token)
     except Problem as refusal:

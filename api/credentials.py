@@ -15,10 +15,12 @@ def presented_key(request: Request) -> str | None:
 
 def presented_token(request: Request) -> str | None:
     """What follows `Bearer`, in any capitals (RFC 9110); None for another scheme. Raises ValueError for more or less
-    than one word."""
+    than one word, and for an API key."""
     words = request.headers.get("Authorization", "").split()
     if not words or words[0].lower() != "bearer":
         return None
     if len(words) != 2:
         raise ValueError("Expected `Authorization: Bearer <JWT>`.")
+    if words[1].startswith(API_KEY_MARK):
+        raise ValueError("This call takes a player's token, not an API key.")
     return str(words[1])

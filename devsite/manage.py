@@ -18,7 +18,10 @@ def main(command: list[str]) -> None:
         os.environ.clear()
         os.environ.update(json.loads(noted.read_text(encoding="utf-8")), **terminal)
     elif not os.environ.get("DATABASE_URL"):
-        sys.exit(f"No scoreboard runs in {folder}: start it with `make run`, or set DATABASE_URL.")
+        sys.exit(
+            f"No scoreboard runs in {folder}: start it with `make run`. If it runs elsewhere, set its SCOREBOARD_HOME, "
+            "or DATABASE_URL."
+        )
     os.execv(sys.executable, [sys.executable, str(home.BASE / "manage.py"), *command])  # noqa: S606
 
 

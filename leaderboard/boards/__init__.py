@@ -89,10 +89,19 @@ def get(slug: str, period: str | None = None) -> Board:
     if board is None:
         if listing().version < 0 and in_event_loop():  # this process has only just begun
             raise Problem("unavailable", "Which boards there are is not known yet.", headers={"Retry-After": "2"})
-        raise no_such_board()
+        raise not_found(slug, period)
     if not board.ready:
         raise counting()
     return board
+
+
+def not_found(slug: str, period: str | None) -> Problem:
+    """Says what there is instead, if it is no secret."""
+    if find(slug) is not None:
+        return Problem("not-found", f"This board has no period {period}.")
+    if parts := listing().parts.get(slug):
+        return Problem("not-found", f"This board has one for each value, such as {slug}.{parts[0]}.")
+    return no_such_board()
 
 
 def truth(slug: str, period: str | None = None) -> Board:

@@ -240,3 +240,12 @@ def test_secrets_are_compared_in_constant_time(issued: Issued, monkeypatch: pyte
     wrong = [f"sb_{key.prefix}_{'x' * 43}", f"{text[:-1]}{'A' if text[-1] != 'A' else 'B'}"]
     assert [api_keys.find(each) for each in (*wrong, text)] == [None, None, key]
     assert compared == [(64, 64)] * 3
+
+
+def test_the_wrong_kind_of_credentials_is_named(api: Api, issued: Issued, alice: User) -> None:
+    _, text = issued
+    answer = api.get("/api/v1/score/me", headers={"Authorization": f"Bearer {text}"})
+    assert assert_problem(answer, "not-authenticated")["detail"] == "This call takes a player's token, not an API key."
+    answer = api.post("/api/v1/awards", {"id": "1", "player": "42"}, alice)
+    said = assert_problem(answer, "not-authenticated")["detail"]
+    assert said == "This call takes an API key: `Authorization: Bearer sb_…`."

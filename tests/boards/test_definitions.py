@@ -271,3 +271,21 @@ def test_each_state_is_told(api: Api, key: dict[str, str]) -> None:
     assert told.pop("global") == "open"
     assert told == {state: state for state in told}
     assert len(told) == 7
+
+
+def test_what_is_not_there_of_a_board_is_said_and_of_a_hidden_one_nothing(api: Api) -> None:
+    award(player("of-eu", region="eu"), 5)
+    make("region", attribute="region", attribute_value="*")
+    make("weekly", window="weekly")
+    make("secret", window="weekly", visibility="hidden")
+    make("secret-region", attribute="region", attribute_value="*", visibility="hidden")
+    make("away", window="weekly", paused=True)
+    said = {
+        "weekly&period=1999-W01": "This board has no period 1999-W01.",
+        "region": "This board has one for each value, such as region.eu.",
+        "region.mars": "There is no such board.",
+        "secret&period=1999-W01": "There is no such board.",
+        "secret-region": "There is no such board.",
+        "away&period=1999-W01": "There is no such board.",
+    }
+    assert {query: api.get(f"{TOP}?board={query}").json()["detail"] for query in said} == said

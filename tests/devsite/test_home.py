@@ -45,7 +45,8 @@ def test_a_command_by_hand_needs_a_database(tmp_path: Path) -> None:
     )
     assert refused.returncode == 1
     assert refused.stderr.strip() == (
-        f"No scoreboard runs in {tmp_path}: start it with `make run`, or set DATABASE_URL."
+        f"No scoreboard runs in {tmp_path}: start it with `make run`. If it runs elsewhere, set its SCOREBOARD_HOME, "
+        "or DATABASE_URL."
     )
 
 

@@ -110,6 +110,7 @@ def entries() -> list[ledger.Entry]:
             user_id=people.user_id(username),
             action_id=people.action_id(username, step),
             source=ScoreHistory.Source.AWARD,
+            action_type="COMPLETE_TASK",
             delta=delta,
             reason="Demo data",
         )
