@@ -14,6 +14,7 @@ from leaderboard.definition_schema import (
     MAX_DAYS,
     PERIODIC,
     TIERS_SCHEMA,
+    UNITS,
     WHO_SCHEMA,
     WINDOW_SCHEMA,
 )
@@ -176,6 +177,7 @@ class DefinitionSerializer(StrictSerializer):
     freeze_at = Moment(required=False, allow_null=True, help_text="Visitors see it as of then until it is revealed.")
     counts = CountsSerializer(required=False)
     who = Who(required=False, help_text="Null: everyone.")
+    unit = serializers.ChoiceField(choices=UNITS, required=False, help_text="Whom the lines are of: players, so far.")
     entry = serializers.ChoiceField(choices=Rule.Entry.values, required=False, help_text="join: of players who join.")
     value = serializers.ChoiceField(choices=Rule.Value.values, required=False)
     order = serializers.ChoiceField(choices=Rule.Order.values, required=False)
@@ -190,6 +192,7 @@ class DefinitionSerializer(StrictSerializer):
     def rule(self, before: Rule | None = None) -> dict[str, Any]:
         """The fields of the rule that the body speaks of. Raises ValidationError."""
         said = dict(self.validated_data)
+        said.pop("unit", None)  # there is but one
         nested = [said.pop(name, {}) for name in ("window", "counts", "who")]
         fields = {**nested[1], **nested[2]}
         for name in ("opens_at", "closes_at"):

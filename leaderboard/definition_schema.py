@@ -11,6 +11,7 @@ from scoreboard.models import Board as Rule
 
 PERIODIC = ["all", "daily", "weekly", "monthly", "yearly"]
 MAX_DAYS = 366
+UNITS = ["player"]  # `team` is reserved
 ATTEMPTS = "Of each player so many entries of a period count, the first that are not taken back; null: all."
 
 DAYS_SCHEMA: dict[str, Any] = {
@@ -143,6 +144,7 @@ class BoardDocumentSerializer(serializers.Serializer[Any]):
     freeze_at = serializers.DateTimeField(allow_null=True)
     counts = CountedSerializer(help_text="Empty lists: all.")
     who = SaidWho(help_text="Null: everyone.")
+    unit = serializers.ChoiceField(choices=UNITS)
     entry = serializers.ChoiceField(choices=Rule.Entry.values, help_text="join: of players who have joined.")
     value = serializers.ChoiceField(choices=Rule.Value.values)
     order = serializers.ChoiceField(choices=Rule.Order.values)

@@ -107,6 +107,7 @@ def words(rule: Rule) -> dict[str, Any]:
         "freeze_at": told(rule.freeze_at),
         "counts": {"types": rule.action_types, "sources": rule.sources},
         "who": who(rule),
+        "unit": "player",
         "entry": rule.entry,
         "value": rule.value,
         "order": rule.order,

@@ -55,6 +55,7 @@ def test_a_board_is_made_in_the_words_in_which_it_is_told(api: Api, key: dict[st
         "freeze_at": iso(SOON),
         "counts": {"types": ["LAP"], "sources": ["award"]},
         "who": {"attribute": "region", "value": "eu"},
+        "unit": "player",
         "entry": "join",
         "attempts": 3,
         "value": "best",
@@ -82,7 +83,7 @@ def test_left_out_it_is_all_time_utc_every_type_everyone_the_sum(api: Api, key: 
     assert {
         name: told[name]
         for name in (
-            *("window", "zone", "counts", "who", "value", "order", "ties", "visibility"),
+            *("window", "zone", "counts", "who", "unit", "value", "order", "ties", "visibility"),
             *("entry", "attempts", "tiers", "close", "archive"),
         )
     } == {
@@ -93,6 +94,7 @@ def test_left_out_it_is_all_time_utc_every_type_everyone_the_sum(api: Api, key: 
         "zone": "UTC",
         "counts": {"types": [], "sources": []},
         "who": None,
+        "unit": "player",
         "value": "sum",
         "order": "high",
         "ties": "earliest",
@@ -148,6 +150,7 @@ BAD: list[tuple[str, Any]] = [
     ("counts.types.0", {"counts": {"types": [5]}}),
     ("counts.sources.0", {"counts": {"sources": ["correction"]}}),
     ("counts.kinds", {"counts": {"kinds": []}}),
+    ("unit", {"unit": "team"}),
     ("who", {"who": "everyone"}),
     ("who", {"who": {"attribute": "region"}}),
     ("who", {"who": {"attribute": "region", "value": "eu", "each": True}}),
