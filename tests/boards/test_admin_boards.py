@@ -1,11 +1,12 @@
 """Boards in admin: made, previewed, changed and deleted without code; and how their closed periods came out."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import User
 from leaderboard import boards
@@ -13,7 +14,7 @@ from scoreboard import board_preview, periods
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, BoardReveal, FinalStanding
 from tests.support.admin_site import BOARDS_PAGE, admin, board_page, signed_in
-from tests.support.boards import award, make, recounted
+from tests.support.boards import award, keep, make, recounted
 from tests.support.client import TOP, Api, assert_problem
 from tests.support.people import declare, player, players
 
@@ -242,3 +243,17 @@ def test_a_frozen_board_is_revealed_from_its_page(organiser: Client, alice: User
     begun = BoardReveal.objects.get()
     assert (begun.board_id, begun.pace, begun.changes) == (rule.pk, 0.5, 3)
     assert LogEntry.objects.order_by("-pk")[0].change_message == "Reveal begun: 3 every 0.5 s."
+
+
+def test_the_list_says_how_many_players_a_board_has_or_had() -> None:
+    one, other = players(2)
+    for slug in ("open", "over"):
+        make(slug, window="fixed", opens_at=timezone.now(), closes_at=timezone.now() + timedelta(hours=1))
+    award(one, 3)
+    BoardPeriod.objects.filter(board__slug="over").update(ends_at=timezone.now())
+    Rule.objects.filter(slug="over").update(closes_at=timezone.now())
+    keep()
+    award(other, 4)
+    listed = signed_in(admin()).get(BOARDS_PAGE).context["cl"]
+    told = {board.slug: listed.model_admin.players(board) for board in listed.result_list}
+    assert told == {"open": "2", "over": "1"}
