@@ -208,7 +208,7 @@ def rows(board: Board, flat: Sequence[bytes], first: int) -> list[Row]:
         return [
             row(board, first + position // 3 + 1, *flat[position : position + 3]) for position in range(0, len(flat), 3)
         ]
-    except (ValueError, TypeError, LookupError, OverflowError) as error:
+    except (ValueError, TypeError, AttributeError, LookupError, OverflowError) as error:
         log.warning("foreign_line", error=repr(error))
         raise Unavailable(f"the ranking holds a line that is not ours: {error!r}") from error
 

@@ -222,10 +222,10 @@ def test_the_page_and_the_api_answer_at_one_url(site: Site) -> None:
 def test_a_viewer_sees_real_players_climb_through_the_same_url(site: Site) -> None:
     uri = f"ws://127.0.0.1:{site.port}/scoreboard/live"
     with websockets.sync.client.connect(uri, sock=site.connect(), open_timeout=PATIENCE, ping_interval=None) as viewer:
-        assert json.loads(viewer.recv(60))["type"] == "connection_success"
+        assert json.loads(viewer.recv(PATIENCE))["type"] == "connection_success"
         seqs: list[int] = []
         while len(seqs) < 3:  # each is a change that a player's redemption made
-            message = json.loads(viewer.recv(60))
+            message = json.loads(viewer.recv(PATIENCE))
             if message["type"] == "leaderboard_update":
                 seqs.append(message["seq"])
     assert seqs == sorted(set(seqs))
@@ -287,19 +287,20 @@ def test_ctrl_c_ends_everything_and_data_survive(site: Site, start: Start) -> No
         *(pytest.param(name, marks=pytest.mark.long) for name in ("celery", "postgres", "valkey-server")),
     ],
 )
-def test_a_process_that_ends_by_itself_ends_everything(start: Start, clone: Path, name: str) -> None:
-    site = start(clone, DEMO="0")
-    everybody = site.everybody()
+def test_a_process_that_ends_by_itself_ends_everything(site: Site, start: Start, name: str) -> None:
+    site.close()
+    another = start(site.clone, DEMO="0")
+    everybody = another.everybody()
     next(one for one in everybody if name in command(one)).kill()
-    assert site.process.wait(STOP_SECONDS) != 0
+    assert another.process.wait(STOP_SECONDS) != 0
     assert psutil.wait_procs(everybody, timeout=STOP_SECONDS)[1] == []
-    assert "ended by itself, so everything was stopped." in site.said()
+    assert "ended by itself, so everything was stopped." in another.said()
 
 
 @pytest.mark.long
-def test_a_supervisor_that_is_killed_leaves_nothing_behind(start: Start, clone: Path) -> None:
-    site = start(clone)
-    everybody = site.everybody()
+def test_a_supervisor_that_is_killed_leaves_nothing_behind(site: Site, start: Start) -> None:
+    site.close()
+    everybody = start(site.clone).everybody()
     supervisor = next(one for one in everybody if "devsite.run" in command(one))
     supervisor.kill()
     assert psutil.wait_procs(everybody, timeout=STOP_SECONDS)[1] == []

@@ -102,10 +102,10 @@ class Site:
     def knows(self, slug: str) -> bool:
         """Whether `web` and `live` have heard of this board, and of its current period: both look once a second."""
         told = [self.ask(f"/api/v1/boards/{slug}")]
-        if (board := boards.find(slug)) is not None:
-            told.append(self.ask(f"/api/v1/scoreboard/stream?board={slug}"))
-        keys = {said.get("period", ALL) for status, said in told if status == 200}
-        return {0, 404, 503}.isdisjoint(status for status, _ in told) and (board is None or keys <= {board.period})
+        if (board := boards.find(slug)) is not None:  # not the rule of one for each value
+            told += [self.ask(f"/?board={slug}"), self.ask(f"/api/v1/scoreboard/stream?board={slug}")]
+        keys = {said.get("period", ALL) for status, said in told if status == 200 and said}
+        return {status for status, _ in told} <= {200, 401} and (board is None or keys <= {board.period})
 
     def ask(self, path: str) -> tuple[int, dict[str, Any]]:
         """Status, and the data of the answer or the first event of a stream; 0 while it cannot be reached."""
@@ -113,7 +113,7 @@ class Site:
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
-            if answer.status != 200:
+            if answer.status != 200 or (answer.getheader("Content-Type") or "").startswith("text/html"):
                 return answer.status, {}
             if answer.getheader("Content-Type") == "application/json":
                 data = json.load(answer)["data"]
