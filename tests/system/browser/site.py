@@ -7,9 +7,12 @@ import shlex
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
+
+from django.test import Client
 
 from leaderboard import boards
 from leaderboard.boards import ALL
@@ -106,6 +109,23 @@ class Site:
             told += [self.ask(f"/?board={slug}"), self.ask(f"/api/v1/scoreboard/stream?board={slug}")]
         keys = {said.get("period", ALL) for status, said in told if status == 200 and said}
         return {status for status, _ in told} <= {200, 401} and (board is None or keys <= {board.period})
+
+    def looked(self) -> bool:
+        """Whether `web`, if it answers, lists the boards as they are: it looks once a second."""
+        boards.refresh(at_once=True)
+        for path in ("/api/v1/boards", *(f"/api/v1/boards/{slug}" for slug in boards.slugs())):
+            try:
+                with urllib.request.urlopen(f"{self.url}{path}", timeout=PATIENCE) as answer:  # noqa: S310
+                    told = json.load(answer)["data"]
+            except urllib.error.HTTPError as refused:
+                if refused.code == 404:
+                    return False
+            except OSError:
+                return True
+            else:
+                if told != Client().get(path).json()["data"]:
+                    return False
+        return True
 
     def ask(self, path: str) -> tuple[int, dict[str, Any]]:
         """Status, and the data of the answer or the first event of a stream; 0 while it cannot be reached."""
