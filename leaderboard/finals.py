@@ -39,6 +39,8 @@ SELECT e.user_id, e.points * board_sign(b), CASE b.value WHEN 'sum' THEN e.remai
   FROM board_periods p JOIN boards b ON b.id = p.board_id
  CROSS JOIN LATERAL board_entries(b, p.part, p.starts_at, p.ends_at - interval '1 microsecond', %(users)s) e
  WHERE p.id = %(board)s AND e.reversed_at > p.closed_at
+   AND e.id IN (SELECT c.id FROM board_counted(b, p.part, p.starts_at, p.ends_at - interval '1 microsecond', %(users)s,
+                                               p.closed_at) c)
  ORDER BY e.reversed_at, e.id
 """
 

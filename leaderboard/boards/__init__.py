@@ -98,7 +98,8 @@ def get(slug: str, period: str | None = None) -> Board:
 def not_found(slug: str, period: str | None) -> Problem:
     """Says what there is instead, if it is no secret."""
     if find(slug) is not None:
-        return Problem("not-found", f"This board has no period {period}.")
+        kind = "open period" if in_event_loop() else "period"  # the closed ones are not looked at there
+        return Problem("not-found", f"This board has no {kind} {period}.")
     if parts := listing().parts.get(slug):
         return Problem("not-found", f"This board has one for each value, such as {slug}.{parts[0]}.")
     return no_such_board()

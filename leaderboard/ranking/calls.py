@@ -40,6 +40,18 @@ class Superseded(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class LateCorrection:
+    """An entry of a closed period that was taken back, whole or in part, after its end: the final rank stays.
+
+    `score`: what the entry gave there. `remaining`: what is left of it. `at`: when it was taken back last.
+    """
+
+    score: int
+    remaining: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One line of a board, as the API and the push show it."""
 
@@ -51,19 +63,7 @@ class Row:
     reached_at: datetime
     metadata: Metadata | None = None  # of the best or the latest entry, where that is what the score is
     better: int | None = None  # how many players rank better, where the rank does not say
-    late_corrections: tuple["LateCorrection", ...] = ()  # of a closed period
-
-
-@dataclass(frozen=True, slots=True)
-class LateCorrection:
-    """An entry of a closed period that was taken back, whole or in part, after its end: the final rank stays.
-
-    `score`: what the entry gave there. `remaining`: what is left of it. `at`: when it was taken back last.
-    """
-
-    score: int
-    remaining: int
-    at: datetime
+    late_corrections: tuple[LateCorrection, ...] = ()  # of a closed period
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,13 +114,14 @@ class BoardAdmin(ModelAdmin):
         return f"{min(ends):%Y-%m-%d %H:%M} UTC" if ends else None
 
     def players(self, board: Board) -> str:
-        """Of a board that is over, those with a final rank in its last period."""
+        """Of a board that is over, those with a final rank in its last period, of all parts."""
         found: QuerySet[Any] = BoardStanding.objects.filter(
             period_id__in=[period.pk for period in current(board)], shown=True
         )
         if not current(board) and board.closes_at:
-            last = BoardPeriod.objects.filter(board=board, closed_at__isnull=False, truth=False).order_by("-ends_at")
-            found = FinalStanding.objects.filter(period__in=last[:1])
+            closed = BoardPeriod.objects.filter(board=board, closed_at__isnull=False, truth=False)
+            last = closed.order_by("-ends_at").values("ends_at")[:1]
+            found = FinalStanding.objects.filter(period__in=closed.filter(ends_at=last))
         number = len(found.values_list("user_id")[: COUNTED + 1])
         return f"{COUNTED}+" if number > COUNTED else str(number)
 

@@ -246,14 +246,17 @@ def test_a_frozen_board_is_revealed_from_its_page(organiser: Client, alice: User
 
 
 def test_the_list_says_how_many_players_a_board_has_or_had() -> None:
-    one, other = players(2)
-    for slug in ("open", "over"):
-        make(slug, window="fixed", opens_at=timezone.now(), closes_at=timezone.now() + timedelta(hours=1))
+    one, other, third = (player(name, region=region) for name, region in (("a", "eu"), ("b", "eu"), ("c", "us")))
+    for slug, each in (("open", {}), ("over", {}), ("parts", {"attribute": "region", "attribute_value": "*"})):
+        until = timezone.now() + timedelta(hours=1)
+        make(slug, window="fixed", opens_at=timezone.now(), closes_at=until, **each)
     award(one, 3)
-    BoardPeriod.objects.filter(board__slug="over").update(ends_at=timezone.now())
-    Rule.objects.filter(slug="over").update(closes_at=timezone.now())
+    award(third, 3)
+    ended = timezone.now()
+    BoardPeriod.objects.exclude(board__slug="open").update(ends_at=ended)
+    Rule.objects.exclude(slug="open").update(closes_at=ended)
     keep()
     award(other, 4)
     listed = signed_in(admin()).get(BOARDS_PAGE).context["cl"]
     told = {board.slug: listed.model_admin.players(board) for board in listed.result_list}
-    assert told == {"open": "2", "over": "1"}
+    assert told == {"open": "3", "over": "2", "parts": "2"}

@@ -190,6 +190,24 @@ def test_a_late_correction_leaves_a_closed_season_as_it_came_out_and_stands_besi
     assert [line.score for line in recounted(ending)] == [5]  # what the record beside it says
 
 
+def test_of_what_did_not_count_there_is_no_late_correction(board: Board) -> None:
+    """The second entry where one attempt counts."""
+    [user] = players(1)
+    rule = make("daily", window="daily", attempts=1)
+    award(user, 9)
+    award(user, 5)
+    first, second = ScoreHistory.objects.order_by("id")
+    ending = ended(rule)
+    eventually(lambda: closed(ending), "the period is closed")
+    award(user, -5, reverses=second.pk)
+    came_out = boards.get("daily", ending.key)
+    [row] = finals.top(came_out, 10).rows
+    assert (row.score, row.late_corrections) == (9, ())
+    award(user, -9, reverses=first.pk)
+    [row] = finals.top(came_out, 10).rows
+    assert [(one.score, one.remaining) for one in row.late_corrections] == [(9, 0)]
+
+
 def test_a_period_that_ends_during_a_pause_comes_out_as_without_it(board: Board) -> None:
     one, other = players(2)
     rule = make("daily", window="daily")

@@ -6,9 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
-from tests.support.boards import make
 from tests.support.processes import PATIENCE, eventually
-from tests.system.browser.site import Site
 
 LIVE = "**/scoreboard/live**"
 AGAIN = "Sign in again to see your place"
@@ -23,12 +21,6 @@ def until(page: Page, condition: Callable[[], bool], what: str) -> None:
         return condition()
 
     eventually(holds, what)
-
-
-def make_known(site: Site, slug: str, **rule: Any) -> None:
-    """A board that every process of the site has heard of."""
-    make(slug, **rule)
-    eventually(lambda: site.knows(slug), f"{slug} is known")
 
 
 def stop_clock(page: Page) -> None:

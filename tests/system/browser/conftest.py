@@ -110,7 +110,7 @@ class Visitors:
         return context
 
     def page(self, context: BrowserContext | None = None) -> Page:
-        eventually(self.site.looked, "the site knows its boards")
+        eventually(self.site.knows_boards, "the site knows its boards")
         page = (context or self.profile()).new_page()
         page.on("pageerror", lambda error: self.troubles.append(str(error)))
         page.on("console", lambda message: self._hear(message.text))

@@ -7,15 +7,12 @@ import shlex
 import signal
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
 
-from django.test import Client
-
-from leaderboard import boards
-from leaderboard.boards import ALL
+from leaderboard import boards, definitions
+from leaderboard.boards import ALL, Visibility
 from tests.support.processes import PATIENCE, ROOT, eventually
 from tests.support.procfile import procfile
 from tests.support.unlimited import UNLIMITED
@@ -102,42 +99,32 @@ class Site:
         status, hello = self.ask("/api/v1/scoreboard/stream")
         return hello["epoch"] if status == 200 else ""
 
-    def knows(self, slug: str) -> bool:
-        """Whether `web` and `live` have heard of this board, and of its current period: both look once a second."""
-        told = [self.ask(f"/api/v1/boards/{slug}")]
-        if (board := boards.find(slug)) is not None:  # not the rule of one for each value
-            told += [self.ask(f"/?board={slug}"), self.ask(f"/api/v1/scoreboard/stream?board={slug}")]
-        keys = {said.get("period", ALL) for status, said in told if status == 200 and said}
-        return {status for status, _ in told} <= {200, 401} and (board is None or keys <= {board.period})
-
-    def looked(self) -> bool:
-        """Whether `web`, if it answers, lists the boards as they are: it looks once a second."""
+    def knows_boards(self) -> bool:
+        """Whether `web` and `live`, as far as they answer, know the boards as they are: both look once a second."""
         boards.refresh(at_once=True)
-        for path in ("/api/v1/boards", *(f"/api/v1/boards/{slug}" for slug in boards.slugs())):
-            try:
-                with urllib.request.urlopen(f"{self.url}{path}", timeout=PATIENCE) as answer:  # noqa: S310
-                    told = json.load(answer)["data"]
-            except urllib.error.HTTPError as refused:
-                if refused.code == 404:
-                    return False
-            except OSError:
-                return True
-            else:
-                if told != Client().get(path).json()["data"]:
-                    return False
+        listed: dict[str, Any] = {"/api/v1/boards": definitions.every(hidden=False, signed_in=False)}
+        shown = [board for board in map(boards.find, boards.slugs()) if board and board.visibility != Visibility.HIDDEN]
+        listed |= {f"/api/v1/boards/{board.slug}": definitions.one(board.slug, hidden=False) for board in shown}
+        for path, known in listed.items():
+            status, told = self.ask(path)
+            if status == 404 or (status == 200 and told["data"] != known):
+                return False
+        for board in shown:
+            status, hello = self.ask(f"/api/v1/scoreboard/stream?board={board.slug}")
+            if status == 404 or (status == 200 and hello.get("period", ALL) != board.period):
+                return False
         return True
 
     def ask(self, path: str) -> tuple[int, dict[str, Any]]:
-        """Status, and the data of the answer or the first event of a stream; 0 while it cannot be reached."""
+        """Status, and the JSON of the answer or of the first event of a stream; 0 while it cannot be reached."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
-            if answer.status != 200 or (answer.getheader("Content-Type") or "").startswith("text/html"):
+            if answer.status != 200:
                 return answer.status, {}
             if answer.getheader("Content-Type") == "application/json":
-                data = json.load(answer)["data"]
-                return 200, {**data, "period": data["period"]["key"] if data["period"] else ALL}
+                return 200, dict(json.load(answer))
             while line := answer.readline():
                 if line.startswith(b"data: "):
                     return 200, dict(json.loads(line.removeprefix(b"data: ")))

@@ -10,9 +10,9 @@ from playwright.sync_api import Page, expect
 
 from accounts.models import User
 from scoreboard.models import BoardPeriod
-from tests.support.boards import award, end_period
+from tests.support.boards import award, end_period, make
 from tests.system.browser.accessibility import findings, photograph
-from tests.system.browser.board import LIVE, ScriptedLive, make_known, names, row, score, status, until
+from tests.system.browser.board import LIVE, ScriptedLive, names, row, score, status, until
 from tests.system.browser.conftest import DESKTOP, PHONE, Visitors
 from tests.system.browser.site import Site
 
@@ -22,7 +22,7 @@ def part(page: Page, name: str) -> Any:
 
 
 def test_a_visitor_picks_a_board_and_watches_its_period_end(visitors: Visitors, alice: User, bob: User) -> None:
-    make_known(visitors.site, "weekly", window="weekly")
+    make("weekly", window="weekly")
     award(alice, 10)
     page = visitors.page()
     page.goto("/")
@@ -47,7 +47,7 @@ def test_a_visitor_picks_a_board_and_watches_its_period_end(visitors: Visitors, 
 @pytest.mark.long
 @pytest.mark.parametrize("way", ["sse", "polling"])
 def test_without_websocket_a_viewer_is_moved_on_too(visitors: Visitors, site: Site, alice: User, way: str) -> None:
-    make_known(visitors.site, "weekly", window="weekly")
+    make("weekly", window="weekly")
     award(alice, 10)
     if way == "polling":
         site.stop("live")
@@ -66,10 +66,8 @@ def test_without_websocket_a_viewer_is_moved_on_too(visitors: Visitors, site: Si
 @pytest.mark.parametrize("query", ["?board=weekly&period={key}", "?board=cup"])
 def test_a_period_without_a_next_becomes_final_under_a_viewer(visitors: Visitors, alice: User, query: str) -> None:
     """One that was asked for by its key, and one of a board that ends with it."""
-    make_known(visitors.site, "weekly", window="weekly")
-    make_known(
-        visitors.site, "cup", window="fixed", opens_at=timezone.now(), closes_at=timezone.now() + timedelta(hours=1)
-    )
+    make("weekly", window="weekly")
+    make("cup", window="fixed", opens_at=timezone.now(), closes_at=timezone.now() + timedelta(hours=1))
     award(alice, 10)
     key = BoardPeriod.objects.filter(board__slug="weekly").order_by("starts_at")[0].key
     page = visitors.page()
@@ -86,7 +84,7 @@ def test_a_period_without_a_next_becomes_final_under_a_viewer(visitors: Visitors
 
 @pytest.mark.long
 def test_a_closed_period_takes_no_connection_and_shows_the_viewers_place(visitors: Visitors, alice: User) -> None:
-    make_known(visitors.site, "weekly", window="weekly")
+    make("weekly", window="weekly")
     others = [User.objects.create(username=f"p{number}", email=f"{number}@example.org") for number in range(10)]
     for other in others:
         award(other, 10)
@@ -112,7 +110,7 @@ def test_a_closed_period_takes_no_connection_and_shows_the_viewers_place(visitor
 @pytest.mark.long
 def test_all_of_it_works_without_script(visitors: Visitors, alice: User) -> None:
     User.objects.filter(pk=alice.pk).update(region="EU")
-    make_known(visitors.site, "region", window="weekly", attribute="region", attribute_value="*")
+    make("region", window="weekly", attribute="region", attribute_value="*")
     award(alice, 10)
     end_period("region")
     page = visitors.page(visitors.profile(script=False, size=PHONE))
@@ -141,19 +139,10 @@ def test_boards_and_periods_have_no_serious_findings(
     User.objects.filter(pk=alice.pk).update(region="EU")
     for number, region in enumerate(["AF", "AS", "NA", "OC", "SA", "the-land-at-the-end-of-the-world"]):
         User.objects.create(username=f"p{number}", email=f"{number}@example.org", region=region)
-    make_known(visitors.site, "weekly", window="weekly", description="Points since Monday.")
-    make_known(
-        visitors.site,
-        "region",
-        window="weekly",
-        attribute="region",
-        attribute_value="*",
-        zone="America/Argentina/ComodRivadavia",
-    )
-    make_known(
-        visitors.site, "cup", window="fixed", opens_at=timezone.now(), closes_at=timezone.now() + timedelta(hours=1)
-    )
-    make_known(visitors.site, "frozen", freeze_at=timezone.now() - timedelta(days=3, hours=1))
+    make("weekly", window="weekly", description="Points since Monday.")
+    make("region", window="weekly", attribute="region", attribute_value="*", zone="America/Argentina/ComodRivadavia")
+    make("cup", window="fixed", opens_at=timezone.now(), closes_at=timezone.now() + timedelta(hours=1))
+    make("frozen", freeze_at=timezone.now() - timedelta(days=3, hours=1))
     award(alice, 10)
     BoardPeriod.objects.filter(board__slug="cup").update(ends_at=timezone.now())
     first, _ = end_period("weekly")

@@ -12,14 +12,13 @@ from django.conf import settings as configured
 from playwright.sync_api import Page, Route, expect
 
 from accounts.models import User
-from tests.support.boards import award
+from tests.support.boards import award, make
 from tests.support.people import access_token, give, player
 from tests.system.browser.board import (
     AGAIN,
     LIVE,
     ScriptedLive,
     line,
-    make_known,
     names,
     row,
     score,
@@ -96,7 +95,7 @@ def test_a_token_that_comes_when_the_connection_is_there_shows_a_board_for_the_s
     visitors: Visitors, site: Site, alice: User, visibility: str
 ) -> None:
     """As from `auth-url`, which is asked meanwhile; of such a board the server says nothing before it has the token."""
-    make_known(visitors.site, "members", visibility=visibility)
+    make("members", visibility=visibility)
     award(alice, 3)
     page = visitors.page()
     opened: list[object] = []

@@ -80,6 +80,9 @@ def test_who_watches_one_period_is_told_that_it_is_over(board: Board, start: Sta
             assert (notice["code"], notice["board"], notice["period"], notice["next"]) == ("closed", *of)
             assert (error["code"], "over" in error["detail"]) == ("not-found", True)
         assert code == 4504
+    with viewer(server, of_key) as late:
+        [error], code = late.ending()
+        assert (error["detail"], code) == (f"This board has no open period {key}.", 4504)
 
 
 def followed(user: User) -> bool:
