@@ -795,7 +795,8 @@ class LiveLeaderboard extends HTMLElement {
   #present(token) {
     this.#token = token;
     this.#signedOut(false);
-    if (!token) this.#forgetViewer();
+    if (token) this.#unknownSince &&= Date.now();
+    else this.#forgetViewer();
     if (token && this.#feed && this.#done) this.#renew();
     else this.#feed?.authenticate(token);
   }

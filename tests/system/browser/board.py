@@ -63,13 +63,19 @@ class ScriptedLive:
         self.heard: list[dict[str, Any]] = []
         self.closed = 0
         self.user_id = user_id
+        self.accepts: str | None = None  # the user that every token is of; None: the test answers tokens itself
         page.route_web_socket(LIVE, self._accept)
 
     def _accept(self, socket: WebSocketRoute) -> None:
         self.sockets.append(socket)
-        socket.on_message(lambda text: self.heard.append(json.loads(text)))
+        socket.on_message(lambda text: self._hear(socket, json.loads(text)))
         socket.on_close(lambda code, reason: self._closed())
         self.say("connection_success", user_id=self.user_id)
+
+    def _hear(self, socket: WebSocketRoute, message: dict[str, Any]) -> None:
+        self.heard.append(message)
+        if self.accepts and message["type"] == "authenticate":
+            socket.send(json.dumps({"type": "connection_success", "board": "global", "user_id": self.accepts}))
 
     def _closed(self) -> None:
         self.closed += 1

@@ -253,12 +253,27 @@ SOURCE = """ends => {
 }"""
 
 
+def test_a_token_that_comes_late_is_given_time_to_be_accepted(page: Page, live: ScriptedLive) -> None:
+    """Of a connection that has known nobody for longer than a new one is given."""
+    stop_clock(page)
+    page.clock.fast_forward(10_000)
+    page.evaluate(GIVE, unsigned(time.time() + 900))
+    until(page, lambda: len(tokens(live)) == 1, "the server has the token")
+    page.clock.run_for(2_000)
+    assert page.evaluate("[told, Boolean(document.querySelector('live-leaderboard').token)]") == [[], True]
+    page.clock.run_for(6_000)
+    signed_out(page)
+    page.evaluate(GIVE, unsigned(time.time() + 901))
+    accept(live)
+    own_line(page)
+
+
 def test_a_token_is_renewed_before_its_end_once_for_all_boards(page: Page, live: ScriptedLive) -> None:
+    live.accepts = "id-me"
     page.evaluate("document.querySelector('main').append(document.createElement('live-leaderboard'))")
     until(page, lambda: len(live.sockets) == 2, "both boards are connected")
     page.evaluate(SOURCE, [900, 901])
     until(page, lambda: len(tokens(live)) == 2, "both boards have the token")
-    accept(live)
     page.clock.fast_forward(800_000)
     assert page.evaluate("asked.length") == 1
     page.clock.fast_forward(50_000)
