@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from accounts.models import User
 from leaderboard import catch_up, ranking
-from leaderboard.projection import PRIMARY
+from leaderboard.boards import GLOBAL
 from scoreboard.admin.players import PlayerAdmin
 
 UNKNOWN = "?"  # while Redis is away: the list itself is SQL's
@@ -47,10 +47,9 @@ class RankedPlayerAdmin(PlayerAdmin):
 
 def ranks_of(user_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int | None]:
     """The place of each, from 1, None for one who is not on the board; {} while Redis cannot say."""
-    board = PRIMARY
     try:
         catch_up.demand()
-        places = ranking.places(board, user_ids)
+        places = ranking.places(GLOBAL, user_ids)
     except (ranking.Unavailable, ranking.Lost):
         return {}
     return {pk: place.rank for pk, place in zip(user_ids, places, strict=True)}

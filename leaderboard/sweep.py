@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from leaderboard import ranking, rebuild, reconcile
+from leaderboard import boards, ranking, rebuild, reconcile
 from leaderboard.boards import Board
-from leaderboard.projection import by_board
 from leaderboard.ranking import Lost
 from leaderboard.reconcile_lock import Busy
 from scoreboard import changes
@@ -88,7 +87,7 @@ def project_changes(since: dict[Board, int]) -> dict[Board, Swept]:
     """Writes to these boards what transactions from their marks on have raised. Repeating a little does no harm."""
     found = {board: Swept() for board in since}
     for standings in changes.standings(min(since.values())) if since else ():
-        changed = {board: some for board, some in by_board(standings).items() if board in found}
+        changed = {board: some for board, some in boards.of_standings(standings).items() if board in found}
         for board, written in zip(changed, ranking.write_all(changed), strict=True):
             swept = found[board]
             if isinstance(written, Lost):

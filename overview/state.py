@@ -12,8 +12,8 @@ from actions.models import ActionType, QueuedWork
 from integrity.findings import Severity
 from integrity.models import Flag
 from leaderboard import catch_up, drift, ranking
+from leaderboard.boards import GLOBAL
 from leaderboard.live import headcount
-from leaderboard.projection import PRIMARY
 from scoreboard import approvals
 
 GOOD, WAITS, BAD = "good", "waits", "bad"
@@ -70,12 +70,11 @@ def second_person(request: HttpRequest) -> Tile:
 
 
 def projection(request: HttpRequest) -> Tile:
-    board = PRIMARY
     try:
         catch_up.demand()
-        if ranking.epoch(board) is None:
+        if ranking.epoch(GLOBAL) is None:
             return Tile("Board", "Rebuilding", "boards come from SQL meanwhile", BAD)
-        players = ranking.top(board, 1).players
+        players = ranking.top(GLOBAL, 1).players
     except ranking.Lost:
         return Tile("Board", "Rebuilding", "boards come from SQL meanwhile", BAD)
     except ranking.Unavailable:
@@ -85,7 +84,7 @@ def projection(request: HttpRequest) -> Tile:
 
 def drifted(request: HttpRequest) -> Tile:
     try:
-        found = drift.last(PRIMARY)
+        found = drift.last(GLOBAL)
     except ranking.Unavailable:
         return Tile("Drift", "Unknown", "Redis does not answer", WAITS)
     if found is None:

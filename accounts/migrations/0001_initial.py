@@ -202,7 +202,7 @@ class Migration(migrations.Migration):
                     "private",
                     models.BooleanField(
                         default=False,
-                        help_text="Told to keys with the scope `players`, and not to those that only read.",
+                        help_text="Told to keys with the scope players, and not to those that only read.",
                     ),
                 ),
             ],

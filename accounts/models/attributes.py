@@ -38,7 +38,7 @@ class PlayerAttribute(models.Model):
         help_text="The only values there are, separated by commas; empty: any of the kind.",
     )
     private = models.BooleanField(
-        default=False, help_text="Told to keys with the scope `players`, and not to those that only read."
+        default=False, help_text="Told to keys with the scope players, and not to those that only read."
     )
 
     class Meta:

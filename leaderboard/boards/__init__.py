@@ -1,6 +1,6 @@
 """Which boards there are: found by who shows one, writes one or compares all."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from django.db import connection
@@ -9,6 +9,7 @@ from api.problems import Problem
 from leaderboard.boards.board import ALL, GLOBAL, Board, Ties, Visibility, channel, group, keys, rule_slug
 from leaderboard.boards.known import CLOSED, Listing, board_of, forget, in_event_loop, listing, refresh
 from scoreboard.models import Board as Rule
+from scoreboard.standing import Standing
 
 __all__ = [
     "ALL",
@@ -60,6 +61,17 @@ def by_id(period_id: int) -> Board | None:
         refresh(at_once=True)
         board = listing().boards.get(period_id)
     return board if board and board.ready else None
+
+
+def of_standings(standings: Iterable[Standing]) -> dict[Board, list[Standing]]:
+    """Each standing where it belongs: on `global`, and at its places on others that are kept."""
+    found: dict[Board, list[Standing]] = {GLOBAL: []}
+    for standing in standings:
+        found[GLOBAL].append(standing)
+        for place in standing.places:
+            if board := by_id(place.period):
+                found.setdefault(board, []).append(standing.at(place))
+    return found
 
 
 def slugs() -> list[str]:

@@ -61,7 +61,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("public", "Everybody"),
                             ("signed-in", "Who is signed in"),
-                            ("hidden", "Staff, and keys with the scope `read`"),
+                            ("hidden", "Staff, and keys with the scope read"),
                         ],
                         default="public",
                         help_text="Who sees it; to others it is not there.",

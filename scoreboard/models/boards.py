@@ -66,7 +66,7 @@ class Board(models.Model):
     class Visibility(models.TextChoices):
         PUBLIC = "public", "Everybody"
         SIGNED_IN = "signed-in", "Who is signed in"
-        HIDDEN = "hidden", "Staff, and keys with the scope `read`"
+        HIDDEN = "hidden", "Staff, and keys with the scope read"
 
     slug = models.CharField(
         max_length=32,
