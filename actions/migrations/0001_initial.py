@@ -97,7 +97,7 @@ class Migration(migrations.Migration):
                     "min_points",
                     models.BigIntegerField(
                         blank=True,
-                        help_text="The least a trusted back end or signer may award; empty: exactly the points, of a measure any value.",
+                        help_text="The least a trusted back end or signer may award; empty: just the points, of a measure any value.",
                         null=True,
                     ),
                 ),
@@ -105,7 +105,7 @@ class Migration(migrations.Migration):
                     "max_points",
                     models.BigIntegerField(
                         blank=True,
-                        help_text="The most a trusted back end or signer may award; empty: exactly the points, of a measure any value.",
+                        help_text="The most a trusted back end or signer may award; empty: just the points, of a measure any value.",
                         null=True,
                     ),
                 ),

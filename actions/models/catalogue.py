@@ -102,12 +102,12 @@ class ActionType(models.Model):
     min_points = models.BigIntegerField(
         null=True,
         blank=True,
-        help_text="The least a trusted back end or signer may award; empty: exactly the points, of a measure any value.",
+        help_text="The least a trusted back end or signer may award; empty: just the points, of a measure any value.",
     )
     max_points = models.BigIntegerField(
         null=True,
         blank=True,
-        help_text="The most a trusted back end or signer may award; empty: exactly the points, of a measure any value.",
+        help_text="The most a trusted back end or signer may award; empty: just the points, of a measure any value.",
     )
     enabled = models.BooleanField(default=True)
     approved_points = models.PositiveIntegerField(

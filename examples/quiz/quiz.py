@@ -22,7 +22,10 @@ QUESTIONS = [
     ("Which sea has no coast?", ["The Sargasso Sea", "The Dead Sea", "The Red Sea"], "The Sargasso Sea"),
     ("What is 17 times 3?", ["41", "51", "61"], "51"),
 ]
-SIGN_IN = '<form method="post" action="/sign-in"><label>Your name <input name="name" required></label> <button>Start</button></form>'
+SIGN_IN = (
+    '<form method="post" action="/sign-in"><label>Your name <input name="name" required></label> '
+    "<button>Start</button></form>"
+)
 PAGE = Template((Path(__file__).parent / "page.html").read_text(encoding="utf-8"))
 TABLES = """
 CREATE TABLE IF NOT EXISTS users (id TEXT PRIMARY KEY, name TEXT UNIQUE);
