@@ -49,6 +49,7 @@ def test_one_deed_on_32_connections_is_paid_once(board: Board, key: ApiKey) -> N
     assert_agreement(board)
 
 
+@pytest.mark.long
 def test_control_without_the_claim_it_is_paid_more_often(board: Board, key: ApiKey) -> None:
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE awards DROP CONSTRAINT awards_once")

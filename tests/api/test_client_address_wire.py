@@ -42,5 +42,6 @@ def test_what_stands_before_the_proxys_own_entry_moves_nothing(web: Web) -> None
         assert statuses(web, requests) == [200] * 3 + [429] * 5
 
 
+@pytest.mark.long
 def test_control_the_proxys_own_entry_does(web: Web) -> None:
     assert statuses(web, [["192.0.2.1", f"203.0.113.{number}"] for number in range(8)]) == [200] * 8

@@ -93,6 +93,7 @@ def test_a_certificate_is_verified_by_every_part_of_the_site(encrypted: tuple[st
     assert said(REDIS_URL=url) == [f"{part}: refused" for part in PARTS]
 
 
+@pytest.mark.long
 def test_a_certificate_of_another_host_is_none(encrypted: tuple[str, str]) -> None:
     url, authority = encrypted
     by_number = url.replace("localhost", "127.0.0.1")
@@ -130,12 +131,8 @@ def rights() -> str:
     return RIGHTS[1]
 
 
-# One of the commands, one of the channels.
-SHORT = {"SUBSCRIBE", "EVALSHA"}
-
-
 @pytest.mark.parametrize(
-    "missing", [pytest.param(name, marks=[] if name in SHORT else [pytest.mark.long]) for name in WITHOUT]
+    "missing", [pytest.param(name, marks=[] if name == "SUBSCRIBE" else [pytest.mark.long]) for name in WITHOUT]
 )
 def test_the_start_names_what_the_user_may_not_do(own_redis: OwnRedis, missing: str) -> None:
     url = limited(own_redis, rights().replace(*WITHOUT[missing]))

@@ -172,6 +172,7 @@ def test_no_secret_is_in_anything_that_is_printed(site: Site, own_redis: OwnRedi
     assert found == []
 
 
+@pytest.mark.long
 def test_the_control_without_the_last_guard_a_refused_row_is_in_the_log(board: Board, tmp_path: Path) -> None:
     """PostgreSQL's own words, through the same chain with the guard taken out."""
     code = """
