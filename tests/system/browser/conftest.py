@@ -5,7 +5,7 @@ import re
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,18 +30,31 @@ expect.set_options(timeout=MILLISECONDS)
 
 
 @pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    """Of this folder only: Playwright keeps an event loop running, in which other folders' async tests could not run.
+def chromium() -> Iterator[Callable[[str], Browser]]:
+    """Starts the program of this path.
 
+    Of this folder only: Playwright keeps an event loop running, in which other folders' async tests could not run.
     Django takes that loop for a sign of asynchronous code, which these tests are not.
     """
-    # The shell is the same browser without windows, in two thirds of the time.
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium-headless-shell") or needed("chromium", "chromium")
+    started: list[Browser] = []
+
+    def start(path: str) -> Browser:
+        started.append(playwright.chromium.launch(executable_path=path, args=FLAGS))
+        return started[-1]
+
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
+        yield start
+        for browser in started:
+            browser.close()
+
+
+@pytest.fixture(scope="package")
+def browser(chromium: Callable[[str], Browser]) -> Browser:
+    """Where there is one, Chromium's shell: the same engine without windows, for two thirds of the work."""
+    return chromium(
+        os.environ.get("CHROMIUM") or shutil.which("chromium-headless-shell") or needed("chromium", "chromium")
+    )
 
 
 @pytest.fixture(scope="package")

@@ -15,6 +15,7 @@ from django.conf import settings as configured
 from accounts.identity import viewer_tokens
 from tests.support.people import site_key
 from tests.support.processes import PATIENCE, ROOT, eventually
+from tests.support.programs import needed
 from tests.system.browser import engines
 from tests.system.browser.board import AGAIN
 from tests.system.browser.engines import Engine, Tab
@@ -81,7 +82,8 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         with engines.webkit(folder) as webkit:
             yield webkit
     else:
-        yield engines.Chromium(request.getfixturevalue("browser"))
+        # Its shell, in which the other tests run, lets iframes keep cookies.
+        yield engines.Chromium(request.getfixturevalue("chromium")(needed("chromium", "chromium")))
 
 
 class Server:
