@@ -93,6 +93,12 @@ def test_every_way_to_start_refuses_the_secret_that_everyone_knows(how: str) -> 
     assert site.DEVELOPMENT_SECRET not in said
 
 
+def test_a_protection_that_is_misspelled_is_not_switched_off() -> None:
+    code, said = start("web", {"ADMIN_OTP": "enable"})
+    assert code != 0
+    assert "ADMIN_OTP is 'enable'; expected true or false." in said
+
+
 def test_development_may_use_it() -> None:
     assert start("web", {"SECRET_KEY": site.DEVELOPMENT_SECRET, "DEBUG": "1"})[0] == 0
 
