@@ -328,6 +328,39 @@ def test_what_postgresql_does_not_take_is_written_when_it_is_back() -> None:
     assert sorted(line.count for line in AuditLog.objects.order_by("id")) == [1, 2]
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("one_minute")
+def test_while_postgresql_hangs_what_waits_is_bounded_and_the_rest_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refusals go on while a batch waits for the answer."""
+    monkeypatch.setattr(audit, "WAITING", 3)
+    writer, write = Writer(seconds=3600), audit.write
+    numbers = iter(range(1000))
+
+    def slow(lines: Any) -> None:
+        for _ in range(5):
+            writer.record(refusal(f"192.0.2.{next(numbers)}"))
+        write(lines)
+
+    monkeypatch.setattr(audit, "write", slow)
+    writer.record(refusal("198.51.100.1"))
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = 1")
+    other = connection.copy()
+    with other.cursor() as cursor:
+        other.set_autocommit(False)
+        cursor.execute("LOCK TABLE audit_log IN ACCESS EXCLUSIVE MODE")
+        for _ in range(4):
+            writer.flush()
+            assert len([line for line in writer.lines.values() if line.refusal.kind != "left-out"]) <= 3
+        other.rollback()
+    other.close()
+    connection.close()
+    monkeypatch.setattr(audit, "write", write)
+    writer.flush()
+    writer.close()
+    assert sum(line.count for line in AuditLog.objects.all()) == 1 + 4 * 5
+
+
 REFUSED = """
 from accounts import audit
 from django.test import Client
