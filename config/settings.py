@@ -26,7 +26,7 @@ env.escape_proxy = True
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 # All local state (embedded servers' data, the generated secret, logs) lives below this folder.
-SCOREBOARD_HOME = Path(env.str("SCOREBOARD_HOME", str(BASE_DIR / ".local")))
+SCOREBOARD_HOME = Path(env.str("SCOREBOARD_HOME", "") or BASE_DIR / ".local")
 
 DEBUG = flag("DEBUG", False)
 DEVELOPMENT_SECRET = "development-only-secret-never-use-it-where-scores-matter"  # noqa: S105
@@ -137,7 +137,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Redis: the read side, thrown away and rebuilt at will -----------------------------------------
 
-REDIS_URL = env.str("REDIS_URL", "redis://127.0.0.1:6379/0")
+REDIS_URL = env.str("REDIS_URL", "") or "redis://127.0.0.1:6379/0"
 # Put before every key and channel, so that several sites (or test runs) can share one Redis.
 REDIS_KEY_PREFIX = env.str("REDIS_KEY_PREFIX", "")
 # Of a private authority that signed the servers' certificates; the system's own authorities do without.
@@ -151,7 +151,7 @@ REDIS_TLS: dict[str, Any] = (
 # Seconds. Scoring must not hang because Redis does: a write without a rank beats a write that waits.
 REDIS_TIMEOUT = number("REDIS_TIMEOUT", 0.5)
 
-CACHES = {
+CACHES: dict[str, Any] = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": REDIS_URL,
@@ -299,7 +299,7 @@ VIEWER_KEYS = env.str("VIEWER_KEYS", "")
 EMAIL_URL = env.str("EMAIL_URL", "")
 vars().update(env.email_url_config(EMAIL_URL or "consolemail://"))
 EMAIL_TIMEOUT = 10
-DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("EMAIL_FROM", "Live scoreboard <scoreboard@localhost>")
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("EMAIL_FROM", "") or "Live scoreboard <scoreboard@localhost>"
 # Where the links in mails lead, such as https://scores.example.org. Unset: to the host that was asked.
 SITE_URL = env.str("SITE_URL", "")
 
@@ -317,7 +317,7 @@ SIGN_UP = env.str("SIGN_UP", "closed")
 
 # "kid:algorithm:base64 key" items; the first one signs, all verify. Empty: one key derived from SECRET_KEY.
 ACTION_TOKEN_KEYS = items("ACTION_TOKEN_KEYS", [])
-ACTION_TOKEN_AUDIENCE = env.str("ACTION_TOKEN_AUDIENCE", "scoreboard:action")
+ACTION_TOKEN_AUDIENCE = env.str("ACTION_TOKEN_AUDIENCE", "") or "scoreboard:action"
 # Redeem what several request threads want at one moment by one statement (actions/batcher.py).
 ACTION_GROUP_COMMIT = flag("ACTION_GROUP_COMMIT", True)
 # Seconds the `timestamp` of a redemption may differ from the server's clock.
