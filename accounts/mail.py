@@ -58,8 +58,11 @@ def site(request: HttpRequest | None) -> str:
     """Where links lead: SITE_URL, or the host that was asked; "" where any host could have been asked."""
     if settings.SITE_URL or request is None:
         return str(settings.SITE_URL).rstrip("/")
-    any_host = any(host == "*" or host.startswith(".") for host in settings.ALLOWED_HOSTS)
-    return "" if any_host else request.build_absolute_uri("/").rstrip("/")
+    return "" if any_host() else request.build_absolute_uri("/").rstrip("/")
+
+
+def any_host() -> bool:
+    return any(host == "*" or host.startswith(".") for host in settings.ALLOWED_HOSTS)
 
 
 def send_confirmation(user_id: str, site: str, *, charged: bool) -> None:

@@ -24,8 +24,7 @@ from actions.problems import AwardIdReusedSerializer
 from api.fields import Moment, StrictInteger, StrictText
 from api.openapi import envelope, problems
 from api.parsers import AwardsJSONParser, Lines, NDJSONParser, refuse_unstorable
-from api.renderers import ndjson
-from api.responses import ok
+from api.responses import ndjson, ok
 
 AWARD_ID = OpenApiParameter(
     "award_id",

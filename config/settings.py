@@ -228,7 +228,6 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_TIME_LIMIT = 3600
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Also how a worker notices that its Redis was restarted. Its channel is subscribed to as a pattern, which a user of
 # Redis who is limited to a prefix may not: for such a user it is switched off.
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = flag("CELERY_REMOTE_CONTROL", True)
@@ -282,9 +281,7 @@ SIMPLE_JWT = {
     "ALGORITHM": "HS256",
     "SIGNING_KEY": env.str("JWT_SIGNING_KEY", "") or SECRET_KEY,
     "AUDIENCE": "scoreboard:api",
-    "USER_ID_CLAIM": "sub",
     "LEEWAY": JWT_LEEWAY,
-    "AUTH_HEADER_TYPES": ("Bearer",),
 }
 
 # Whether players have accounts here, "on", or come from sites with their own users alone, "off".
@@ -405,7 +402,6 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["api.throttles.LimitThrottle"],
     "EXCEPTION_HANDLER": "api.problems.exception_handler",
     "URL_FORMAT_OVERRIDE": None,
-    "UNICODE_JSON": True,
 }
 
 SPECTACULAR_SETTINGS = {
@@ -519,7 +515,6 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 # The port on which a worker shows its /metrics and answers /healthz, at BIND; 0: none.
 WORKER_METRICS_PORT = whole("WORKER_METRICS_PORT", 0)
 
-TEST_RUNNER = "django.test.runner.DiscoverRunner"
 SILENCED_SYSTEM_CHECKS = [
     "security.W021",  # a place on the browsers' preload list is the domain owner's to ask for, and hard to leave
     "auth.W004",  # the username is unique by an expression index (any capitals), which this check cannot see
