@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import players, privacy
-from accounts.back_ends import KEY, BackEndView
+from accounts.key_views import KEY, BackEndView
 from accounts.models import ApiKey, User
 from accounts.player_fields import DescriptionSerializer, OpaqueId
 from api.fields import QueryInteger, StrictBoolean, parsed

@@ -1,6 +1,5 @@
 """The bodies of the calls about accounts."""
 
-
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import Value

@@ -9,8 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import players
-from accounts.back_ends import KEY, BackEndView
 from accounts.identity import viewer_tokens
+from accounts.key_views import KEY, BackEndView
 from accounts.models import ApiKey
 from accounts.player_fields import PlayerId
 from api.fields import StrictSerializer, parsed

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import attributes, players
-from accounts.back_ends import KEY, BackEndView
+from accounts.key_views import KEY, BackEndView
 from accounts.models import ApiKey
 from accounts.player_fields import ATTRIBUTES, Attributes, DescriptionSerializer, OpaqueId, PlayerId, UserReference
 from accounts.players import Description
