@@ -140,7 +140,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.str("REDIS_URL", "") or "redis://127.0.0.1:6379/0"
 # Put before every key and channel, so that several sites (or test runs) can share one Redis.
 REDIS_KEY_PREFIX = env.str("REDIS_KEY_PREFIX", "")
-# Of a private authority that signed the servers' certificates; the system's own authorities do without.
+# Of a private authority that signed other servers' certificates; the system's own authorities do without.
 CA_FILE = env.str("CA_FILE", "")
 # rediss://: the certificate is verified, unless REDIS_URL itself says otherwise (?ssl_cert_reqs=none).
 REDIS_TLS: dict[str, Any] = (
