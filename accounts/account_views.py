@@ -15,9 +15,9 @@ from accounts.serializers import (
     PasswordChangeSerializer,
     PasswordResetConfirmSerializer,
     PasswordResetSerializer,
-    parsed,
 )
 from accounts.views import AnonymousView, LocalView
+from api.fields import parsed
 from api.openapi import ApiSchema, envelope, problems
 from api.responses import ok
 from api.views import ApiView

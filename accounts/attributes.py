@@ -35,7 +35,7 @@ def judge(values: Mapping[str, Any]) -> tuple[dict[str, Value], dict[str, list[s
             good[name] = known[name].checked(value)
         except ValueError as error:
             wrong[str(name)[:64]] = [str(error)]
-        if len(wrong) > MOST_WRONG:
+        if len(wrong) >= MOST_WRONG:
             break
     return good, wrong
 

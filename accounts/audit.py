@@ -28,7 +28,7 @@ from api.refusals import Caller, Refusal
 log = structlog.get_logger(__name__)
 
 LINES = 120  # a minute and process: at most 170,000 rows a day, some 50 MB
-WAITING = 1000  # lines kept while PostgreSQL is away
+WAITING = 1000  # lines kept while PostgreSQL is away; beside them one a minute says how many had no room
 SECONDS = 1.0  # between two batches
 LEFT_OUT = "left-out"
 
@@ -121,7 +121,9 @@ class Writer:
         if left_out:
             now = timezone.now()
             untold = Refusal(LEFT_OUT, LEFT_OUT, "Refusals that had no room in this minute.", Caller(), None, "", "")
-            lines[(self.minute, LEFT_OUT, LEFT_OUT, Caller(), None)] = Line(untold, now, now, left_out)
+            key = (self.minute, LEFT_OUT, LEFT_OUT, Caller(), None)
+            line = lines.setdefault(key, Line(untold, now, now, 0))  # one that was put back is there already
+            line.last_at, line.count = now, line.count + left_out
             AUDIT_LEFT_OUT.inc(left_out)
         if not lines:
             return
@@ -137,12 +139,16 @@ class Writer:
             log.exception("audit_log_failed", lines=len(lines))
 
     def put_back(self, lines: dict[Key, Line]) -> None:
+        """Before what came while they were written, of which the rest has no room."""
         with self.lock:
-            for key, kept in lines.items():
-                newer = self.lines.get(key)
-                if newer is not None:
+            for key, newer in self.lines.items():
+                if (kept := lines.get(key)) is not None:
                     kept.last_at, kept.count = newer.last_at, kept.count + newer.count
-                self.lines[key] = kept
+                elif len(lines) < WAITING:
+                    lines[key] = newer
+                else:
+                    self.left_out += newer.count
+            self.lines = lines
         self.arrived.set()
 
 

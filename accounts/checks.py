@@ -35,5 +35,5 @@ def viewer_keys(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessag
             name = f"VIEWER_KEYS: a secret of {issuer.issuer!r}"
             found += weak(name, secret.encode())
             if secret in ours:
-                found.append(Error(f"{name} is one of this site's own.", id="scoreboard.E020"))
+                found.append(Error(f"{name} is one of this site's own.", id="scoreboard.E024"))
     return found

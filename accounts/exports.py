@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from accounts.authentication import AccountSessionAuthentication, ApiKeyAuthentication, BackEnd
-from accounts.back_ends import demand
+from accounts.key_views import demand
 from accounts.models import ApiKey, AuditLog
 from api import exports
 from api.openapi import problems

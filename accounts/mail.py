@@ -58,29 +58,36 @@ def site(request: HttpRequest | None) -> str:
     """Where links lead: SITE_URL, or the host that was asked; "" where any host could have been asked."""
     if settings.SITE_URL or request is None:
         return str(settings.SITE_URL).rstrip("/")
-    any_host = any(host == "*" or host.startswith(".") for host in settings.ALLOWED_HOSTS)
-    return "" if any_host else request.build_absolute_uri("/").rstrip("/")
+    return "" if any_host() else request.build_absolute_uri("/").rstrip("/")
 
 
-def send_confirmation(user_id: str, site: str) -> None:
+def any_host() -> bool:
+    return any(host == "*" or host.startswith(".") for host in settings.ALLOWED_HOSTS)
+
+
+def send_confirmation(user_id: str, site: str, *, charged: bool) -> None:
+    """`charged`: this is a retry, which LIMIT_MAIL does not count."""
     user = User.objects.filter(pk=user_id, is_active=True, email_confirmed_at=None).first()
     if user is not None:
-        send(user, "Confirm your address", "confirm", passwords.CONFIRM, reverse("confirm-email"), site)
+        send(
+            user, "Confirm your address", "confirm", passwords.CONFIRM, reverse("confirm-email"), site, charged=charged
+        )
 
 
-def send_reset(email: str, site: str) -> None:
+def send_reset(email: str, site: str, *, charged: bool) -> None:
     """To the address as it was signed up, not as it was typed just now."""
     mailed = User.objects.exclude(email="").alias(small=Lower("email"))  # the index's own words
     found = mailed.filter(small=Lower(Value(email)), is_active=True).first()
     if found is not None and found.has_usable_password():
-        send(found, "Set a new password", "reset", passwords.RESET, reverse("reset-confirm"), site)
+        send(found, "Set a new password", "reset", passwords.RESET, reverse("reset-confirm"), site, charged=charged)
 
 
-def send(user: User, subject: str, template: str, purpose: str, path: str, site: str) -> None:
+def send(user: User, subject: str, template: str, purpose: str, path: str, site: str, *, charged: bool) -> None:
     """Sends it, unless this mailbox has had LIMIT_MAIL already."""
     mailbox = salted_hmac("accounts.mail", user.email.lower(), algorithm="sha256").hexdigest()
     try:
-        hit(charge("mail", mailbox))
+        if not charged:
+            hit(charge("mail", mailbox))
     except Problem:
         log.warning("mail_limit_reached", user_id=str(user.pk))
         return

@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts import attributes, players
-from accounts.back_ends import found
+from accounts.key_views import found
 from accounts.models import Value
 from accounts.names import cleaned
 from api.fields import UUID_TEXT, StrictSerializer, StrictText

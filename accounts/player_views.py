@@ -8,10 +8,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import players, privacy
-from accounts.back_ends import KEY, BackEndView
+from accounts.key_views import KEY, BackEndView
 from accounts.models import ApiKey, User
 from accounts.player_fields import DescriptionSerializer, OpaqueId
-from api.fields import QueryInteger, StrictBoolean
+from api.fields import QueryInteger, StrictBoolean, parsed
 from api.openapi import envelope, problems
 from api.query import Query
 from api.responses import ok
@@ -112,9 +112,8 @@ class PlayerView(AboutPlayersView):
             players.checked_player(player)
         except ValueError as error:
             raise serializers.ValidationError({"player": [str(error)]}) from error
-        body = PlayerSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        found = players.put(self.provider(request), player, players.Description(**body.validated_data))
+        description = players.Description(**parsed(PlayerSerializer, request.data))
+        found = players.put(self.provider(request), player, description)
         return ok(PlayerDocumentSerializer(self.shown(request, found)).data)
 
     @extend_schema(

@@ -66,9 +66,13 @@ def erase(user_id: uuid.UUID) -> bool:
             part.erase(user_id)
         except Exception as error:  # one store that is away must not keep the others from forgetting
             failures.append(error)
+    demand_none(failures)
+    return erased_now
+
+
+def demand_none(failures: list[Exception]) -> None:
     if failures:
         raise Unfinished("; ".join(map(str, failures))) from failures[0]
-    return erased_now
 
 
 # --- by the person, over the API and on the account's page
@@ -102,5 +106,10 @@ def erase_now(user_id: uuid.UUID) -> None:
 
 def finish_erasures() -> None:
     """Erases again who was erased lately: nothing, for most; for some what was out of reach. Raises Unfinished."""
+    failures: list[Exception] = []
     for user_id in User.objects.filter(erased_at__gt=timezone.now() - FINISHED_WITHIN).values_list("pk", flat=True):
-        erase(user_id)
+        try:
+            erase(user_id)
+        except Exception as error:  # one that cannot be finished must not keep the others waiting
+            failures.append(error)
+    demand_none(failures)

@@ -1,7 +1,5 @@
 """The bodies of the calls about accounts."""
 
-from typing import Any
-
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import Value
@@ -111,10 +109,3 @@ class EmailConfirmSerializer(StrictSerializer):
 
 class EraseSerializer(StrictSerializer):
     password = StrictText(max_length=MAX_PASSWORD)
-
-
-def parsed(serializer: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
-    """The fields of a body; raises ValidationError."""
-    filled = serializer(data=data)
-    filled.is_valid(raise_exception=True)
-    return dict(filled.validated_data)

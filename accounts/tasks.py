@@ -1,7 +1,9 @@
 """Celery tasks of accounts."""
 
+from typing import Any
+
 import structlog
-from celery import shared_task
+from celery import Task, shared_task
 from django.utils import timezone
 
 from accounts import addresses, audit, mail, privacy, sign_in
@@ -38,11 +40,11 @@ def finish_erasures() -> None:
 
 
 # SMTPException is an OSError, like a mail server that is away.
-@shared_task(name=mail.CONFIRMATION, autoretry_for=(OSError,), retry_backoff=5, max_retries=4)
-def mail_confirmation(user_id: str, site: str) -> None:
-    mail.send_confirmation(user_id, site)
+@shared_task(bind=True, name=mail.CONFIRMATION, autoretry_for=(OSError,), retry_backoff=5, max_retries=4)
+def mail_confirmation(task: "Task[Any, Any]", user_id: str, site: str) -> None:
+    mail.send_confirmation(user_id, site, charged=bool(task.request.retries))
 
 
-@shared_task(name=mail.RESET, autoretry_for=(OSError,), retry_backoff=5, max_retries=4)
-def mail_reset(email: str, site: str) -> None:
-    mail.send_reset(email, site)
+@shared_task(bind=True, name=mail.RESET, autoretry_for=(OSError,), retry_backoff=5, max_retries=4)
+def mail_reset(task: "Task[Any, Any]", email: str, site: str) -> None:
+    mail.send_reset(email, site, charged=bool(task.request.retries))

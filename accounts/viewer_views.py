@@ -9,11 +9,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import players
-from accounts.back_ends import KEY, BackEndView
 from accounts.identity import viewer_tokens
+from accounts.key_views import KEY, BackEndView
 from accounts.models import ApiKey
 from accounts.player_fields import PlayerId
-from api.fields import StrictSerializer
+from api.fields import StrictSerializer, parsed
 from api.openapi import envelope, problems
 from api.responses import ok
 
@@ -46,6 +46,5 @@ class ViewerTokensView(BackEndView):
         responses={200: envelope(ViewerTokenSerializer()), **problems(400, 401, 403, 413, 415, 429, 503)},
     )
     def post(self, request: Request) -> Response:
-        body = ViewerSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        return ok(asdict(viewer_tokens.make(self.caller(request).key, body.validated_data["player"])))
+        player = parsed(ViewerSerializer, request.data)["player"]
+        return ok(asdict(viewer_tokens.make(self.caller(request).key, player)))

@@ -13,8 +13,8 @@ from accounts.serializers import (
     RegisterSerializer,
     SignInSerializer,
     VerifySerializer,
-    parsed,
 )
+from api.fields import parsed
 from api.openapi import envelope, problems
 from api.responses import ok
 from api.views import ApiView

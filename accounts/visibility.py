@@ -29,17 +29,9 @@ def announce(user_ids: Sequence[uuid.UUID]) -> None:
         _shown_changed(user_ids)
 
 
-def hide(user_ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:
-    """Takes these players off every board, at once; returns those who were on one."""
-    return set_hidden(user_ids, hidden=True)
-
-
-def unhide(user_ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:
-    """Puts these players back to where their totals belong; returns those who were hidden."""
-    return set_hidden(user_ids, hidden=False)
-
-
 def set_hidden(user_ids: Sequence[uuid.UUID], *, hidden: bool) -> list[uuid.UUID]:
+    """Takes these players off every board, at once, or puts them back to where their totals belong; returns those for
+    whom that was a change."""
     with transaction.atomic():
         # Locked in one order, so that two of these over the same players wait for each other and never in a circle;
         # without the key, so that the ledger's foreign keys need not wait at all.

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import attributes, players
-from accounts.back_ends import KEY, BackEndView
+from accounts.key_views import KEY, BackEndView
 from accounts.models import ApiKey
 from accounts.player_fields import ATTRIBUTES, Attributes, DescriptionSerializer, OpaqueId, PlayerId, UserReference
 from accounts.players import Description
@@ -24,8 +24,7 @@ from actions.problems import AwardIdReusedSerializer
 from api.fields import Moment, StrictInteger, StrictText
 from api.openapi import envelope, problems
 from api.parsers import AwardsJSONParser, Lines, NDJSONParser, refuse_unstorable
-from api.renderers import ndjson
-from api.responses import ok
+from api.responses import ndjson, ok
 
 AWARD_ID = OpenApiParameter(
     "award_id",

@@ -6,7 +6,7 @@ from rest_framework.exceptions import ValidationError
 
 from actions.serializers import SubmissionSerializer
 from actions.submission import Submission
-from api.problems import Problem, as_problem, document
+from api.problems import Problem, as_problem
 
 MAX_ACTIONS = 100
 
@@ -44,7 +44,7 @@ def result(one: Submission) -> dict[str, Any]:
 def refused(refusal: Problem | ValidationError | None) -> dict[str, Any]:
     """The members of an item that was refused."""
     problem = problem_of(refusal)
-    members = document(problem.kind, problem.sentence, status=problem.status_code, extra=problem.extra)
+    members = problem.document()
     del members["request_id"]  # the results have it in common
     return members
 

@@ -24,7 +24,7 @@ from accounts.authentication import (
     StatelessJWTAuthentication,
     StatelessUser,
 )
-from accounts.back_ends import demand, demand_type
+from accounts.key_views import demand, demand_type
 from accounts.models import ApiKey, User
 from actions import batch, queue, redemption, tokens
 from actions.admission import admit

@@ -50,14 +50,14 @@ def watching(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
     try:
         metrics_page.networks(tuple(settings.METRICS_ALLOW))
     except ImproperlyConfigured as error:
-        found.append(Error(str(error), id="scoreboard.E020"))
+        found.append(Error(str(error), id="scoreboard.E025"))
     endpoint = settings.OTEL_EXPORTER_OTLP_ENDPOINT
     if endpoint and not endpoint.startswith(("http://", "https://")):
         said = f"OTEL_EXPORTER_OTLP_ENDPOINT is {endpoint}; expected http://… or https://…, which takes OTLP over HTTP."
-        found.append(Error(said, id="scoreboard.E021"))
+        found.append(Error(said, id="scoreboard.E026"))
     if endpoint and not tracing.installed():
         said = "OTEL_EXPORTER_OTLP_ENDPOINT is set and OpenTelemetry is not installed: install requirements-traces.txt."
-        found.append(Error(said, id="scoreboard.E022"))
+        found.append(Error(said, id="scoreboard.E027"))
     return found
 
 

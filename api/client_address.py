@@ -8,6 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 UNKNOWN = "unknown"
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 WITH_PORT = re.compile(r"(\[(?P<v6>[^]]+)\]|(?P<v4>[0-9.]+))(:[0-9]{1,5})?", re.ASCII)
 
 
@@ -27,7 +28,15 @@ def client_address(request: HttpRequest) -> str:
 
 @lru_cache(maxsize=4096)  # reading an address costs as much as answering with a copy of the board
 def bucket(raw: str) -> str:
-    """The limit's unit for a textual address; "unknown" for anything that is none, so that it shares one allowance.
+    """The limit's unit for a textual address; "unknown" for anything that is none, so that it shares one allowance."""
+    address = parsed(raw)
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((address, 64), strict=False).network_address) + "/64"
+    return str(address) if address else UNKNOWN
+
+
+def parsed(raw: str) -> Address | None:
+    """The address that a peer or a proxy names, without its zone; IPv4 also where it is written as IPv6.
 
     Some proxies write the port too: 192.0.2.7:4711 or [2001:db8::7]:4711.
     """
@@ -36,9 +45,5 @@ def bucket(raw: str) -> str:
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        return UNKNOWN
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((address, 64), strict=False).network_address) + "/64"
-    return str(address)
+        return None
+    return (address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None) or address

@@ -28,6 +28,13 @@ class StrictSerializer(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
+def parsed(serializer: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
+    """The fields of a body; raises ValidationError."""
+    filled = serializer(data=data)
+    filled.is_valid(raise_exception=True)
+    return dict(filled.validated_data)
+
+
 def shortened(name: str) -> str:
     return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
 

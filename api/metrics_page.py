@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
 
-from api.client_address import WITH_PORT
+from api.client_address import parsed
 from api.metrics import SITE
 from api.problems import Problem, note, problem_response
 
@@ -56,14 +56,8 @@ def admitted(request: HttpRequest) -> bool:
 
 def within(raw: str, allowed: tuple[Network, ...]) -> bool:
     """Whether an address, perhaps with a port, is in one of these networks."""
-    with_port = WITH_PORT.fullmatch(raw)
-    try:
-        address = ipaddress.ip_address((with_port["v6"] or with_port["v4"]) if with_port else raw)
-    except ValueError:
-        return False
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return any(address in network for network in allowed)
+    address = parsed(raw)
+    return address is not None and any(address in network for network in allowed)
 
 
 @lru_cache

@@ -1,7 +1,6 @@
 """Errors as RFC 9457 problem documents: one class to raise, one handler that answers."""
 
 import json
-import math
 import uuid
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -88,6 +87,9 @@ class Problem(exceptions.APIException):
         self.extra = dict(extra or {})
         self.headers = dict(headers or {})
 
+    def document(self) -> dict[str, Any]:
+        return document(self.kind, self.sentence, status=self.status_code, extra=self.extra)
+
 
 def document(
     kind: str, detail: str, *, status: int | None = None, extra: Mapping[str, Any] | None = None
@@ -141,7 +143,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Htt
     if problem is None:
         return None  # a defect: Django answers 500 and logs the traceback
     response = Response(
-        document(problem.kind, problem.sentence, status=problem.status_code, extra=problem.extra),
+        problem.document(),
         status=problem.status_code,
         headers=problem.headers,
         content_type=CONTENT_TYPE,
@@ -201,13 +203,6 @@ def as_problem(exc: Exception) -> Problem | None:
             return Problem("method-not-allowed", str(exc.detail))
         case exceptions.UnsupportedMediaType():
             return Problem("unsupported-media-type", "Send the body as application/json.")
-        case exceptions.Throttled():
-            seconds = str(math.ceil(getattr(exc, "wait", None) or 1))
-            return Problem(
-                "rate-limited",
-                f"Too many requests; try again in {seconds} s.",
-                headers={"Retry-After": seconds, **getattr(exc, "headers", {})},
-            )
         case RequestDataTooBig():
             return Problem("payload-too-large", "The body is too large.")
         case SuspiciousOperation():

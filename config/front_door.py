@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 
 from api.checks import ALONE, installation
+from api.tls import trusted
 
 SECONDS = 10.0
 CERTIFICATE_DAYS = 14
@@ -71,9 +72,8 @@ def ask(url: str, **headers: str) -> tuple[int, str | None, int | None]:
     """(status, where it redirects to, days until the certificate ends). Raises OSError, HTTPException, ValueError."""
     parts = urlsplit(url)
     secure = parts.scheme == "https"
-    trust = ssl.create_default_context(cafile=settings.CA_FILE or None) if secure else None
     connection = (
-        HTTPSConnection(parts.netloc, timeout=SECONDS, context=trust)
+        HTTPSConnection(parts.netloc, timeout=SECONDS, context=trusted(settings.CA_FILE))
         if secure
         else HTTPConnection(parts.netloc, timeout=SECONDS)
     )

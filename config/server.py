@@ -85,7 +85,7 @@ def allow_open_files() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m config.server")
-    parser.add_argument("--host", default=os.environ.get("BIND", "127.0.0.1"))
+    parser.add_argument("--host", default=os.environ.get("BIND") or "127.0.0.1")
     parser.add_argument("--port", type=int, default=8001)
     parser.add_argument("--shared", action="store_true", help="other processes of the site listen on this port, too")
     options = parser.parse_args()

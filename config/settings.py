@@ -17,6 +17,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError
 from redis.retry import Retry
 
+from api.environment import amounts, choice, flag, items, number, numbers, whole
+
 env = environ.Env()
 # A value that begins with "$" is a value like any other; to `environ` it would be the name of another variable.
 env.ENVIRON = {name: value.replace("$", r"\$") for name, value in os.environ.items()}
@@ -24,20 +26,20 @@ env.escape_proxy = True
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 # All local state (embedded servers' data, the generated secret, logs) lives below this folder.
-SCOREBOARD_HOME = Path(env.str("SCOREBOARD_HOME", str(BASE_DIR / ".local")))
+SCOREBOARD_HOME = Path(env.str("SCOREBOARD_HOME", "") or BASE_DIR / ".local")
 
-DEBUG = env.bool("DEBUG", False)
+DEBUG = flag("DEBUG", False)
 DEVELOPMENT_SECRET = "development-only-secret-never-use-it-where-scores-matter"  # noqa: S105
 SECRET_KEY = env.str("SECRET_KEY", DEVELOPMENT_SECRET)
 # Local addresses only until the operator says under which names the site is reached.
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+ALLOWED_HOSTS = items("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 # Where the site is on its host, such as "/scores" beside other sites; "": it has the host for itself.
 SITE_PATH = env.str("SITE_PATH", "")
 FORCE_SCRIPT_NAME = SITE_PATH or None
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+CSRF_TRUSTED_ORIGINS = items("CSRF_TRUSTED_ORIGINS", [])
 CSRF_FAILURE_VIEW = "api.error_pages.csrf_failure"
 # How many reverse proxies in front append to X-Forwarded-For; 0 means none is believed.
-TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
+TRUSTED_PROXIES = whole("TRUSTED_PROXIES", 0)
 
 INSTALLED_APPS = [
     "config.apps.ConfigConfig",  # first: its `runserver` is the one
@@ -115,7 +117,7 @@ if database.get("ENGINE") != "django.db.backends.postgresql":
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         # One connection a worker thread, kept: opening one costs more than any statement here.
-        "CONN_MAX_AGE": env.int("DATABASE_CONN_MAX_AGE", 600),
+        "CONN_MAX_AGE": whole("DATABASE_CONN_MAX_AGE", 600),
         "CONN_HEALTH_CHECKS": True,
         **database,
         "ENGINE": "api.postgresql",
@@ -135,10 +137,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Redis: the read side, thrown away and rebuilt at will -----------------------------------------
 
-REDIS_URL = env.str("REDIS_URL", "redis://127.0.0.1:6379/0")
+REDIS_URL = env.str("REDIS_URL", "") or "redis://127.0.0.1:6379/0"
 # Put before every key and channel, so that several sites (or test runs) can share one Redis.
 REDIS_KEY_PREFIX = env.str("REDIS_KEY_PREFIX", "")
-# Of a private authority that signed the servers' certificates; the system's own authorities do without.
+# Of a private authority that signed other servers' certificates; the system's own authorities do without.
 CA_FILE = env.str("CA_FILE", "")
 # rediss://: the certificate is verified, unless REDIS_URL itself says otherwise (?ssl_cert_reqs=none).
 REDIS_TLS: dict[str, Any] = (
@@ -147,9 +149,9 @@ REDIS_TLS: dict[str, Any] = (
     else {}
 )
 # Seconds. Scoring must not hang because Redis does: a write without a rank beats a write that waits.
-REDIS_TIMEOUT = env.float("REDIS_TIMEOUT", 0.5)
+REDIS_TIMEOUT = number("REDIS_TIMEOUT", 0.5)
 
-CACHES = {
+CACHES: dict[str, Any] = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": REDIS_URL,
@@ -217,19 +219,18 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
 QUEUE_PREFIX = env.str("QUEUE_PREFIX") if "QUEUE_PREFIX" in os.environ else REDIS_KEY_PREFIX
 CELERY_TASK_DEFAULT_QUEUE = f"{QUEUE_PREFIX}celery"
 # Seconds before each retry of a queued redemption that failed; after the last one it is dead.
-QUEUE_RETRY_SECONDS = env.list("QUEUE_RETRY_SECONDS", cast=float, default=[1, 4, 9])
+QUEUE_RETRY_SECONDS = numbers("QUEUE_RETRY_SECONDS", [1, 4, 9])
 # Redemptions that may wait for the commit in one process; while so many do, the next are queued. 0: none ever is.
-QUEUE_WHEN_BUSY = env.int("QUEUE_WHEN_BUSY", 0)
+QUEUE_WHEN_BUSY = whole("QUEUE_WHEN_BUSY", 0)
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_TIME_LIMIT = 3600
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Also how a worker notices that its Redis was restarted. Its channel is subscribed to as a pattern, which a user of
 # Redis who is limited to a prefix may not: for such a user it is switched off.
-CELERY_WORKER_ENABLE_REMOTE_CONTROL = env.bool("CELERY_REMOTE_CONTROL", True)
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = flag("CELERY_REMOTE_CONTROL", True)
 CELERY_TIMEZONE = "UTC"
 
 # --- Events: what others are told (docs/events.md) ------------------------------------------------------
@@ -238,11 +239,11 @@ CELERY_TIMEZONE = "UTC"
 EVENT_BROKER_URL = env.str("EVENT_BROKER_URL", "")
 EVENT_BROKER_TLS = {"cert_reqs": ssl.CERT_REQUIRED, "ca_certs": CA_FILE or None, "server_hostname": None}
 # Messages that its queue takes; when it is full the rest waits in the history.
-EVENT_QUEUE_LENGTH = env.int("EVENT_QUEUE_LENGTH", 1_000_000)
+EVENT_QUEUE_LENGTH = whole("EVENT_QUEUE_LENGTH", 1_000_000)
 # "kid:base64 of 32 bytes" items; the first encrypts what is sent. Empty: it is not encrypted.
-EVENT_ENCRYPTION_KEYS = env.list("EVENT_ENCRYPTION_KEYS", default=[])
+EVENT_ENCRYPTION_KEYS = items("EVENT_ENCRYPTION_KEYS", [])
 # Host names, addresses and networks that webhooks may reach although they are not public, or by plain http.
-WEBHOOK_ALLOW = env.list("WEBHOOK_ALLOW", default=[])
+WEBHOOK_ALLOW = items("WEBHOOK_ALLOW", [])
 
 # --- Identity --------------------------------------------------------------------------------------
 
@@ -262,27 +263,25 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 # Passwords that a process hashes at one moment (each holds a thread for some 70 ms), and how many more may wait.
-HASHES_AT_ONCE = env.int("HASHES_AT_ONCE", 2)
-HASHES_WAITING = env.int("HASHES_WAITING", 4)
+HASHES_AT_ONCE = whole("HASHES_AT_ONCE", 2)
+HASHES_WAITING = whole("HASHES_WAITING", 4)
 
 # The admin site asks for a code beside the password (`manage.py enroll_admin`).
-ADMIN_OTP = env.bool("ADMIN_OTP", False)
+ADMIN_OTP = flag("ADMIN_OTP", False)
 OTP_TOTP_ISSUER = "Live scoreboard"
 
 # Days after which a refusal leaves the audit log.
-AUDIT_DAYS = env.int("AUDIT_DAYS", 90)
+AUDIT_DAYS = whole("AUDIT_DAYS", 90)
 
 # Seconds that the clocks of two machines may differ: a token is judged by another one than made it.
 JWT_LEEWAY = 60
 SIMPLE_JWT = {
-    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.int("JWT_ACCESS_MINUTES", 10)),
-    "REFRESH_TOKEN_LIFETIME": timedelta(days=env.int("JWT_REFRESH_DAYS", 14)),
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=whole("JWT_ACCESS_MINUTES", 10)),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=whole("JWT_REFRESH_DAYS", 14)),
     "ALGORITHM": "HS256",
     "SIGNING_KEY": env.str("JWT_SIGNING_KEY", "") or SECRET_KEY,
     "AUDIENCE": "scoreboard:api",
-    "USER_ID_CLAIM": "sub",
     "LEEWAY": JWT_LEEWAY,
-    "AUTH_HEADER_TYPES": ("Bearer",),
 }
 
 # Whether players have accounts here, "on", or come from sites with their own users alone, "off".
@@ -297,16 +296,16 @@ VIEWER_KEYS = env.str("VIEWER_KEYS", "")
 EMAIL_URL = env.str("EMAIL_URL", "")
 vars().update(env.email_url_config(EMAIL_URL or "consolemail://"))
 EMAIL_TIMEOUT = 10
-DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("EMAIL_FROM", "Live scoreboard <scoreboard@localhost>")
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("EMAIL_FROM", "") or "Live scoreboard <scoreboard@localhost>"
 # Where the links in mails lead, such as https://scores.example.org. Unset: to the host that was asked.
 SITE_URL = env.str("SITE_URL", "")
 
 # Who is told of flags as severe as this or more, drift, dead work and a board that Redis does not take.
-NOTIFY_EMAILS = env.list("NOTIFY_EMAILS", default=[])
+NOTIFY_EMAILS = items("NOTIFY_EMAILS", [])
 NOTIFY_SEVERITY = env.str("NOTIFY_SEVERITY", "high")
 
 # Where to tell of a hole in this site, for /.well-known/security.txt: mailto:… or https://…; empty: no such file.
-SECURITY_CONTACT = env.list("SECURITY_CONTACT", default=[])
+SECURITY_CONTACT = items("SECURITY_CONTACT", [])
 
 # Whether strangers may sign up here as players: "open" or "closed".
 SIGN_UP = env.str("SIGN_UP", "closed")
@@ -314,19 +313,19 @@ SIGN_UP = env.str("SIGN_UP", "closed")
 # --- Actions ---------------------------------------------------------------------------------------
 
 # "kid:algorithm:base64 key" items; the first one signs, all verify. Empty: one key derived from SECRET_KEY.
-ACTION_TOKEN_KEYS = env.list("ACTION_TOKEN_KEYS", default=[])
-ACTION_TOKEN_AUDIENCE = env.str("ACTION_TOKEN_AUDIENCE", "scoreboard:action")
+ACTION_TOKEN_KEYS = items("ACTION_TOKEN_KEYS", [])
+ACTION_TOKEN_AUDIENCE = env.str("ACTION_TOKEN_AUDIENCE", "") or "scoreboard:action"
 # Redeem what several request threads want at one moment by one statement (actions/batcher.py).
-ACTION_GROUP_COMMIT = env.bool("ACTION_GROUP_COMMIT", True)
+ACTION_GROUP_COMMIT = flag("ACTION_GROUP_COMMIT", True)
 # Seconds the `timestamp` of a redemption may differ from the server's clock.
-ACTION_TIMESTAMP_WINDOW = env.int("ACTION_TIMESTAMP_WINDOW", 300)
+ACTION_TIMESTAMP_WINDOW = whole("ACTION_TIMESTAMP_WINDOW", 300)
 
 # --- Authority: what one person decides alone, in points ----------------------------------------------
 
 # An action type that can give more than this works once a second person has approved it.
-APPROVE_TYPE_POINTS = env.int("APPROVE_TYPE_POINTS", 1000)
+APPROVE_TYPE_POINTS = whole("APPROVE_TYPE_POINTS", 1000)
 # What one user gives in bonuses within 24 hours; a bonus beyond it waits for a second person.
-BONUS_DAILY = env.int("BONUS_DAILY", 10_000)
+BONUS_DAILY = whole("BONUS_DAILY", 10_000)
 
 # --- Limits: "<number>/<period>", or "off"; all that concern a request apply together ---------------
 
@@ -348,48 +347,45 @@ LIMITS = {
 
 # --- Watching: from where on play is flagged for review (docs/security.md); 0 turns a detector off -----
 
-WATCH = {
-    "actions_per_minute": env.int("WATCH_ACTIONS_PER_MINUTE", 30),  # of one type
+WATCH: dict[str, Any] = {
+    "actions_per_minute": whole("WATCH_ACTIONS_PER_MINUTE", 30),  # of one type
     # "TYPE=points" items: the most in a minute for types that the number above does not suit.
-    "points_per_minute": {
-        name: int(points)
-        for name, _, points in (item.partition("=") for item in env.list("WATCH_POINTS_PER_MINUTE", default=[]))
-    },
-    "regular_run": env.int("WATCH_REGULAR_RUN", 30),  # intervals in a row …
-    "regular_cv": env.float("WATCH_REGULAR_CV", 0.12),  # … whose coefficient of variation is at most this
-    "regular_long_run": env.int("WATCH_REGULAR_LONG_RUN", 150),  # the same of a longer run, over which people …
-    "regular_long_cv": env.float("WATCH_REGULAR_LONG_CV", 0.22),  # … vary more surely
-    "instant_run": env.int("WATCH_INSTANT_RUN", 12),  # redemptions of a type in a row …
-    "instant_seconds": env.float("WATCH_INSTANT_SECONDS", 1.0),  # … this soon after the first possible instant
-    "tireless_hours": env.int("WATCH_TIRELESS_HOURS", 22),  # of 24
-    "outlier_z": env.float("WATCH_OUTLIER_Z", 4.0),  # robust standard deviations above the median, log scale
-    "outlier_players": env.int("WATCH_OUTLIER_PLAYERS", 30),  # fewer active in an hour are no population
-    "address_accounts": env.int("WATCH_ADDRESS_ACCOUNTS", 5),  # of one address, with alike totals
-    "address_crowd": env.int("WATCH_ADDRESS_CROWD", 30),  # of one address, however different
-    "address_days": env.int("WATCH_ADDRESS_DAYS", 7),  # between their sign-ups
-    "address_retention_days": env.int("WATCH_ADDRESS_RETENTION_DAYS", 30),  # then the address's hash is forgotten
-    "bonus_points": env.int("WATCH_BONUS_POINTS", 5000),  # to one player, or by one giver: less is not looked at
-    "bonus_share": env.float("WATCH_BONUS_SHARE", 0.5),  # of what a giver gives, to one player
-    "bonus_times": env.float("WATCH_BONUS_TIMES", 10.0),  # what the others give at the median
-    "bonus_days": env.int("WATCH_BONUS_DAYS", 30),  # looked back
-    "hours": env.int("WATCH_HOURS", 24),  # looked back
-    "players_per_run": env.int("WATCH_PLAYERS_PER_RUN", 2000),  # a minute
+    "points_per_minute": amounts("WATCH_POINTS_PER_MINUTE"),
+    "regular_run": whole("WATCH_REGULAR_RUN", 30),  # intervals in a row …
+    "regular_cv": number("WATCH_REGULAR_CV", 0.12),  # … whose coefficient of variation is at most this
+    "regular_long_run": whole("WATCH_REGULAR_LONG_RUN", 150),  # the same of a longer run, over which people …
+    "regular_long_cv": number("WATCH_REGULAR_LONG_CV", 0.22),  # … vary more surely
+    "instant_run": whole("WATCH_INSTANT_RUN", 12),  # redemptions of a type in a row …
+    "instant_seconds": number("WATCH_INSTANT_SECONDS", 1.0),  # … this soon after the first possible instant
+    "tireless_hours": whole("WATCH_TIRELESS_HOURS", 22),  # of 24
+    "outlier_z": number("WATCH_OUTLIER_Z", 4.0),  # robust standard deviations above the median, log scale
+    "outlier_players": whole("WATCH_OUTLIER_PLAYERS", 30),  # fewer active in an hour are no population
+    "address_accounts": whole("WATCH_ADDRESS_ACCOUNTS", 5),  # of one address, with alike totals
+    "address_crowd": whole("WATCH_ADDRESS_CROWD", 30),  # of one address, however different
+    "address_days": whole("WATCH_ADDRESS_DAYS", 7),  # between their sign-ups
+    "address_retention_days": whole("WATCH_ADDRESS_RETENTION_DAYS", 30),  # then the address's hash is forgotten
+    "bonus_points": whole("WATCH_BONUS_POINTS", 5000),  # to one player, or by one giver: less is not looked at
+    "bonus_share": number("WATCH_BONUS_SHARE", 0.5),  # of what a giver gives, to one player
+    "bonus_times": number("WATCH_BONUS_TIMES", 10.0),  # what the others give at the median
+    "bonus_days": whole("WATCH_BONUS_DAYS", 30),  # looked back
+    "hours": whole("WATCH_HOURS", 24),  # looked back
+    "players_per_run": whole("WATCH_PLAYERS_PER_RUN", 2000),  # a minute
 }
 
 # --- The live board --------------------------------------------------------------------------------
 
-LEADERBOARD_PUBLIC = env.bool("LEADERBOARD_PUBLIC", True)
-LEADERBOARD_PUSH_INTERVAL_MS = env.int("LEADERBOARD_PUSH_INTERVAL_MS", 500)
+LEADERBOARD_PUBLIC = flag("LEADERBOARD_PUBLIC", True)
+LEADERBOARD_PUSH_INTERVAL_MS = whole("LEADERBOARD_PUSH_INTERVAL_MS", 500)
 # Seconds after which a viewer that accepts no bytes is closed and its memory freed.
-LEADERBOARD_EVICT_SECONDS = env.float("LEADERBOARD_EVICT_SECONDS", 30.0)
+LEADERBOARD_EVICT_SECONDS = number("LEADERBOARD_EVICT_SECONDS", 30.0)
 # Live connections one process takes: in all (some 20 KB of memory each), and from one address (0: as many).
-LEADERBOARD_MAX_VIEWERS = env.int("LEADERBOARD_MAX_VIEWERS", 10_000)
-LEADERBOARD_MAX_VIEWERS_PER_ADDRESS = env.int("LEADERBOARD_MAX_VIEWERS_PER_ADDRESS", 0)
+LEADERBOARD_MAX_VIEWERS = whole("LEADERBOARD_MAX_VIEWERS", 10_000)
+LEADERBOARD_MAX_VIEWERS_PER_ADDRESS = whole("LEADERBOARD_MAX_VIEWERS_PER_ADDRESS", 0)
 # Origins other than the site's own whose pages may open the live connection; "*" while the board is public.
-LEADERBOARD_ORIGINS = env.list("LEADERBOARD_ORIGINS", default=["*"])
+LEADERBOARD_ORIGINS = items("LEADERBOARD_ORIGINS", ["*"])
 # CSP frame-ancestors of /embed/<board>: which sites may show it in an iframe. An origin named in full is also asked for
 # its reader's token.
-LEADERBOARD_FRAME_ANCESTORS = env.list("LEADERBOARD_FRAME_ANCESTORS", default=["*"])
+LEADERBOARD_FRAME_ANCESTORS = items("LEADERBOARD_FRAME_ANCESTORS", ["*"])
 
 # --- HTTP ------------------------------------------------------------------------------------------
 
@@ -406,7 +402,6 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["api.throttles.LimitThrottle"],
     "EXCEPTION_HANDLER": "api.problems.exception_handler",
     "URL_FORMAT_OVERRIDE": None,
-    "UNICODE_JSON": True,
 }
 
 SPECTACULAR_SETTINGS = {
@@ -446,8 +441,8 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 
-CORS_ALLOW_ALL_ORIGINS = env.bool("CORS_ALLOW_ALL_ORIGINS", LEADERBOARD_PUBLIC)
-CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
+CORS_ALLOW_ALL_ORIGINS = flag("CORS_ALLOW_ALL_ORIGINS", LEADERBOARD_PUBLIC)
+CORS_ALLOWED_ORIGINS = items("CORS_ALLOWED_ORIGINS", [])
 # Not for calls that take a password or speak of the person: no page of another origin has any business there.
 CORS_URLS_REGEX = r"^/(api/v1/(?!auth/register$|auth/token$|auth/password(/|$)|me(/|$))|static/leaderboard/).*$"
 CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "if-none-match", "prefer", "traceparent", "x-request-id"]
@@ -461,7 +456,7 @@ CORS_EXPOSE_HEADERS = [
     "X-Request-ID",
 ]
 
-HTTPS = env.bool("HTTPS", False)
+HTTPS = flag("HTTPS", False)
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -507,20 +502,19 @@ USE_TZ = True
 
 # --- Logs ------------------------------------------------------------------------------------------
 
-LOG_LEVEL = env.str("LOG_LEVEL", "INFO")
-LOG_FORMAT = env.str("LOG_FORMAT", "json")  # or "console"
+LOG_LEVEL = choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
+LOG_FORMAT = choice("LOG_FORMAT", "json", ["json", "console"])
 LOGGING_CONFIG = "api.logs.configure"
 # Where traces go, by OTLP over HTTP; unset: there are none. The SDK reads its other OTEL_… variables itself.
 OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", "")
 LOGGING: dict[str, Any] = {"level": LOG_LEVEL, "format": LOG_FORMAT, "traces": bool(OTEL_EXPORTER_OTLP_ENDPOINT)}
 
 # Who may read /metrics: addresses and networks, and beside them any client with the token.
-METRICS_ALLOW = env.list("METRICS_ALLOW", default=["127.0.0.0/8", "::1"])
+METRICS_ALLOW = items("METRICS_ALLOW", ["127.0.0.0/8", "::1"])
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 # The port on which a worker shows its /metrics and answers /healthz, at BIND; 0: none.
-WORKER_METRICS_PORT = env.int("WORKER_METRICS_PORT", 0)
+WORKER_METRICS_PORT = whole("WORKER_METRICS_PORT", 0)
 
-TEST_RUNNER = "django.test.runner.DiscoverRunner"
 SILENCED_SYSTEM_CHECKS = [
     "security.W021",  # a place on the browsers' preload list is the domain owner's to ask for, and hard to leave
     "auth.W004",  # the username is unique by an expression index (any capitals), which this check cannot see

@@ -37,7 +37,7 @@ def start() -> None:
     """In a thread that ends with the process. Ends the process when the port cannot be had: Celery would go on."""
     if not settings.WORKER_METRICS_PORT:
         return
-    host = os.environ.get("BIND", "127.0.0.1")
+    host = os.environ.get("BIND") or "127.0.0.1"  # empty would be every address
     kind = Server6 if ":" in host else Server
     try:
         server = make_server(host, settings.WORKER_METRICS_PORT, application, kind, Handler)

@@ -1,4 +1,4 @@
-"""`make admin-pictures`: the pictures of admin in docs/, taken of a site with a made-up fortnight of play.
+"""`make admin-pictures`: the pictures of admin in docs/, taken of a site with a made-up week of play.
 
     python -m devsite.servers exec -- python -m devsite.admin_pictures [folder]
 
@@ -92,7 +92,7 @@ def chromium() -> str | None:
 
 
 def made_up(now: datetime) -> dict[str, tuple[str, str]]:
-    """People, a fortnight of their scores, what waits; returns the pages to photograph."""
+    """People, a week of their scores, what waits; returns the pages to photograph."""
     from django.test import Client
 
     from accounts.models import User

@@ -11,13 +11,9 @@ from api.checks import POSTGRESQL, installation
 from devsite.players import documented
 
 
-def older_database(applied: set[str] | None = None) -> str | None:
-    """The sentence for an operator whose database is from before the migrations were written anew, else None.
-
-    `applied`: the apps whose migrations the database has, when that is known already.
-    """
-    if applied is None:
-        applied = {app for app, _ in MigrationRecorder(connection).applied_migrations()}
+def older_database() -> str | None:
+    """The sentence for an operator whose database is from before the migrations were written anew, else None."""
+    applied = {app for app, _ in MigrationRecorder(connection).applied_migrations()}
     if "scoreboard" not in applied or "accounts" in applied:
         return None
     return (

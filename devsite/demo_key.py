@@ -3,12 +3,11 @@
 Made with the demo, kept in SCOREBOARD_HOME and nowhere else.
 """
 
-import os
 from pathlib import Path
 
 from accounts import api_keys
 from accounts.models import ApiKey
-from devsite.home import demo_key_file
+from devsite.home import demo_key_file, write_private
 
 SCOPES: list[str] = [ApiKey.Scope.MINT, ApiKey.Scope.AWARD, ApiKey.Scope.VIEWERS]
 
@@ -22,10 +21,7 @@ def ensure(home: Path) -> str:
     _, text = api_keys.issue("Demo", SCOPES)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = demo_key_file(home).with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(text)
+    write_private(fresh, text)
     fresh.replace(demo_key_file(home))
     return text
 

@@ -111,7 +111,7 @@ def secret_key(home: Path) -> str:
     path = home / "secret_key"
     if not path.exists():
         partial = path.with_suffix(".partial")
-        _write_private(partial, secrets.token_urlsafe(50))
+        write_private(partial, secrets.token_urlsafe(50))
         partial.replace(path)
     return path.read_text(encoding="ascii")
 
@@ -129,14 +129,14 @@ def environment_file(home: Path) -> Path:
 @contextmanager
 def environment_noted(home: Path) -> Iterator[None]:
     path = environment_file(home)
-    _write_private(path, json.dumps(dict(os.environ)))
+    write_private(path, json.dumps(dict(os.environ)))
     try:
         yield
     finally:
         path.unlink(missing_ok=True)
 
 
-def _write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)

@@ -17,8 +17,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
-import environ
+from django.core.exceptions import ImproperlyConfigured
 
+from api.environment import flag, whole
 from devsite import address, home
 from devsite.address import host, port
 from devsite.process import Child, Refusal, say
@@ -75,7 +76,11 @@ def with_demo() -> bool:
 
 def demand_proxy() -> None:
     """Refusal of HTTPS without a proxy that says which requests came by it: each would be redirected to itself."""
-    if environ.Env().bool("HTTPS", False) and os.environ.get("TRUSTED_PROXIES", "0") == "0":
+    try:
+        encrypted, proxies = flag("HTTPS", False), whole("TRUSTED_PROXIES", 0)
+    except ImproperlyConfigured as error:
+        raise Refusal(str(error)) from error
+    if encrypted and not proxies:
         raise Refusal(
             "HTTPS is on and TRUSTED_PROXIES is 0: `make run` speaks plain HTTP, so it needs a proxy that ends TLS and "
             "sends X-Forwarded-Proto and X-Forwarded-For. Set TRUSTED_PROXIES=1."

@@ -112,8 +112,6 @@ class EndpointAdmin(ModelAdmin):
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
-    """Without a count of all: there may be very many."""
-
     list_display = ["created_at", "endpoint", "what", "state", "attempts", "answer", "attempted_at", "next_attempt"]
     list_filter = ["state", "endpoint", "type"]
     list_select_related = ["endpoint"]

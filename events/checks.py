@@ -23,10 +23,10 @@ def broker(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
     split = urlsplit(settings.EVENT_BROKER_URL)
     if settings.EVENT_BROKER_URL and (split.scheme not in ("amqp", "amqps") or not split.hostname):
         message = "EVENT_BROKER_URL is not the address of a RabbitMQ; expected amqp://user:password@host:5672//."
-        found.append(Error(message, id="scoreboard.E020"))
+        found.append(Error(message, id="scoreboard.E028"))
     if not 1 <= settings.EVENT_QUEUE_LENGTH <= MOST:
         message = f"EVENT_QUEUE_LENGTH is {settings.EVENT_QUEUE_LENGTH}; expected 1 to {MOST}."
-        found.append(Error(message, id="scoreboard.E021"))
+        found.append(Error(message, id="scoreboard.E029"))
     return found
 
 
@@ -35,7 +35,7 @@ def keys(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
     try:
         encryption.keys()
     except ValueError as error:
-        return [Error(str(error), id="scoreboard.E022")]
+        return [Error(str(error), id="scoreboard.E032")]
     return []
 
 
@@ -47,7 +47,7 @@ def webhooks(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
         Error(
             f"WEBHOOK_ALLOW: {host!r} is no host name, address or network; expected such as shop.internal or "
             "10.2.0.0/16 (a network's address without bits of a host).",
-            id="scoreboard.E023",
+            id="scoreboard.E033",
         )
         for host in sorted(hosts)
         if not HOST.fullmatch(host) or re.fullmatch(r"[0-9.]+", host)

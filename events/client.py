@@ -5,7 +5,6 @@ each address is judged before it is connected to, and the socket's own once more
 """
 
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -17,10 +16,11 @@ from urllib.parse import urlsplit
 import httpcore
 from django.conf import settings
 
+from api.tls import trusted
 from events.addresses import may_connect
 
 CONNECT_SECONDS = 5.0
-SECONDS = 15.0  # for all of it, but the look-up of the name
+SECONDS = 15.0  # for all of it; a look-up of the name that takes longer ends it when it has its answer
 MAX_ANSWER = 64 * 1024  # bytes that are read of an answer; more end the connection
 FAILURES = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, OSError, UnicodeError)
 
@@ -42,10 +42,12 @@ class Answer(NamedTuple):
 
 
 class Backend(httpcore.SyncBackend):
-    """`line` is a second handle of the socket, which stays good while TLS takes the first one over."""
+    """`line` is a second handle of the socket, which stays good while TLS takes the first one over. `late` is set when
+    the time is over, which it may be before there is a line."""
 
     def __init__(self) -> None:
         self.tls = True
+        self.late = threading.Event()
         self.line: socket.socket | None = None
 
     def connect_tcp(
@@ -72,6 +74,9 @@ class Backend(httpcore.SyncBackend):
                 raise NotAllowed(f"{host} has led to {peer}")
             self.hang_up()
             self.line = stream.get_extra_info("socket").dup()
+            if self.late.is_set():
+                stream.close()
+                raise TimeoutError(f"{host} was found too late")
             return stream
         raise last
 
@@ -88,10 +93,9 @@ class Client:
 
     def __init__(self) -> None:
         self.backend = Backend()
-        context = ssl.create_default_context()
-        if settings.CA_FILE:
-            context.load_verify_locations(settings.CA_FILE)
-        self.pool = httpcore.ConnectionPool(ssl_context=context, max_connections=1, network_backend=self.backend)
+        self.pool = httpcore.ConnectionPool(
+            ssl_context=trusted(settings.CA_FILE), max_connections=1, network_backend=self.backend
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -104,7 +108,7 @@ class Client:
         """Raises nothing: what went wrong is in the answer."""
         began = time.monotonic()
         self.backend.tls = urlsplit(url).scheme == "https"
-        late = threading.Event()
+        late = self.backend.late = threading.Event()
         timer = threading.Timer(SECONDS, self.cut, [late])
         timer.daemon = True
         timer.start()

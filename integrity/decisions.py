@@ -65,7 +65,7 @@ def decide(flag_id: int, measure: str, actor: User, note: str, *, shown: int | N
 
 
 def hide(flag: Flag, actor: User, note: str) -> str:
-    return "Hidden from the boards." if visibility.hide([flag.user_id]) else "Was hidden already."
+    return "Hidden from the boards." if visibility.set_hidden([flag.user_id], hidden=True) else "Was hidden already."
 
 
 def ban(flag: Flag, actor: User, note: str) -> str:

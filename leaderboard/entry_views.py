@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from accounts import players
 from accounts.authentication import PLAYER, PLAYER_AUTH
-from accounts.back_ends import KEY, BackEndView
+from accounts.key_views import KEY, BackEndView
 from accounts.models import ApiKey, User
 from accounts.player_views import PLAYER as PLAYER_PARAMETER
 from api.openapi import envelope, problems

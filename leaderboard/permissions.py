@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from accounts.authentication import BackEnd
-from accounts.back_ends import demand
+from accounts.key_views import demand
 from accounts.models import ApiKey
 from leaderboard import boards
 from leaderboard.boards import Board, Visibility

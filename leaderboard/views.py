@@ -18,8 +18,8 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
 from accounts.authentication import PLAYER, PLAYER_AUTH, AccountSessionAuthentication, ApiKeyAuthentication
-from accounts.back_ends import found
 from accounts.exports import MayExport
+from accounts.key_views import found
 from accounts.models import ApiKey, User
 from accounts.players import Reference
 from api.client_address import client_address

@@ -19,7 +19,7 @@ from accounts.authentication import (
     ApiKeyAuthentication,
     BackEnd,
 )
-from accounts.back_ends import demand
+from accounts.key_views import demand
 from accounts.models import ApiKey
 from accounts.player_fields import UserId
 from api.fields import StrictInteger, StrictSerializer, StrictText

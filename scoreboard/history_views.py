@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import PLAYER, PLAYER_AUTH, ApiKeyAuthentication, BackEnd
-from accounts.back_ends import demand, found
+from accounts.key_views import demand, found
 from accounts.models import ApiKey, User
 from accounts.players import Reference
 from api.fields import QueryInteger, StrictText

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -37,13 +38,16 @@ class ExportableAdmin(ReadOnlyAdmin):
         if not request.user.has_perm(self.export_right):
             raise PermissionDenied
         try:
+            listed = self.get_changelist_instance(request).queryset
+        except IncorrectLookupParameters as error:
+            raise BadRequest("The filter cannot be read.") from error
+        try:
             charge_export(request.user.pk)
         except Problem as refusal:
             note(refusal)
             return HttpResponse(
                 refusal.sentence, status=refusal.status_code, headers=refusal.headers, content_type="text/plain"
             )
-        listed = self.get_changelist_instance(request).get_queryset(request)
         return exports.response(self.export_name, extension, list(self.export_columns), self.export_rows(listed))
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:

@@ -1,6 +1,6 @@
 """What was refused, and to whom: the list of the audit log in admin."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -41,10 +41,10 @@ class Today(admin.SimpleListFilter):
         if self.wanted == "all":
             return queryset
         try:
-            day = date.fromisoformat(self.wanted)
-        except ValueError:
+            starts = datetime.combine(date.fromisoformat(self.wanted), time.min, UTC)
+            return queryset.filter(last_at__gte=starts, last_at__lt=starts + timedelta(days=1))
+        except (ValueError, OverflowError):
             return queryset.none()
-        return queryset.filter(last_at__date=day)
 
 
 class KindFilter(admin.SimpleListFilter):

@@ -81,10 +81,10 @@ django_login = admin.site.login
 def login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
     """Django's page; 429 with its headers, and not 200, when the attempt was not even looked at.
 
-    A signed-in user who is no admin is led here from whichever page was asked for: a refusal, though it looks like an
+    A signed-in user who may not enter is led here from whichever page was asked for: a refusal, though it looks like an
     offer to sign in.
     """
-    if request.method == "GET" and request.user.is_authenticated and not request.user.is_staff:
+    if request.method == "GET" and request.user.is_authenticated and not may_enter(request.user):
         note(Problem("forbidden", "Only staff may enter the admin site.", reason="permission"))
     response = django_login(request, extra_context)
     refusal: Problem | None = getattr(request, "refusal", None)

@@ -167,7 +167,7 @@ class UserAdmin(BaseUserAdmin):
             messages.error(request, f"At most {MAX_USERS} players at once.")
             return
         with transaction.atomic():
-            changed = (visibility.hide if hidden else visibility.unhide)(ids)
+            changed = visibility.set_hidden(ids, hidden=hidden)
             self.log_changes(request, changed, "Hidden from the boards." if hidden else "Shown on the boards again.")
         messages.success(request, f"{len(changed)} players are {'hidden' if hidden else 'shown'} now.")
         if left_out := selected.count() - len(ids):

@@ -9,7 +9,6 @@ the last keys go on. Each process fetches for itself: keys in Redis would let it
 import http.client
 import json
 import socket
-import ssl
 import threading
 import time
 from contextlib import suppress
@@ -21,6 +20,7 @@ import structlog
 from django.conf import settings
 
 from accounts.identity.proofs import KeysOutOfReach
+from api.tls import trusted
 
 log = structlog.get_logger(__name__)
 
@@ -117,11 +117,8 @@ def get(address: str) -> bytes:
     split = urlsplit(address)
     connection = http.client.HTTPConnection(split.hostname or "", split.port, timeout=FETCH_SECONDS)
     if split.scheme == "https":
-        context = ssl.create_default_context()
-        if settings.CA_FILE:
-            context.load_verify_locations(settings.CA_FILE)
         connection = http.client.HTTPSConnection(
-            split.hostname or "", split.port, timeout=FETCH_SECONDS, context=context
+            split.hostname or "", split.port, timeout=FETCH_SECONDS, context=trusted(settings.CA_FILE)
         )
     # The time-out is for each byte; an answer that trickles in is cut.
     cut = threading.Timer(FETCH_SECONDS, hang_up, [connection])

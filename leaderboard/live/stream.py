@@ -10,7 +10,7 @@ from channels.exceptions import StopConsumer
 from channels.generic.http import AsyncHttpConsumer
 from structlog.contextvars import bind_contextvars
 
-from api.problems import CONTENT_TYPE, Problem, document, note
+from api.problems import CONTENT_TYPE, Problem, note
 from api.request_ids import accept_or_make
 from leaderboard.boards import Board
 from leaderboard.live import identities, messages, metrics
@@ -92,7 +92,7 @@ class StreamConsumer(BoardConsumer, AsyncHttpConsumer):  # type: ignore[misc]
 
     async def explain(self, problem: Problem) -> NoReturn:
         """The answer to a request that cannot be served."""
-        said = document(problem.kind, problem.sentence, status=problem.status_code, extra=problem.extra)
+        said = problem.document()
         metrics.REFUSALS.labels(str(problem.status_code)).inc()
         note(problem, self.caller)
         log.info("live_refused", status=problem.status_code, code=problem.kind, detail=problem.sentence)

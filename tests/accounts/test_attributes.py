@@ -145,6 +145,11 @@ def test_an_award_is_told_what_became_of_it_whatever_is_declared_by_then(api: Ap
     assert not User.objects.filter(external_id="43").exists()
 
 
+def test_an_answer_names_ten_that_are_wrong(key: dict[str, str]) -> None:
+    good, wrong = attributes.judge({f"none-{number}": 1 for number in range(12)})
+    assert (good, len(wrong)) == ({}, attributes.MOST_WRONG)
+
+
 def test_they_are_read_once_in_a_while(api: Api, key: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [1000.0]
     monkeypatch.setattr("accounts.attributes.time.monotonic", lambda: clock[0])

@@ -244,6 +244,12 @@ def test_what_the_queue_refuses_later_is_on_record_under_the_request_that_was_ac
     assert line.request_id == work.request_id != ""
 
 
+def test_a_moderator_who_is_asked_for_the_code_was_not_refused(settings: Settings, lines: Lines) -> None:
+    settings.ADMIN_OTP = True
+    assert signed_in(player(role=User.Role.MODERATOR)).get("/admin/", follow=True).status_code == 200
+    assert lines() == []
+
+
 def test_mistakes_are_no_refusals(api: Api, alice: User, lines: Lines) -> None:
     assert api.get("/api/v1/nothing").status_code == 404
     assert api.get(f"{TOP}?limit=0").status_code == 400
@@ -326,6 +332,39 @@ def test_what_postgresql_does_not_take_is_written_when_it_is_back() -> None:
     writer.flush()
     writer.close()
     assert sorted(line.count for line in AuditLog.objects.order_by("id")) == [1, 2]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("one_minute")
+def test_while_postgresql_hangs_what_waits_is_bounded_and_the_rest_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refusals go on while a batch waits for the answer."""
+    monkeypatch.setattr(audit, "WAITING", 3)
+    writer, write = Writer(seconds=3600), audit.write
+    numbers = iter(range(1000))
+
+    def slow(lines: Any) -> None:
+        for _ in range(5):
+            writer.record(refusal(f"192.0.2.{next(numbers)}"))
+        write(lines)
+
+    monkeypatch.setattr(audit, "write", slow)
+    writer.record(refusal("198.51.100.1"))
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = 1")
+    other = connection.copy()
+    with other.cursor() as cursor:
+        other.set_autocommit(False)
+        cursor.execute("LOCK TABLE audit_log IN ACCESS EXCLUSIVE MODE")
+        for _ in range(4):
+            writer.flush()
+            assert len([line for line in writer.lines.values() if line.refusal.kind != "left-out"]) <= 3
+        other.rollback()
+    other.close()
+    connection.close()
+    monkeypatch.setattr(audit, "write", write)
+    writer.flush()
+    writer.close()
+    assert sum(line.count for line in AuditLog.objects.all()) == 1 + 4 * 5
 
 
 REFUSED = """
@@ -417,6 +456,22 @@ def test_admins_filter_by_who_kind_and_day_and_change_nothing(alice: User, bob: 
     assert client.get(f"{LIST}add/").status_code == 403
     assert client.post(f"{LIST}{today.pk}/delete/", {"post": "yes"}).status_code == 403
     assert signed_in(player()).get(LIST).status_code == 302
+
+
+def test_a_day_is_found_by_the_index(alice: User) -> None:
+    client = signed_in(admin())
+    for moment in ("2026-01-01T23:59:59.999Z", "2026-01-02T00:00Z", "2026-01-02T23:59:59.999Z", "2026-01-03T00:00Z"):
+        line(user=alice, kind="forbidden", first_at=moment, last_at=moment)
+    listed = client.get(f"{LIST}?day=2026-01-02").context["cl"]
+    assert [one.last_at.isoformat()[:19] for one in listed.result_list] == [
+        "2026-01-02T23:59:59",
+        "2026-01-02T00:00:00",
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        assert "Index Cond: ((last_at >= " in listed.queryset.explain()
+    for none in ("9999-12-31", "yesterday"):
+        assert list(client.get(f"{LIST}?day={none}").context["cl"].result_list) == []
 
 
 def test_acts_say_who_did_what_to_whom(alice: User) -> None:

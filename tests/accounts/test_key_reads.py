@@ -68,7 +68,7 @@ def test_it_reads_a_board_that_is_not_public(
 ) -> None:
     settings.LEADERBOARD_PUBLIC = False
     give(alice, 5)
-    visibility.hide([give(player(), 9).user_id])
+    visibility.set_hidden([give(player(), 9).user_id], hidden=True)
     for path in (TOP, f"/api/v1/score/{alice.pk}", f"/api/v1/score/{alice.pk}/around"):
         answer = api.get(path, headers=reader)
         assert (answer.status_code, answer["Cache-Control"]) == (200, "private, no-cache"), path

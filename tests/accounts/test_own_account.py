@@ -19,7 +19,7 @@ from pytest_django.fixtures import Settings
 from redis.exceptions import RedisError
 from rest_framework_simplejwt import tokens as simplejwt
 
-from accounts import attempts, passwords, sign_in, tasks
+from accounts import attempts, passwords, privacy, sign_in, tasks
 from accounts import mail as mails
 from accounts.models import User
 from leaderboard.boards import Board
@@ -254,6 +254,24 @@ def test_a_mailbox_is_not_flooded_and_nobody_is_told(api: Api, zoe: User, worker
     assert len(mail.outbox) == 2
 
 
+def test_retries_of_a_mail_are_one_mail_to_the_limit(
+    board: Board, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    User.objects.create_user("yan", "yan@example.org", PASSWORD)  # whose mailbox no other test has mailed
+    settings.LIMITS = {**settings.LIMITS, "mail": "2/hour"}
+    failures, send_mail = iter(range(3)), mail.send_mail
+
+    def send(*args: Any) -> int:
+        if next(failures, None) is not None:
+            raise ConnectionRefusedError
+        return send_mail(*args)
+
+    monkeypatch.setattr(mails, "send_mail", send)
+    for _ in range(3):
+        tasks.mail_reset.apply(("yan@example.org", ""))
+    assert len(mail.outbox) == 2
+
+
 def test_the_worker_is_handed_the_mail_by_the_broker(api: Api, zoe: User) -> None:
     assert api.post(RESET, {"email": "zoe@example.org"}).status_code == 202
     with current_app.connection_for_read() as broker, broker.SimpleQueue(site.CELERY_TASK_DEFAULT_QUEUE) as queue:
@@ -401,6 +419,24 @@ def test_what_was_out_of_reach_is_erased_later(api: Api, zoe: User, monkeypatch:
     assert attempts.known(zoe.pk), "the control: Redis was away"
     tasks.finish_erasures()
     assert attempts.known(zoe.pk) == {}
+
+
+def test_an_erasure_that_cannot_be_finished_keeps_no_other_waiting(
+    zoe: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for user in (zoe, bob):
+        privacy.erase(user.pk)
+    asked: list[Any] = []
+
+    def first_fails(user_id: Any) -> None:
+        asked.append(user_id)
+        if len(asked) == 1:
+            raise RedisError("away")
+
+    monkeypatch.setattr(privacy, "_parts", [privacy.Part(lambda user: {}, first_fails)])
+    with pytest.raises(privacy.Unfinished, match="away"):
+        tasks.finish_erasures()
+    assert sorted(asked) == sorted([zoe.pk, bob.pk])
 
 
 def test_staff_do_not_erase_themselves(api: Api, board: Board) -> None:

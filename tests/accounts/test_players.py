@@ -150,10 +150,10 @@ def test_who_opted_out_is_on_no_board_and_a_moderators_act_stays(api: Api, key: 
     assert shown() == [False] * 5
     paid = award(api, key, "2").json()["data"]
     assert (paid["new_score"], paid["rank"]) == (20, None), "points are kept, without a rank"
-    visibility.hide([user.pk])
+    visibility.set_hidden([user.pk], hidden=True)
     put(api, key, opted_out=False)
     assert shown() == [False] * 5, "no call undoes what a moderator did"
-    visibility.unhide([user.pk])
+    visibility.set_hidden([user.pk], hidden=False)
     assert shown() == [True] * 5
     assert UserScore.objects.get(pk=user.pk).total == 20
 

@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from accounts.models import User
-from accounts.visibility import hide, save_profile, unhide
+from accounts.visibility import save_profile, set_hidden
 from leaderboard import ranking
 from leaderboard.boards import Board
 from scoreboard.models import UserScore
@@ -18,10 +18,10 @@ pytestmark = pytest.mark.django_db
 
 
 def test_only_those_who_change_are_returned(alice: User, bob: User) -> None:
-    assert hide([alice.pk, uuid.uuid4()]) == [alice.pk]
-    assert set(hide([alice.pk, bob.pk])) == {bob.pk}
-    assert set(unhide([alice.pk, bob.pk])) == {alice.pk, bob.pk}
-    assert unhide([]) == []
+    assert set_hidden([alice.pk, uuid.uuid4()], hidden=True) == [alice.pk]
+    assert set(set_hidden([alice.pk, bob.pk], hidden=True)) == {bob.pk}
+    assert set(set_hidden([alice.pk, bob.pk], hidden=False)) == {alice.pk, bob.pk}
+    assert set_hidden([], hidden=False) == []
 
 
 def test_a_profile_that_boards_do_not_show_raises_no_version(alice: User) -> None:
@@ -36,7 +36,7 @@ def test_hiding_many_takes_all_of_them_off_the_board(board: Board) -> None:
     people = players(50)
     for position, user in enumerate(people, start=1):
         give(user, position)
-    hide([user.pk for user in people[10:]])
+    set_hidden([user.pk for user in people[10:]], hidden=True)
     assert ranking.top(board, 100).players == 10
     assert_agreement(board)
 
@@ -51,9 +51,9 @@ def test_hiding_scoring_and_showing_the_same_players_at_one_moment_ends_in_agree
         order = random.Random(number).sample(people, len(people))
         match number % 3:
             case 0:
-                hide([user.pk for user in order])
+                set_hidden([user.pk for user in order], hidden=True)
             case 1:
-                unhide([user.pk for user in order])
+                set_hidden([user.pk for user in order], hidden=False)
             case _:
                 for user in order:
                     give(user, 1)

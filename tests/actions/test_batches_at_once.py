@@ -101,5 +101,5 @@ def test_batches_get_along_with_group_commits_adjustments_bonuses_hides_and_rena
     assert [total(user) for user in people] == [20 * 10 + 2 * 4 * 1 + 2 * 5] * 8
     assert ScoreHistory.objects.filter(source=ScoreHistory.Source.ACTION).count() == len(claims)
     assert deadlocks() == before
-    visibility.unhide(ids)
+    visibility.set_hidden(ids, hidden=False)
     assert_agreement(board)

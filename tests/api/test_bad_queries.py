@@ -10,8 +10,8 @@ import pytest
 import yaml
 from django.urls import URLResolver, get_resolver
 
-from accounts.back_ends import BackEndView
 from accounts.exports import ExportView
+from accounts.key_views import BackEndView
 from accounts.models import ApiKey, User
 from api.query import declared
 from api.views import ApiView

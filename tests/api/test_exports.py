@@ -122,6 +122,22 @@ def test_the_lists_of_admin_are_exported_with_their_filters(ada: Client, alice: 
     assert [row["count"] for row in table(ada.get(log, {"day": "all", "kind": "forbidden"}))] == ["3"]
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{HISTORY}export.csv?user=abc",
+        "/admin/accounts/auditlog/export.csv?user=abc",
+        "/admin/admin/logentry/export.json?action_time__gte=x",
+    ],
+)
+def test_a_filter_that_cannot_be_read_is_refused_and_not_charged(
+    ada: Client, settings: Settings, fresh_limits: None, path: str
+) -> None:
+    settings.LIMITS = {**settings.LIMITS, "export": "1/hour"}
+    assert ada.get(path).status_code == 400
+    body(ada.get(path.partition("?")[0]))
+
+
 def test_what_was_done_in_admin_is_exported_the_newest_first(ada: Client, alice: User, bob: User) -> None:
     by = User.objects.get(username="ada")
     LogEntry.objects.log_actions(by.pk, [alice], CHANGE, "=HYPERLINK()", single_object=True)

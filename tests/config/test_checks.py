@@ -2,8 +2,10 @@
 
 import base64
 import json
+import re
 import secrets
 import sys
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from pytest_django.fixtures import Settings
 
 from config import checks
 from tests.config.starts import STARTS, run, start
+from tests.support.processes import ROOT
 
 pytestmark = pytest.mark.django_db
 
@@ -64,6 +67,15 @@ def test_a_fault_is_named_and_no_secret_shown(settings: Settings, fault: str) ->
         assert leak not in str(refusal.value)
 
 
+def test_each_id_of_a_check_has_one_meaning() -> None:
+    """Programs that read `doctor --json` know a finding by it."""
+    packages = [app.partition(".")[0] for app in site.INSTALLED_APPS if (ROOT / app.partition(".")[0]).is_dir()]
+    sources = [path.read_text() for name in packages for path in (ROOT / name).rglob("*.py")]
+    found = Counter(id for text in sources for id in re.findall(r'"((?:scoreboard|doctor|devsite)\.[A-Z]\d{3})"', text))
+    assert len(found) > 40
+    assert {id: number for id, number in found.items() if number > 1} == {}
+
+
 def test_secrets_that_begin_like_a_variable_are_what_was_written() -> None:
     names = ["SECRET_KEY", "JWT_SIGNING_KEY", "ACTION_TOKEN_AUDIENCE", "REDIS_KEY_PREFIX", "EMAIL_FROM"]
     given = {name: f"$HOME${name}" + "\\$x" * 3 + SOUND for name in names}
@@ -91,6 +103,12 @@ def test_every_way_to_start_refuses_the_secret_that_everyone_knows(how: str) -> 
     assert code != 0
     assert "SECRET_KEY" in said
     assert site.DEVELOPMENT_SECRET not in said
+
+
+def test_a_protection_that_is_misspelled_is_not_switched_off() -> None:
+    code, said = start("web", {"ADMIN_OTP": "enable"})
+    assert code != 0
+    assert "ADMIN_OTP is 'enable'; expected true or false." in said
 
 
 def test_development_may_use_it() -> None:

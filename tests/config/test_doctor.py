@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import ssl
 import subprocess
 import sys
 import threading
@@ -32,6 +33,7 @@ from leaderboard import boards, rebuild, tasks
 from leaderboard.boards import Board
 from tests.support.processes import PATIENCE, ROOT, environment, eventually
 from tests.support.redis_of_our_own import OwnRedis
+from tests.support.tls import certificate
 from tests.support.worker import Worker
 from tests.system.crashes.clocks import PYTHON_CLOCK
 
@@ -293,3 +295,27 @@ def test_a_proxy_that_is_set_up_wrong(
 def test_a_name_that_leads_nowhere(settings: Settings) -> None:
     settings.SITE_URL = "https://127.0.0.1:9"
     assert ids(front_door.front_door(None)) == ["doctor.E071"]
+
+
+def takes_all(request: BaseHTTPRequestHandler) -> None:
+    request.send_response(200 if request.path == "/" else 101)
+    request.end_headers()
+
+
+@pytest.mark.parametrize("signed_by", ["public", "private"])
+def test_a_private_authority_takes_no_trust_from_the_others(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signed_by: str
+) -> None:
+    authorities = {}
+    for name in ("public", "private"):
+        (tmp_path / name).mkdir()
+        authorities[name] = certificate(tmp_path / name, authority_name=f"A {name} authority")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authorities["public"]))
+    settings.CA_FILE = str(authorities["private"])
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / signed_by / "server.pem", tmp_path / signed_by / "server.key")
+    server = site(takes_all)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    with serving(server) as port:
+        settings.SITE_URL = f"https://localhost:{port}"
+        assert ids(front_door.front_door(None)) == ["doctor.W072"]  # it ends tomorrow

@@ -1,5 +1,6 @@
 """Settings that say where the site is and who minds it."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from config import checks
+from tests.support.processes import ROOT, python
 
 pytestmark = pytest.mark.django_db
 FILE = "/.well-known/security.txt"
@@ -42,3 +44,30 @@ def test_an_address_that_cannot_work_is_refused_at_start(settings: Settings, nam
     setattr(settings, name, value)
     with pytest.raises(ImproperlyConfigured, match=name):
         checks.enforce()
+
+
+LISTENS = {
+    "server": "from config import server\nsocket.create_server = lambda address, **_: sys.exit(address[0])\n"
+    "server.main()",
+    "worker": "from config import worker_metrics\nworker_metrics.make_server = lambda host, *_: sys.exit(host)\n"
+    "worker_metrics.start()",
+}
+
+
+@pytest.mark.parametrize("process", LISTENS)
+@pytest.mark.parametrize(("bind", "host"), [("", "127.0.0.1"), ("127.0.0.2", "127.0.0.2")])
+def test_an_empty_bind_is_this_machine_alone(process: str, bind: str, host: str) -> None:
+    code = f"import socket, sys\nsys.argv = ['x']\n{LISTENS[process]}"
+    assert python(code, BIND=bind, WORKER_METRICS_PORT="9").stderr.splitlines()[-1] == host
+
+
+def test_settings_that_are_empty_are_as_good_as_not_set() -> None:
+    names = ["SCOREBOARD_HOME", "REDIS_URL", "ACTION_TOKEN_AUDIENCE", "DEFAULT_FROM_EMAIL"]
+    code = (
+        f"import json\nfrom config import settings\nprint(json.dumps([str(vars(settings)[name]) for name in {names}]))"
+    )
+    empty = dict.fromkeys(["SCOREBOARD_HOME", "REDIS_URL", "ACTION_TOKEN_AUDIENCE", "EMAIL_FROM"], "")
+    assert json.loads(python(code, **empty).stdout) == [
+        *(str(ROOT / ".local"), "redis://127.0.0.1:6379/0", "scoreboard:action"),
+        "Live scoreboard <scoreboard@localhost>",
+    ]

@@ -121,8 +121,14 @@ def test_https_without_a_proxy_that_is_believed_is_refused(monkeypatch: pytest.M
     monkeypatch.setenv("HTTPS", "true")
     with pytest.raises(Refusal, match="TRUSTED_PROXIES"):
         run.demand_proxy()
+    monkeypatch.setenv("TRUSTED_PROXIES", "")
+    with pytest.raises(Refusal, match="TRUSTED_PROXIES"):
+        run.demand_proxy()
     monkeypatch.setenv("TRUSTED_PROXIES", "1")
     run.demand_proxy()
+    monkeypatch.setenv("HTTPS", "ture")
+    with pytest.raises(Refusal, match="HTTPS is 'ture'"):
+        run.demand_proxy()
 
 
 CHATTY = """
@@ -170,7 +176,8 @@ def test_the_url_that_is_announced_can_be_opened(host: str, url: str) -> None:
 
 def test_every_setting_is_in_the_example_once() -> None:
     """And nothing that is not one."""
-    read = re.compile(r"""(?:env\.\w+\(|environ(?:\.get\(|\[))\s*["']([A-Z][A-Z0-9_]+)["']""")
+    readers = r"env\.\w+\(|(?:amounts|choice|flag|items|numbers?|whole)\(|environ(?:\.get\(|\[)"
+    read = re.compile(rf"""(?:{readers})\s*["']([A-Z][A-Z0-9_]+)["']""")
     sources = [path for name in (*APPS, "config", "devsite") for path in (ROOT / name).rglob("*.py")]
     settings = {name for path in sources for name in read.findall(path.read_text())} - INTERNAL
     example = re.findall(r"^#?([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)

@@ -15,7 +15,7 @@ from events import client
 from events.addresses import may_connect, public, refuse_url
 from events.client import Answer, Client
 from tests.events.receiver import Got, Receiver
-from tests.support.processes import PATIENCE
+from tests.support.processes import PATIENCE, eventually
 
 PUBLIC = ["93.184.216.34", "8.8.8.8", "2606:4700::1111", "2a01:4f8::1", "::ffff:8.8.8.8", "64:ff9b::808:808"]
 NOT_PUBLIC = {
@@ -210,6 +210,21 @@ def test_who_never_answers_is_cut(receiver: Receiver) -> None:
     answer = post(receiver.url)
     never.set()
     assert (answer.status, bool(answer.error)) == (None, True)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_name_that_is_found_too_late_is_not_connected_to(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time is over before there is a connection to cut."""
+    find = socket.getaddrinfo
+
+    def find_late(*args: Any, **options: Any) -> Any:
+        eventually(lambda: not any(isinstance(one, threading.Timer) for one in threading.enumerate()), "time is over")
+        return find(*args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", find_late)
+    answer = post(receiver.url)
+    assert (answer.status, answer.error[:16]) == (None, "No answer within")
+    assert receiver.got == []
 
 
 def test_an_answer_without_end_is_not_read(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,9 @@
 """Webhooks: signed, in order, at least once, retried, given up; and what people do about it."""
 
+import ssl
 import uuid
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +25,7 @@ from tests.events.conftest import Make, deliver
 from tests.events.receiver import Receiver
 from tests.support.people import entry, give, player, players
 from tests.support.races import open_transaction
+from tests.support.tls import certificate
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -100,6 +103,24 @@ def test_after_a_rotation_both_secrets_sign_for_a_day(alice: User, receiver: Rec
     assert Webhook(new).verify(receiver.got[1].body, receiver.got[1].headers)
     with pytest.raises(WebhookVerificationError):
         Webhook(old).verify(receiver.got[1].body, receiver.got[1].headers)
+
+
+def test_the_authorities_are_read_once_however_often_it_is_looked(
+    webhook: Make, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is due, which is so most of the time."""
+    settings.CA_FILE = str(certificate(tmp_path))
+    endpoint, read = webhook(), []
+    make = ssl.create_default_context
+
+    def counted(*args: Any, **options: Any) -> ssl.SSLContext:
+        read.append(args)
+        return make(*args, **options)
+
+    monkeypatch.setattr(ssl, "create_default_context", counted)
+    for _ in range(3):
+        deliver(endpoint)
+    assert len(read) <= 1
 
 
 def test_what_happened_before_it_was_made_is_not_sent(alice: User, receiver: Receiver, webhook: Make) -> None:

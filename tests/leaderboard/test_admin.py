@@ -3,7 +3,7 @@
 import pytest
 
 from accounts.models import User
-from accounts.visibility import hide
+from accounts.visibility import set_hidden
 from api import redis_client
 from leaderboard import boards
 from leaderboard.boards import Board
@@ -27,7 +27,7 @@ def test_the_list_shows_the_boards_ranks(board: Board, alice: User, bob: User) -
 def test_a_hidden_player_has_none(board: Board, alice: User, bob: User) -> None:
     give(alice, 5)
     give(bob, 7)
-    hide([bob.pk])
+    set_hidden([bob.pk], hidden=True)
     assert ranks() == {"bob": None, "alice": 1, "root": None}
 
 

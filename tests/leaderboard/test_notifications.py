@@ -51,8 +51,8 @@ def test_an_adjustment_is_told_to_the_player(alice: User) -> None:
 def test_hiding_and_showing_again_are_told_to_the_player_and_to_nobody_else(alice: User, bob: User) -> None:
     give(alice, 50)
     both = [alice.pk, bob.pk]
-    assert heard(both, lambda: visibility.hide([alice.pk])) == news(alice)
-    assert heard(both, lambda: visibility.unhide([alice.pk])) == news(alice)
+    assert heard(both, lambda: visibility.set_hidden([alice.pk], hidden=True)) == news(alice)
+    assert heard(both, lambda: visibility.set_hidden([alice.pk], hidden=False)) == news(alice)
 
 
 def test_a_score_is_not(alice: User) -> None:
@@ -65,5 +65,5 @@ def test_of_a_change_of_very_many_players_the_first_are_told(
     give(alice, 50)
     give(bob, 20)
     monkeypatch.setattr(projection, "MAX_NOTIFIED", 1)
-    told = heard([alice.pk, bob.pk], lambda: visibility.hide([alice.pk, bob.pk]))
+    told = heard([alice.pk, bob.pk], lambda: visibility.set_hidden([alice.pk, bob.pk], hidden=True))
     assert len(told) == 1

@@ -9,7 +9,7 @@ from django.core import signing
 from django.test import Client
 
 from accounts.models import User
-from accounts.visibility import hide
+from accounts.visibility import set_hidden
 from leaderboard import ranking
 from leaderboard.boards import Board
 from scoreboard import adjustments
@@ -312,7 +312,7 @@ def test_staff_without_the_permission_is_refused(alice: User, monkeypatch: pytes
 
 def test_a_hidden_player_is_adjusted_without_reappearing(admin_site: Client, alice: User) -> None:
     give(alice, 10)
-    hide([alice.pk])
+    set_hidden([alice.pk], hidden=True)
     confirm(admin_site, preview(admin_site, [alice], delta="5"))
     assert total(alice) == 15
     assert User.objects.get(pk=alice.pk).is_hidden

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from accounts import identity_data
 from accounts.models import User
-from accounts.visibility import hide, save_profile
+from accounts.visibility import save_profile, set_hidden
 from leaderboard import sweep, truth
 from leaderboard.boards import Board
 from scoreboard.models import UserScore
@@ -34,7 +34,7 @@ def disabled(user: User) -> None:
 
 
 def hidden(user: User) -> None:
-    hide([user.pk])
+    set_hidden([user.pk], hidden=True)
 
 
 def erased(user: User) -> None:

@@ -9,9 +9,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def certificate(folder: Path, host: str = "localhost") -> Path:
+def certificate(folder: Path, host: str = "localhost", authority_name: str = "A private authority") -> Path:
     """Makes ca.pem, server.pem and server.key in `folder`; returns the first."""
-    authority, authority_key = signed("A private authority", None, None)
+    authority, authority_key = signed(authority_name, None, None)
     server, server_key = signed(host, authority, authority_key)
     for name, made in (("ca.pem", authority), ("server.pem", server)):
         (folder / name).write_bytes(made.public_bytes(serialization.Encoding.PEM))

@@ -46,7 +46,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--url",
             type=origin,
-            default=f"http://127.0.0.1:{os.environ.get('PORT', '8000')}",
+            default=f"http://127.0.0.1:{os.environ.get('PORT') or '8000'}",
             help="Where the site is; default: PORT of this machine.",
         )
 

@@ -46,7 +46,7 @@ def populate() -> list[str]:
     crowd = players(20)
     for number, user in enumerate(crowd[:15]):
         give(user, 10 * number + 1)
-    visibility.hide([user.pk for user in crowd[:2]])
+    visibility.set_hidden([user.pk for user in crowd[:2]], hidden=True)
     crowd[2].is_active = False
     visibility.save_profile(crowd[2], ["is_active"])
     anything = {"points": 1, "min_points": 1, "max_points": 1_000_000, "approved_points": 1_000_000}
