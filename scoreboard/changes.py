@@ -117,7 +117,7 @@ class Mark:
         another cluster, or lies in the future.
         """
         source, _, oldest = (kept or "").rpartition(":")
-        known = source == self.source and oldest.isdecimal() and int(oldest) <= self.next
+        known = source == self.source and oldest.isdecimal() and len(oldest) < 20 and int(oldest) <= self.next
         return int(oldest) if known else None
 
 

@@ -20,11 +20,11 @@ local function whole(known, shown)
 end
 
 -- epoch, seq, updated, number of players shown; nothing when the board is lost. An epoch without its counters is as
--- good as none: counting on from nothing would take seq back inside the epoch.
+-- good as none: counting on from nothing would take seq back inside the epoch. So are counters beyond 2^53 and the year 5138.
 local function counters()
     local meta = redis.pcall('HMGET', META, 'epoch', 'seq', 'updated', 'known', 'shown')
-    if meta[1] and string.match(meta[2] or '', '^%d+$') and string.match(meta[3] or '', '^%d+%.%d+$')
-        and whole(meta[4], meta[5]) then
+    if meta[1] and string.match(meta[2] or '', '^%d+$') and tonumber(meta[2]) < 2 ^ 53
+        and string.match(meta[3] or '', '^%d+%.%d+$') and tonumber(meta[3]) < 1e11 and whole(meta[4], meta[5]) then
         return meta[1], tonumber(meta[2]), meta[3], tonumber(meta[5])
     end
 end
