@@ -143,7 +143,7 @@ def shown(slug: str, period: str | None = None) -> Board:
 
 def closed(slug: str, period: str | None = None) -> Board | None:
     """The closed period with this key, without one the last."""
-    return next((board for board in past(slug) if period in (None, board.period)), None)
+    return next(past(slug, period, most=1), None)
 
 
 def unrevealed(slug: str) -> list[Board]:
@@ -152,11 +152,11 @@ def unrevealed(slug: str) -> list[Board]:
     return [board for board in reversed(known.slugs.get(slug, [])) if board.ends_at and board.ends_at <= known.now]
 
 
-def past(slug: str) -> Iterator[Board]:
-    """The closed periods, the last first. Raises OperationalError when PostgreSQL is away."""
+def past(slug: str, period: str | None = None, most: int | None = None) -> Iterator[Board]:
+    """The closed periods, with this key or all, the last first. Raises OperationalError when PostgreSQL is away."""
     if in_event_loop():
         return iter(())
     name, _, part = slug.partition(".")
     with connection.cursor() as cursor:
-        cursor.execute(CLOSED, [name, part])
+        cursor.execute(CLOSED, [name, part, period, most])
         return map(board_of, cursor.fetchall())

@@ -120,7 +120,9 @@ def test_many_kinds_at_once_and_more_players_than_one_chunk(board: Board, monkey
     assert_agreement(board)
 
 
-@pytest.mark.parametrize("kept", ['{"at": 1e300, "compared": 1, "drift": 0}', '{"at": 0, "compared": Infinity, "drift": 0}'])
+@pytest.mark.parametrize(
+    "kept", ['{"at": 1e300, "compared": 1, "drift": 0}', '{"at": 0, "compared": Infinity, "drift": 0}']
+)
 def test_a_remembered_comparison_that_is_none_is_not_believed(board: Board, kept: str) -> None:
     redis_client.connection().set(boards.keys(board).compared, kept)
     assert drift.last(board) is None
