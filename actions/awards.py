@@ -20,7 +20,7 @@ from accounts import players
 from accounts.models import ApiKey
 from accounts.players import Description, Reference
 from actions.batcher import Batcher, Contended
-from actions.judged import Judged
+from actions.judged import Judged, announce
 from actions.metrics import AWARDS, key_names
 from actions.models import Award
 from api.problems import Problem
@@ -220,7 +220,4 @@ def commit(admitted: Sequence[Entry]) -> None:
     for entry in admitted:
         if entry.key and entry.standing and not entry.replayed:
             AWARDS.labels(key_names(entry.key.name)).inc()
-    placements = ledger.announce(entry.standing for entry in admitted)
-    for entry in admitted:
-        if entry.standing and (placement := placements.get(entry.standing.user_id)):
-            entry.rank = placement.rank
+    announce(admitted)

@@ -50,7 +50,7 @@ def reverse(key: ApiKey, award_id: str) -> Reversed:
     [outcome] = ledger.record([entry])
     if outcome.new_total is None or outcome.delta is None or outcome.created_at is None:
         raise awards.refusal_of(outcome.outcome, award.user_id)
-    placement = ledger.announce([outcome.standing]).get(award.user_id)
+    rank = ledger.announce([outcome.standing]).get(award.user_id)
     owner = User.objects.filter(pk=award.user_id, provider=key.provider).values_list("external_id", flat=True).first()
     return Reversed(
         id=award_id,
@@ -58,6 +58,6 @@ def reverse(key: ApiKey, award_id: str) -> Reversed:
         user_id=award.user_id,
         score_delta=outcome.delta,
         new_score=outcome.new_total,
-        rank=placement.rank if placement else None,
+        rank=rank,
         reversed_at=outcome.created_at,
     )

@@ -77,8 +77,8 @@ def give(
         if bonus.state == Bonus.State.WAITING:
             return Waiting(bonus.pk)
         outcome, new_score, delta = pay(bonus)
-    placement = ledger.announce([outcome.standing]).get(user_id)
-    return Given(bonus.pk, new_score, placement.rank if placement else None, delta)
+    rank = ledger.announce([outcome.standing]).get(user_id)
+    return Given(bonus.pk, new_score, rank, delta)
 
 
 def lock(*user_ids: uuid.UUID) -> dict[uuid.UUID, User]:

@@ -1,6 +1,6 @@
 """Which boards there are: found by who shows one, writes one or compares all."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import timedelta
 
 from django.db import connection
@@ -54,22 +54,24 @@ def everyone() -> list[Board]:
     ]
 
 
-def by_id(period_id: int) -> Board | None:
-    """The open board of this period; None for one that is being filled, was deleted or has ended."""
-    board = listing().boards.get(period_id)
-    if board is None and not in_event_loop():
+def of_periods(ids: Set[int]) -> Mapping[int, Board]:
+    """The open boards, these among them. One that is not known may have been made a moment ago: SQL is asked once."""
+    if not ids:
+        return {}
+    if not ids <= listing().boards.keys() and not in_event_loop():
         refresh(at_once=True)
-        board = listing().boards.get(period_id)
-    return board if board and board.ready else None
+    return listing().boards
 
 
-def of_standings(standings: Iterable[Standing]) -> dict[Board, list[Standing]]:
-    """Each standing where it belongs: on `global`, and at its places on others that are kept."""
+def of_standings(standings: Sequence[Standing]) -> dict[Board, list[Standing]]:
+    """Each standing where it belongs: on `global`, and at its places on others that are open and filled."""
+    known = of_periods({place.period for standing in standings for place in standing.places})
     found: dict[Board, list[Standing]] = {GLOBAL: []}
     for standing in standings:
         found[GLOBAL].append(standing)
         for place in standing.places:
-            if board := by_id(place.period):
+            board = known.get(place.period)
+            if board and board.ready:
                 found.setdefault(board, []).append(standing.at(place))
     return found
 

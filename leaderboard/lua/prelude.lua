@@ -24,7 +24,8 @@ end
 local function counters()
     local meta = redis.pcall('HMGET', META, 'epoch', 'seq', 'updated', 'known', 'shown')
     if meta[1] and string.match(meta[2] or '', '^%d+$') and tonumber(meta[2]) < 2 ^ 53
-        and string.match(meta[3] or '', '^%d+%.%d+$') and tonumber(meta[3]) < 1e11 and whole(meta[4], meta[5]) then
+        and string.match(meta[3] or '', '^%d+%.%d+$') and tonumber(meta[3]) < 1e11
+        and whole(meta[4], meta[5]) then
         return meta[1], tonumber(meta[2]), meta[3], tonumber(meta[5])
     end
 end

@@ -119,4 +119,4 @@ def test_news_that_nobody_can_send_fail_nothing(settings: Settings) -> None:
     settings.CHANNEL_LAYERS = {
         "default": {**settings.CHANNEL_LAYERS["default"], "CONFIG": {"hosts": ["redis://127.0.0.1:9/0"]}}
     }
-    assert not notifications.standing_changed(user_id("alice"))
+    assert not notifications.standings_changed([user_id("alice")])
