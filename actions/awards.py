@@ -57,17 +57,12 @@ REFUSALS = {
     "not-yours-to-grant": ("not-yours-to-grant", "This action type is granted by a separate signer alone."),
     "unknown-user": ("not-found", "There is no such player."),
     "player-disabled": ("player-disabled", "The player is disabled or banned here."),
-    "score-out-of-range": ("score-out-of-range", "The total would leave 0 to 9007199254740991."),
 }
 
 
 def refusal_of(outcome: str, user_id: uuid.UUID | None) -> Problem:
     """What a caller is told of an outcome that counts for nothing; `user_id`: the player's."""
-    if outcome == "staff":
-        refusal = ledger.staff_earn_nothing()
-    else:
-        # An outcome that only the ledger knows refuses, too.
-        refusal = Problem(*REFUSALS.get(outcome, ("forbidden", f"The ledger refused it: {outcome}.")))
+    refusal = Problem(*REFUSALS[outcome]) if outcome in REFUSALS else ledger.refusal(outcome)
     refusal.subject = user_id
     return refusal
 

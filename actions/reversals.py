@@ -4,6 +4,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
+from accounts.back_ends import demand_type
 from accounts.models import ApiKey, User
 from actions import awards
 from actions.models import Award
@@ -34,8 +35,7 @@ def reverse(key: ApiKey, award_id: str) -> Reversed:
     award = Award.objects.filter(provider=key.provider, key=awards.digest(award_id)).first()
     if award is None:
         raise Problem("not-found", "There is no such award.")
-    if key.action_types and award.action_type not in key.action_types:
-        raise Problem(*awards.REFUSALS["type-not-of-key"])
+    demand_type(key, award.action_type)
     first = ScoreHistory.objects.get(user_id=award.user_id, action_id=award.action_id)
     entry = ledger.Entry(
         user_id=award.user_id,

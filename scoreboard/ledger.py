@@ -20,7 +20,7 @@ from api.problems import Problem
 from api.request_ids import current_request_id
 from api.timing import named
 from scoreboard.metrics import PROJECTION_FAILURES, SCORE_INCREMENT_FAILURES, SCORE_INCREMENTS
-from scoreboard.models import ScoreHistory
+from scoreboard.models import MAX_TOTAL, ScoreHistory
 from scoreboard.standing import (
     COLUMNS,
     NESTED_COLUMNS,
@@ -131,9 +131,15 @@ def outcome_from_row(row: Sequence[Any]) -> Outcome:
     return Outcome(outcome, user_id, action_id, delta, old_total, new_total, created_at, standing_or_none(standing))
 
 
-def staff_earn_nothing() -> Problem:
-    """What a caller is told of the outcome `staff`."""
-    return Problem("forbidden", "Moderators and admins earn no points: the total of a staff account never rises.")
+REFUSALS = {
+    "staff": ("forbidden", "Moderators and admins earn no points: the total of a staff account never rises."),
+    "score-out-of-range": ("score-out-of-range", f"The total would leave 0 to {MAX_TOTAL}."),
+}
+
+
+def refusal(outcome: str) -> Problem:
+    """What a caller is told of an outcome that counts for nothing."""
+    return Problem(*REFUSALS.get(outcome, ("forbidden", f"The ledger refused it: {outcome}.")))
 
 
 def count(outcomes: Iterable[Outcome], sources: Iterable[str]) -> None:

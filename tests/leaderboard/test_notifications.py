@@ -44,7 +44,7 @@ def news(*users: User) -> list[dict[str, Any]]:
 
 def test_an_adjustment_is_told_to_the_player(alice: User) -> None:
     give(alice, 50)
-    plan = adjustments.plan([alice.pk], adjustments.Change("A mistake.", delta=-20))
+    plan = adjustments.plan([alice], adjustments.Change("A mistake.", delta=-20))
     assert heard([alice.pk], lambda: adjustments.carry_out(plan, superuser().pk)) == news(alice)
 
 
