@@ -36,7 +36,9 @@ class SubmissionSerializer(StrictSerializer):
     action_id = StrictUUID()
     action_type = StrictText(max_length=50)
     action_token = StrictText(max_length=2048)
-    timestamp = UnixTime(help_text="Unix seconds; within 300 s of the server's clock.")
+    timestamp = UnixTime(
+        help_text="Unix seconds, no further from the server's clock than the site allows: 300 s by default."
+    )
 
 
 class ActionTypeSerializer(serializers.Serializer[object]):

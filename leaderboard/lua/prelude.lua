@@ -1,7 +1,7 @@
 -- Put before every script of a board: its keys, whether it is there, and how live viewers hear that it changed.
 --
 -- KEYS  rank, player, profile, meta, and for some boards better; leaderboard/boards/board.py says what each holds
--- ARGV  of the scripts that announce: 1 board slug   2 channel of the board's group   3 now, Unix seconds   4 traceparent, or ""
+-- ARGV  of the scripts that announce: 1 name of the board, such as "period-17"   2 channel of the board's group   3 now, Unix seconds   4 traceparent, or ""
 local RANK, PLAYER, PROFILE, META = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 -- Only where equals share a rank: the key whose members count for it, each that is better. RANK itself (1 2 2 4), or the
 -- distinct totals (1 2 2 3), which are SCORES.
