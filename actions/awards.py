@@ -20,7 +20,7 @@ from accounts import players
 from accounts.models import ApiKey
 from accounts.players import Description, Reference
 from actions.batcher import Batcher, Contended
-from actions.judged import Judged
+from actions.judged import Judged, announce
 from actions.metrics import AWARDS, key_names
 from actions.models import Award
 from api.problems import Problem
@@ -57,17 +57,12 @@ REFUSALS = {
     "not-yours-to-grant": ("not-yours-to-grant", "This action type is granted by a separate signer alone."),
     "unknown-user": ("not-found", "There is no such player."),
     "player-disabled": ("player-disabled", "The player is disabled or banned here."),
-    "score-out-of-range": ("score-out-of-range", "The total would leave 0 to 9007199254740991."),
 }
 
 
 def refusal_of(outcome: str, user_id: uuid.UUID | None) -> Problem:
     """What a caller is told of an outcome that counts for nothing; `user_id`: the player's."""
-    if outcome == "staff":
-        refusal = ledger.staff_earn_nothing()
-    else:
-        # An outcome that only the ledger knows refuses, too.
-        refusal = Problem(*REFUSALS.get(outcome, ("forbidden", f"The ledger refused it: {outcome}.")))
+    refusal = Problem(*REFUSALS[outcome]) if outcome in REFUSALS else ledger.refusal(outcome)
     refusal.subject = user_id
     return refusal
 
@@ -220,7 +215,4 @@ def commit(admitted: Sequence[Entry]) -> None:
     for entry in admitted:
         if entry.key and entry.standing and not entry.replayed:
             AWARDS.labels(key_names(entry.key.name)).inc()
-    placements = ledger.announce(entry.standing for entry in admitted)
-    for entry in admitted:
-        if entry.standing and (placement := placements.get(entry.standing.user_id)):
-            entry.rank = placement.rank
+    announce(admitted)

@@ -1,8 +1,9 @@
 """Group commit: what many request threads want written at one moment becomes one statement and one Redis call.
 
-Each `web` process has one batcher thread. It takes whatever is waiting, never waits for more, and wakes each request
-when its own items are done. While it works, the next group gathers: the busier the site, the larger the groups, and the
-fewer round trips and commits a write costs. Idle, a group is one request, and the price is a hand-over between threads.
+Each `web` process has two batchers, one for redemptions and one for awards, with a thread each. Each takes whatever is
+waiting, never waits for more, and wakes each request when its own items are done. While it works, the next group
+gathers: the busier the site, the larger the groups, and the fewer round trips and commits a write costs. Idle, a group
+is one request, and the price is a hand-over between threads.
 """
 
 import threading

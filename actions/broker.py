@@ -1,4 +1,4 @@
-"""The broker as a request sees it: told something if it listens at once, left alone for a while if it does not.
+"""Publishes to the broker: one attempt with a short timeout, and after a failure none for a while.
 
 Nothing is lost by that: what is handed over is only the id of a row, and `queue.resend` sends late ones again.
 """
@@ -17,31 +17,31 @@ from api import tracing
 from api.redis_client import Breaker
 from api.request_ids import REQUEST_ID
 
-PATIENCE_SECONDS = 0.5  # for the connection, and for the confirmation
-LEFT_ALONE_SECONDS = 5.0
+TIMEOUT_SECONDS = 0.5  # for the connection, and for the confirmation
+BREAK_SECONDS = 5.0
 # RabbitMQ refuses a message by MessageNacked; kombu wraps what else the transports raise, but not time-outs.
 FAILURES = (OperationalError, MessageNacked, OSError)
 
-breaker = Breaker(LEFT_ALONE_SECONDS)
+breaker = Breaker(BREAK_SECONDS)
 
 
 class BrokerAway(Exception):
     """The message was not handed over, or the broker did not confirm that it was."""
 
 
-class Line(threading.local):
+class Kept(threading.local):
     """Each thread's own connection: Celery's pool waits for seconds, and gives a broken one to the next request."""
 
     connection: Connection | None = None
 
-    def hang_up(self) -> None:
+    def close(self) -> None:
         connection, self.connection = self.connection, None
         if connection is not None:
             with suppress(*FAILURES):
-                connection.collect(socket_timeout=PATIENCE_SECONDS)
+                connection.collect(socket_timeout=TIMEOUT_SECONDS)
 
 
-line = Line()
+kept = Kept()
 
 
 def hand_over(task: str, *arguments: str, request_id: str) -> None:
@@ -50,18 +50,18 @@ def hand_over(task: str, *arguments: str, request_id: str) -> None:
     Raises BrokerAway, within about two seconds, if the broker does not take it.
     """
     if breaker.is_open:
-        raise BrokerAway("left alone after a failure")
+        raise BrokerAway("it failed a moment ago")
     try:
-        if line.connection is not None:
+        if kept.connection is not None:
             with suppress(*FAILURES):
                 # Kept from an earlier message: a broker restarted since then has closed it.
-                return publish(task, arguments, request_id, line.connection)
-            line.hang_up()
-        line.connection = connect()
-        publish(task, arguments, request_id, line.connection)
+                return publish(task, arguments, request_id, kept.connection)
+            kept.close()
+        kept.connection = connect()
+        publish(task, arguments, request_id, kept.connection)
     except FAILURES as error:
         breaker.trip()
-        line.hang_up()
+        kept.close()
         raise BrokerAway(str(error)) from error
 
 
@@ -70,11 +70,11 @@ def connect() -> Connection:
     options = {
         **current_app.conf.broker_transport_options,
         "max_retries": 0,
-        "socket_timeout": PATIENCE_SECONDS,
-        "socket_connect_timeout": PATIENCE_SECONDS,
+        "socket_timeout": TIMEOUT_SECONDS,
+        "socket_connect_timeout": TIMEOUT_SECONDS,
     }
     # No heartbeat: no thread would answer it between two messages.
-    return current_app.connection_for_write(connect_timeout=PATIENCE_SECONDS, heartbeat=0, transport_options=options)
+    return current_app.connection_for_write(connect_timeout=TIMEOUT_SECONDS, heartbeat=0, transport_options=options)
 
 
 def publish(task: str, arguments: tuple[str, ...], request_id: str, connection: Connection) -> None:
@@ -83,7 +83,7 @@ def publish(task: str, arguments: tuple[str, ...], request_id: str, connection: 
         "connection": connection,
         "declare": dead_letters.needed(connection),
         "retry": False,
-        "timeout": PATIENCE_SECONDS,
-        "confirm_timeout": PATIENCE_SECONDS,
+        "timeout": TIMEOUT_SECONDS,
+        "confirm_timeout": TIMEOUT_SECONDS,
     }
     current_app.send_task(task, arguments, **options)

@@ -1,5 +1,6 @@
 """What is judged on its own merits, alone or in a batch: a submission, an award."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rest_framework.exceptions import ValidationError
@@ -7,6 +8,7 @@ from rest_framework.exceptions import ValidationError
 from api.problems import Problem, note
 from api.refusals import Caller, current_caller
 from api.request_ids import current_request_id
+from scoreboard import ledger
 from scoreboard.metrics import SCORE_INCREMENT_FAILURES
 from scoreboard.standing import Standing
 
@@ -33,3 +35,11 @@ class Judged:
         SCORE_INCREMENT_FAILURES.labels(getattr(refusal, "kind", "invalid-request")).inc()
         if isinstance(refusal, Problem):
             note(refusal, self.caller, action_type=self.action_type, request_id=self.request_id)
+
+
+def announce(judged: Sequence[Judged]) -> None:
+    """Tells the read side what counted, after commit, and takes down the ranks of the players."""
+    ranks = ledger.announce(one.standing for one in judged)
+    for one in judged:
+        if one.standing:
+            one.rank = ranks.get(one.standing.user_id)

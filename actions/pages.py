@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from accounts import local_accounts
 from accounts.models import User
-from actions import catalogue
+from actions.models import ActionType
 from scoreboard.models import UserScore
 
 log = structlog.get_logger(__name__)
@@ -27,7 +27,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
 def playable() -> bool:
     """Whether players may grant any type; False while PostgreSQL cannot say, for the board does not go away with it."""
     try:
-        return local_accounts.on() and catalogue.playable().exists()
+        return local_accounts.on() and ActionType.objects.playable().exists()
     except (OperationalError, InterfaceError) as error:
         log.warning("catalogue_unavailable", error=str(error).strip())
         return False
@@ -38,7 +38,7 @@ def playable() -> bool:
 @login_required
 @cache_control(private=True, no_cache=True)
 def play(request: HttpRequest) -> HttpResponse:
-    offered = list(catalogue.playable())
+    offered = list(ActionType.objects.playable())
     if not offered:
         raise Http404
     account = cast(User, request.user)

@@ -21,6 +21,7 @@ from rest_framework.renderers import JSONRenderer
 
 from accounts.models import User
 from actions import batch, broker, redemption
+from actions.judged import announce
 from actions.metrics import QUEUE_DEAD, QUEUE_SENDS
 from actions.models import QueuedWork
 from actions.submission import Submission
@@ -137,7 +138,7 @@ def process(work_id: uuid.UUID) -> None:
         redemption.spend([one for one in submissions if one.refusal is None], as_of=work.accepted_at)
         finish(work, submissions)
     # Announced after the commit, like every score; the ranks are added to the stored answer as a courtesy.
-    redemption.announce(submissions)
+    announce(submissions)
     if any(one.rank for one in submissions):
         finish(work, submissions)
     with connection.cursor() as cursor:

@@ -11,10 +11,10 @@ from django.db import connection
 
 from actions.admission import admit
 from actions.batcher import Batcher, Contended
+from actions.judged import announce
 from actions.submission import Submission
 from actions.tokens import Claims
 from api.timing import named
-from scoreboard import ledger
 from scoreboard.standing import NESTED_COLUMNS
 
 REDEEM = named(
@@ -90,14 +90,6 @@ def spend(admitted: Sequence[Submission], *, as_of: datetime | None = None) -> N
         cursor.execute(REDEEM, [token, user, action_type, points, issued, expires, as_of, request_ids, bound])
         for one, row in zip(admitted, cursor.fetchall(), strict=True):
             one.judged(row)
-
-
-def announce(submissions: Sequence[Submission]) -> None:
-    """Tells the read side what was redeemed, after commit, and takes down where it placed the players."""
-    placements = ledger.announce(one.standing for one in submissions)
-    for one in submissions:
-        if one.standing and (placement := placements.get(one.standing.user_id)):
-            one.rank = placement.rank
 
 
 def columns(claims: Sequence[Claims]) -> list[list[Any] | None]:

@@ -4,6 +4,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
+from accounts.key_views import demand_type
 from accounts.models import ApiKey, User
 from actions import awards
 from actions.models import Award
@@ -34,8 +35,7 @@ def reverse(key: ApiKey, award_id: str) -> Reversed:
     award = Award.objects.filter(provider=key.provider, key=awards.digest(award_id)).first()
     if award is None:
         raise Problem("not-found", "There is no such award.")
-    if key.action_types and award.action_type not in key.action_types:
-        raise Problem(*awards.REFUSALS["type-not-of-key"])
+    demand_type(key, award.action_type)
     first = ScoreHistory.objects.get(user_id=award.user_id, action_id=award.action_id)
     entry = ledger.Entry(
         user_id=award.user_id,
@@ -50,7 +50,7 @@ def reverse(key: ApiKey, award_id: str) -> Reversed:
     [outcome] = ledger.record([entry])
     if outcome.new_total is None or outcome.delta is None or outcome.created_at is None:
         raise awards.refusal_of(outcome.outcome, award.user_id)
-    placement = ledger.announce([outcome.standing]).get(award.user_id)
+    rank = ledger.announce([outcome.standing]).get(award.user_id)
     owner = User.objects.filter(pk=award.user_id, provider=key.provider).values_list("external_id", flat=True).first()
     return Reversed(
         id=award_id,
@@ -58,6 +58,6 @@ def reverse(key: ApiKey, award_id: str) -> Reversed:
         user_id=award.user_id,
         score_delta=outcome.delta,
         new_score=outcome.new_total,
-        rank=placement.rank if placement else None,
+        rank=rank,
         reversed_at=outcome.created_at,
     )

@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from accounts import players
 from accounts.player_fields import PlayerId, UserId
 from actions.models import MAX_POINTS, Grant
 from api.fields import StrictInteger, StrictSerializer, StrictText, StrictUUID, UnixTime
@@ -20,7 +21,7 @@ class BackEndMintSerializer(MintSerializer):
     user_id = UserId(required=False)
     player = PlayerId(
         required=False,
-        max_length=255,
+        max_length=players.MAX_ID,
         help_text="Instead of `user_id`: the site's own id of its player, who is made when seen for the first time.",
     )
     points = StrictInteger(required=False, min_value=1, max_value=MAX_POINTS, help_text="Default: the catalogue's.")
@@ -35,7 +36,9 @@ class SubmissionSerializer(StrictSerializer):
     action_id = StrictUUID()
     action_type = StrictText(max_length=50)
     action_token = StrictText(max_length=2048)
-    timestamp = UnixTime(help_text="Unix seconds; within 300 s of the server's clock.")
+    timestamp = UnixTime(
+        help_text="Unix seconds, no further from the server's clock than the site allows: 300 s by default."
+    )
 
 
 class ActionTypeSerializer(serializers.Serializer[object]):

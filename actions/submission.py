@@ -38,8 +38,8 @@ class Submission(Judged):
             seconds = max(1, -int(-(wait_seconds or 1) // 1))
             sentence = f"This action takes longer; redeem in {seconds} s."
             self.refuse(Problem(outcome, sentence, headers={"Retry-After": str(seconds)}))
-        elif outcome == "staff":
-            self.refuse(ledger.staff_earn_nothing())
+        elif outcome in ledger.REFUSALS:
+            self.refuse(ledger.refusal(outcome))
         elif outcome in REFUSALS:
             self.refuse(Problem(outcome, REFUSALS[outcome]))
         elif outcome == "unknown" and self.claims and self.claims.expires_at <= datetime.now(UTC).timestamp():
@@ -63,7 +63,6 @@ class Submission(Judged):
 
 REFUSALS = {
     "already-redeemed": "This action token is already redeemed; `original` is what it did.",
-    "score-out-of-range": "The total would leave 0 to 9007199254740991.",
     "token-expired": "The action token has expired; mint a new one.",
     "not-authenticated": "The user is disabled or gone.",
 }

@@ -18,6 +18,7 @@ from integrity import decisions
 from integrity.findings import Detector
 from integrity.models import Flag
 from integrity.review import review
+from scoreboard.approvals import NotPossible
 
 MAX_FLAGS = 200  # decided at once: a person should be able to look through them
 MAX_NOTE = 500
@@ -174,7 +175,7 @@ class FlagAdmin(ReadOnlyAdmin):
             try:
                 done = decisions.decide(flag.pk, measure, cast(User, request.user), note, shown=shown(request, flag))
                 messages.success(request, f"{done} ({flag.user})")
-            except decisions.NotPossible as error:
+            except NotPossible as error:
                 said = f"Flag {flag.pk} does not allow this admin to {measure}."
                 problems.note(Problem("forbidden", said, reason="decision", subject=flag.user_id))
                 messages.warning(request, str(error))

@@ -15,6 +15,7 @@ from accounts import visibility
 from accounts.models import SignIn, User
 from integrity.models import Flag
 from scoreboard import ledger
+from scoreboard.approvals import NotPossible
 from scoreboard.ledger import Entry
 from scoreboard.models import ScoreHistory, UserScore
 
@@ -29,10 +30,6 @@ SELECT h.id, h.delta
  WHERE e.flag_id = %s AND h.source IN ('action', 'bonus') AND h.delta > 0
  ORDER BY h.id
 """
-
-
-class NotPossible(Exception):
-    """The decision does not fit the flag's state; the sentence says why."""
 
 
 def decide(flag_id: int, measure: str, actor: User, note: str, *, shown: int | None = None) -> str:

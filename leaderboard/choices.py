@@ -107,7 +107,7 @@ def periods(shown: Board, *, whole: bool = False) -> Periods | None:
     if shown.id == 0 or (shown.ends_at is None and shown.closed_at is None):
         return None
     try:
-        closed = list(boards.past(shown.slug))[: None if whole else archive(shown.slug)]
+        closed = list(boards.past(shown.slug, most=None if whole else archive(shown.slug)))
     except (OperationalError, InterfaceError) as error:
         log.warning("periods_unavailable", board=shown.slug, error=str(error).strip())
         return None

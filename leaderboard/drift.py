@@ -92,5 +92,5 @@ def last(board: Board) -> Compared | None:
     try:
         known = json.loads(raw or "null")
         return Compared(datetime.fromtimestamp(known["at"], UTC), int(known["compared"]), int(known["drift"]))
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, LookupError, OverflowError, OSError):
         return None

@@ -1,4 +1,4 @@
-"""Notifications for live processes, from Celery tasks and admin: over the channel layer, 2 ms of CPU each.
+"""Notifications for live processes, from Celery tasks and admin: over the channel layer.
 
 Never from a scoring request: what a score changes is announced by the script that writes it.
 """
@@ -16,12 +16,12 @@ from scoreboard.closing import Told
 log = structlog.get_logger(__name__)
 
 
-def standing_changed(user_id: uuid.UUID) -> bool:
-    """Has this player's own line read at once, for all tabs, instead of within the next second.
+def standings_changed(user_ids: Sequence[uuid.UUID]) -> bool:
+    """Has these players' own lines read at once, for all tabs, instead of within the next second.
 
     Returns whether Redis took it.
     """
-    return send([(f"player.{user_id}", {"type": "standing.changed", "player": str(user_id)})])
+    return send([(f"player.{user_id}", {"type": "standing.changed", "player": str(user_id)}) for user_id in user_ids])
 
 
 def placed(notices: Sequence[Told]) -> None:

@@ -22,6 +22,7 @@ from leaderboard.ranking import Page, Row
 from leaderboard.ranking.members import parsed
 from leaderboard.truth import ORDER
 from scoreboard import freezing
+from scoreboard.board_checks import EARLIEST
 
 KEPT, KEPT_SECONDS = 256, 60.0  # answers of this process
 MOST_ENTRIES = 50_000  # of the history, that are counted on top of a checkpoint
@@ -100,8 +101,8 @@ def find(slug: str, at: datetime, *, truth: bool = False) -> Instant:
 
     Raises Problem not-found, and ValidationError for an instant that is not over or at which the board was not open.
     """
-    if at > freezing.now():
-        raise serializers.ValidationError({"at": ["Expected an instant that is over."]})
+    if not EARLIEST <= at <= freezing.now():
+        raise serializers.ValidationError({"at": [f"Expected an instant that is over, from {EARLIEST.year} on."]})
     if slug == GLOBAL.slug:
         return Instant(GLOBAL, 0, at)
     name, _, part = slug.partition(".")

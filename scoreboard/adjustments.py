@@ -1,7 +1,7 @@
 """Adjusting totals by hand: planned, shown, confirmed, and recorded once however often it is confirmed."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -74,10 +74,9 @@ class Plan:
         return [line for line in self.lines if line.counts]
 
 
-def plan(user_ids: Sequence[uuid.UUID], change: Change) -> Plan:
-    """What the change would do now, player by player in the order asked for; unknown players are left out."""
-    known = User.objects.select_related("score").in_bulk(user_ids)
-    return Plan(uuid.uuid4(), change, [line(known[pk], change) for pk in dict.fromkeys(user_ids) if pk in known])
+def plan(users: Iterable[User], change: Change) -> Plan:
+    """What the change would do now, player by player; `users` with their scores."""
+    return Plan(uuid.uuid4(), change, [line(user, change) for user in users])
 
 
 def line(user: User, change: Change) -> Line:

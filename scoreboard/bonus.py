@@ -77,8 +77,8 @@ def give(
         if bonus.state == Bonus.State.WAITING:
             return Waiting(bonus.pk)
         outcome, new_score, delta = pay(bonus)
-    placement = ledger.announce([outcome.standing]).get(user_id)
-    return Given(bonus.pk, new_score, placement.rank if placement else None, delta)
+    rank = ledger.announce([outcome.standing]).get(user_id)
+    return Given(bonus.pk, new_score, rank, delta)
 
 
 def lock(*user_ids: uuid.UUID) -> dict[uuid.UUID, User]:
@@ -98,7 +98,7 @@ def check_receiver(user: User | None) -> None:
     if not user.is_active:
         raise Problem("player-disabled", "The player is disabled.")
     if user.earns_nothing:
-        raise ledger.staff_earn_nothing()
+        raise ledger.refusal("staff")
     if user.has_perm("scoreboard.give_bonus"):
         raise Problem("forbidden", "A user who can give bonus points receives none.")
 
@@ -141,5 +141,5 @@ def pay(bonus: Bonus) -> tuple[Outcome, int, int]:
     )
     [outcome] = ledger.record([entry], list(bonus.boards.values()) if bonus.boards else None)
     if outcome.new_total is None or outcome.delta is None:
-        raise Problem("score-out-of-range", "The total would leave 0 to 9007199254740991.")
+        raise ledger.refusal(outcome.outcome)
     return outcome, outcome.new_total, outcome.delta

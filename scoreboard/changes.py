@@ -12,7 +12,7 @@ not (`first`, `entries`).
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,25 @@ from django.db import connection, transaction
 from scoreboard.standing import COLUMNS, PLACES, Standing, standing_of
 
 CHUNK = 1000  # rows fetched and judged at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One entry of the history. The ids of one player's entries rise in the order of their commits."""
+
+    id: int
+    user_id: uuid.UUID
+    action_id: uuid.UUID
+    source: str
+    action_type: str
+    delta: int
+    new_total: int
+    version: int
+    created_at: datetime
+    value: int | None
+
+
+RECORDED = ", ".join(field.name for field in fields(Recorded))
 
 # The cluster, its start, the database and the table's file: transaction numbers of one mean nothing in another. A copy
 # of the data folder put back, and a standby that took over, carry the cluster's number but started at another time;
@@ -61,36 +80,17 @@ SELECT min(id + 0) FROM score_history
 """
 # Along the primary key: the next page never sorts, or reads again, what is behind it in a long window. `since` may be
 # "", an earlier snapshot that saw nothing.
-ENTRIES = """
-SELECT id, user_id, action_id, source, action_type, delta, new_total, version, created_at, value
+ENTRIES = f"""
+SELECT {RECORDED}
   FROM score_history
  WHERE id > %(after)s AND pg_visible_in_snapshot(changed_xid::text::xid8, %(until)s::pg_snapshot)
    AND (%(since)s = '' OR NOT pg_visible_in_snapshot(changed_xid::text::xid8, nullif(%(since)s, '')::pg_snapshot))
  ORDER BY id LIMIT %(limit)s
-"""
-THESE = """
-SELECT id, user_id, action_id, source, action_type, delta, new_total, version, created_at, value
-  FROM score_history WHERE id = ANY (%s) ORDER BY id
-"""
+"""  # noqa: S608
+THESE = f"SELECT {RECORDED} FROM score_history WHERE id = ANY (%s) ORDER BY id"  # noqa: S608
 # Which entries a snapshot may have missed although later ones were read: those of transactions that it saw open.
 OPEN_THEN = "SELECT min(id + 0) FROM score_history WHERE changed_xid = ANY (%(open)s::bigint[])"
 HERE = "SELECT system_identifier::text, pg_current_snapshot()::text FROM pg_control_system()"
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """One entry of the history. The ids of one player's entries rise in the order of their commits."""
-
-    id: int
-    user_id: uuid.UUID
-    action_id: uuid.UUID
-    source: str
-    action_type: str
-    delta: int
-    new_total: int
-    version: int
-    created_at: datetime
-    value: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Mark:
         another cluster, or lies in the future.
         """
         source, _, oldest = (kept or "").rpartition(":")
-        known = source == self.source and oldest.isdecimal() and int(oldest) <= self.next
+        known = source == self.source and oldest.isdecimal() and len(oldest) < 20 and int(oldest) <= self.next
         return int(oldest) if known else None
 
 

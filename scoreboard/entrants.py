@@ -24,7 +24,7 @@ def join(board: Board, player: User) -> bool:
     if board.paused or over(board):
         raise Problem("not-joinable", "This board is paused." if board.paused else "This board is over.")
     if player.role != User.Role.PLAYER:
-        raise ledger.staff_earn_nothing()
+        raise ledger.refusal("staff")
     if not player.is_active:
         raise Problem("player-disabled", "The player is disabled or banned here.")
     return enter(board.pk, player.pk, joins=True)

@@ -20,12 +20,11 @@ from api.problems import Problem
 from api.request_ids import current_request_id
 from api.timing import named
 from scoreboard.metrics import PROJECTION_FAILURES, SCORE_INCREMENT_FAILURES, SCORE_INCREMENTS
-from scoreboard.models import ScoreHistory
+from scoreboard.models import MAX_TOTAL, ScoreHistory
 from scoreboard.standing import (
     COLUMNS,
     NESTED_COLUMNS,
     PLACES,
-    Placement,
     ReadSideAway,
     Standing,
     standing_of,
@@ -46,8 +45,8 @@ SELECT o.outcome, o.user_id, o.action_id, o.delta, o.old_total, o.new_total, o.c
 )
 STANDINGS = f"SELECT {COLUMNS}, {PLACES} FROM player_standings WHERE user_id = ANY (%s)"  # noqa: S608
 
-# Tells the read side how these players stand and returns where it placed them. The flag: see `announce`.
-Projector = Callable[[Sequence[Standing], bool], Mapping[uuid.UUID, Placement]]
+# Tells the read side how these players stand and returns their ranks. The flag: see `announce`.
+Projector = Callable[[Sequence[Standing], bool], Mapping[uuid.UUID, int | None]]
 _projector: Projector | None = None
 
 
@@ -132,9 +131,15 @@ def outcome_from_row(row: Sequence[Any]) -> Outcome:
     return Outcome(outcome, user_id, action_id, delta, old_total, new_total, created_at, standing_or_none(standing))
 
 
-def staff_earn_nothing() -> Problem:
-    """What a caller is told of the outcome `staff`."""
-    return Problem("forbidden", "Moderators and admins earn no points: the total of a staff account never rises.")
+REFUSALS = {
+    "staff": ("forbidden", "Moderators and admins earn no points: the total of a staff account never rises."),
+    "score-out-of-range": ("score-out-of-range", f"The total would leave 0 to {MAX_TOTAL}."),
+}
+
+
+def refusal(outcome: str) -> Problem:
+    """What a caller is told of an outcome that counts for nothing."""
+    return Problem(*REFUSALS.get(outcome, ("forbidden", f"The ledger refused it: {outcome}.")))
 
 
 def count(outcomes: Iterable[Outcome], sources: Iterable[str]) -> None:
@@ -152,11 +157,10 @@ def standings(user_ids: Sequence[uuid.UUID]) -> list[Standing]:
         return [standing_of(row) for row in cursor.fetchall()]
 
 
-def announce(changed: Iterable[Standing | None], *, notify: bool = False) -> Mapping[uuid.UUID, Placement]:
-    """Tells the read side, after commit, and returns where it placed each player.
+def announce(changed: Iterable[Standing | None], *, notify: bool = False) -> Mapping[uuid.UUID, int | None]:
+    """Tells the read side, after commit, and returns the rank of each player, from 1; None of one it does not show.
 
-    `notify`: have the players' own open pages told too, wherever they stand. For what is rare, from admin and Celery;
-    it costs 2 ms a player.
+    `notify`: have the players' own open pages told too, wherever they stand. For what is rare, from admin and Celery.
 
     A projector that fails is logged and counted, never raised: the score stands, its rank is unknown, and the
     sweep repairs the board. Inside an outer transaction the telling waits for the commit and nothing is returned.
@@ -182,7 +186,7 @@ def merged(one: Standing, other: Standing) -> Standing:
     return replace(newer, places=tuple(places.values()))
 
 
-def project(changed: list[Standing], notify: bool) -> Mapping[uuid.UUID, Placement]:
+def project(changed: list[Standing], notify: bool) -> Mapping[uuid.UUID, int | None]:
     if _projector is None:
         return {}
     try:

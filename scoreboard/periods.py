@@ -69,19 +69,22 @@ def keep() -> None:
 
 
 def fill_all() -> None:
-    """Fills what was made over entries that are in the history already."""
-    for period in BoardPeriod.objects.filter(filled_at=None, closed_at=None, board__paused=False).order_by("pk"):
+    """Fills what was made over entries that are in the history already.
+
+    Transactions that began to score before a period was made known may not enter it, and are waited for.
+    """
+    due = list(BoardPeriod.objects.filter(filled_at=None, closed_at=None, board__paused=False).order_by("pk"))
+    if not due or not settled():
+        return
+    for period in due:
         fill(period)
 
 
 def fill(period: BoardPeriod) -> None:
     """Beside live traffic: one pass over the history, then some players at a time, each in a transaction of its own.
 
-    Whoever began to score before the period was made known may not enter it, and is waited for. Who scores later does,
-    and has another version than was counted: such a player is counted anew.
+    Who scores meanwhile enters the period, and has another version than was counted: such a player is counted anew.
     """
-    if not settled():
-        return
     started, other = time.monotonic(), connection.copy()
     try:
         for counted in changes.stream(COUNTED, [period.pk]):

@@ -76,14 +76,5 @@ def standing_or_none(columns: Sequence[Any]) -> Standing | None:
     return standing_of(columns) if columns[0] is not None else None
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where the read side put a player: `rank` from 1, None when the player is on no board."""
-
-    rank: int | None
-    epoch: str
-    seq: int
-
-
 class ReadSideAway(Exception):
     """What the projector raises when the read side cannot be reached: foreseen, and no defect."""

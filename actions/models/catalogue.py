@@ -40,6 +40,10 @@ class ActionTypes(ManagerBase):
         """The types that are switched on and wait for a second person."""
         return self.filter(enabled=True).exclude(works())
 
+    def playable(self) -> "QuerySet[ActionType]":
+        """The working types that a player may grant, the smallest first."""
+        return self.working().filter(granted_by=Grant.PLAYER).order_by("points", "slug")
+
 
 def works() -> Func:
     """Of the row of a query over `action_types` itself, not of one that joins it or has it in a subquery."""

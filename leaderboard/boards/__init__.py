@@ -1,6 +1,6 @@
 """Which boards there are: found by who shows one, writes one or compares all."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import timedelta
 
 from django.db import connection
@@ -54,22 +54,24 @@ def everyone() -> list[Board]:
     ]
 
 
-def by_id(period_id: int) -> Board | None:
-    """The open board of this period; None for one that is being filled, was deleted or has ended."""
-    board = listing().boards.get(period_id)
-    if board is None and not in_event_loop():
+def of_periods(ids: Set[int]) -> Mapping[int, Board]:
+    """The open boards, these among them. One that is not known may have been made a moment ago: SQL is asked once."""
+    if not ids:
+        return {}
+    if not ids <= listing().boards.keys() and not in_event_loop():
         refresh(at_once=True)
-        board = listing().boards.get(period_id)
-    return board if board and board.ready else None
+    return listing().boards
 
 
-def of_standings(standings: Iterable[Standing]) -> dict[Board, list[Standing]]:
-    """Each standing where it belongs: on `global`, and at its places on others that are kept."""
+def of_standings(standings: Sequence[Standing]) -> dict[Board, list[Standing]]:
+    """Each standing where it belongs: on `global`, and at its places on others that are open and filled."""
+    known = of_periods({place.period for standing in standings for place in standing.places})
     found: dict[Board, list[Standing]] = {GLOBAL: []}
     for standing in standings:
         found[GLOBAL].append(standing)
         for place in standing.places:
-            if board := by_id(place.period):
+            board = known.get(place.period)
+            if board and board.ready:
                 found.setdefault(board, []).append(standing.at(place))
     return found
 
@@ -143,7 +145,7 @@ def shown(slug: str, period: str | None = None) -> Board:
 
 def closed(slug: str, period: str | None = None) -> Board | None:
     """The closed period with this key, without one the last."""
-    return next((board for board in past(slug) if period in (None, board.period)), None)
+    return next(past(slug, period, most=1), None)
 
 
 def unrevealed(slug: str) -> list[Board]:
@@ -152,11 +154,11 @@ def unrevealed(slug: str) -> list[Board]:
     return [board for board in reversed(known.slugs.get(slug, [])) if board.ends_at and board.ends_at <= known.now]
 
 
-def past(slug: str) -> Iterator[Board]:
-    """The closed periods, the last first. Raises OperationalError when PostgreSQL is away."""
+def past(slug: str, period: str | None = None, most: int | None = None) -> Iterator[Board]:
+    """The closed periods, with this key or all, the last first. Raises OperationalError when PostgreSQL is away."""
     if in_event_loop():
         return iter(())
     name, _, part = slug.partition(".")
     with connection.cursor() as cursor:
-        cursor.execute(CLOSED, [name, part])
+        cursor.execute(CLOSED, [name, part, period, most])
         return map(board_of, cursor.fetchall())

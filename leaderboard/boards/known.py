@@ -25,9 +25,10 @@ SELECT p.id, b.slug || CASE WHEN p.part = '' THEN '' ELSE '.' || p.part END, b.t
   FROM board_periods p JOIN boards b ON b.id = p.board_id AND NOT b.paused
 """
 OPEN = f"{FIELDS} WHERE p.closed_at IS NULL ORDER BY b.slug, p.part, p.starts_at"
-CLOSED = (
-    f"{FIELDS} WHERE b.slug = %s AND p.part = %s AND p.closed_at IS NOT NULL AND NOT p.truth ORDER BY p.ends_at DESC"
-)
+CLOSED = f"""
+{FIELDS} WHERE b.slug = %s AND p.part = %s AND p.key = coalesce(%s, p.key) AND p.closed_at IS NOT NULL AND NOT p.truth
+ ORDER BY p.ends_at DESC LIMIT %s
+"""
 OVER = f"""
 {FIELDS.replace("SELECT", "SELECT DISTINCT ON (b.id, p.part)", 1)} WHERE p.closed_at IS NOT NULL AND NOT p.truth
    AND NOT EXISTS (SELECT FROM board_periods o WHERE o.board_id = b.id AND o.closed_at IS NULL)

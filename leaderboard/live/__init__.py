@@ -2,5 +2,6 @@
 
 `routing` leads to `consumers` (WebSocket) and `stream` (SSE), one consumer for each viewer. The `hub` is one member of
 the channel layer's `groups`; a `feed` keeps a board's newest snapshot; each `viewer` gets it through its `transport`.
-Nothing here asks the database anything, but for one look at a session.
+No push asks PostgreSQL anything. What does, runs in threads: which boards there are, once a second; a session, once for
+each viewer; and the player whom a token of the site names, who is made when seen for the first time.
 """

@@ -48,6 +48,7 @@ class BoardConsumer(AsyncConsumer):  # type: ignore[misc]
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As Channels' own, but that the channel layer is not asked for a channel."""
         self.scope, self.base_send = scope, send
+        self.transport = transport_of(scope, send)
         try:
             message = self.first_message or await receive()
             while True:
@@ -71,7 +72,6 @@ class BoardConsumer(AsyncConsumer):  # type: ignore[misc]
         """Counts the connection in. Raises Problem unavailable, rate-limited."""
         self.address = hub().capacity.enter(request)
         self.feed, self.period, self.limit = hub().feed(board, period), period, limit
-        self.transport = transport_of(self.scope, self.base_send)
 
     def leave(self) -> None:
         """The connection is gone."""

@@ -19,7 +19,6 @@ from leaderboard.live.hub import hub
 from leaderboard.live.identities import Identity, NotAuthenticated
 from leaderboard.live.refusals import Refused
 from leaderboard.live.requests import LiveRequest
-from leaderboard.live.transport import transport_of
 
 SUBPROTOCOL = "bearer"
 AUTHENTICATE_SECONDS = 5.0  # a private board's viewer has this long to say who it is
@@ -41,7 +40,6 @@ class LiveConsumer(BoardConsumer, AsyncWebsocketConsumer):  # type: ignore[misc]
         request = LiveRequest(self.scope)
         bind_contextvars(request_id=accept_or_make(request.headers.get("x-request-id")))
         await self.accept(SUBPROTOCOL if SUBPROTOCOL in self.scope.get("subprotocols", ()) else None)
-        self.transport = transport_of(self.scope, self.base_send)
         self.client = client_address(request)
         try:
             self.enter(request, *await judge(request))

@@ -1,4 +1,4 @@
-"""This process as a member of channel-layer groups: `board.<slug>`, whose top changed, and `player.<id>`.
+"""This process as a member of channel-layer groups: `board.<name>`, whose top changed, and `player.<id>`.
 
 One member of each group, however many of its viewers are concerned; the hub hands on inside. The write script and
 `leaderboard.notifications` send.

@@ -104,7 +104,7 @@ class StreamConsumer(BoardConsumer, AsyncHttpConsumer):  # type: ignore[misc]
 
 
 async def judge(request: LiveRequest) -> tuple[Board, str | None, int]:
-    """(board, limit) of a request that may be served. Raises Problem."""
+    """(board, period, limit) of a request that may be served; the period as it was asked for. Raises Problem."""
     if request.scope["method"] != "GET":
         said = f"Method {request.scope['method']!r} is not allowed."
         raise Problem("method-not-allowed", said, headers={"Allow": METHODS})

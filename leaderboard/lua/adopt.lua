@@ -3,7 +3,7 @@
 -- viewers would take what they already have for newer than the truth.
 --
 -- KEYS  rank, player, profile, meta
--- ARGV  1 board slug   2 channel   3 now, Unix seconds   4 traceparent, or ""
+-- ARGV  1 name of the board   2 channel   3 now, Unix seconds   4 traceparent, or ""
 --       5 run id of this Redis   6 new epoch
 --       7 an epoch in which seq was seen going back, or ""
 -- Returns 1 if the epoch is new, else 0, also when the board is lost.

@@ -1,7 +1,7 @@
 -- Put before every script of a board: its keys, whether it is there, and how live viewers hear that it changed.
 --
 -- KEYS  rank, player, profile, meta, and for some boards better; leaderboard/boards/board.py says what each holds
--- ARGV  of the scripts that announce: 1 board slug   2 channel of the board's group   3 now, Unix seconds   4 traceparent, or ""
+-- ARGV  of the scripts that announce: 1 name of the board, such as "period-17"   2 channel of the board's group   3 now, Unix seconds   4 traceparent, or ""
 local RANK, PLAYER, PROFILE, META = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 -- Only where equals share a rank: the key whose members count for it, each that is better. RANK itself (1 2 2 4), or the
 -- distinct totals (1 2 2 3), which are SCORES.
@@ -20,10 +20,11 @@ local function whole(known, shown)
 end
 
 -- epoch, seq, updated, number of players shown; nothing when the board is lost. An epoch without its counters is as
--- good as none: counting on from nothing would take seq back inside the epoch.
+-- good as none: counting on from nothing would take seq back inside the epoch. So are counters beyond 2^53 and the year 5138.
 local function counters()
     local meta = redis.pcall('HMGET', META, 'epoch', 'seq', 'updated', 'known', 'shown')
-    if meta[1] and string.match(meta[2] or '', '^%d+$') and string.match(meta[3] or '', '^%d+%.%d+$')
+    if meta[1] and string.match(meta[2] or '', '^%d+$') and tonumber(meta[2]) < 2 ^ 53
+        and string.match(meta[3] or '', '^%d+%.%d+$') and tonumber(meta[3]) < 1e11
         and whole(meta[4], meta[5]) then
         return meta[1], tonumber(meta[2]), meta[3], tonumber(meta[5])
     end

@@ -1,7 +1,7 @@
 -- Applies standings to one board: newer versions only, rank, announce. Atomic, idempotent, safe to repeat in any order.
 --
 -- KEYS  rank, player, profile, meta
--- ARGV  1 board slug   2 channel   3 now, Unix seconds   4 traceparent, or ""
+-- ARGV  1 name of the board   2 channel   3 now, Unix seconds   4 traceparent, or ""
 --       5 visible top   6 builder's token, or "" for everyone who is not rebuilding the board
 --       then six for each player: id, version, total, member, profile, guard
 --         member ""     the player is not shown: a tombstone keeps the version so that older news still loses

@@ -122,7 +122,7 @@ def around(board: Board, user_id: uuid.UUID, radius: int, *, at_least: int = 0) 
 
 
 def places(board: Board, user_ids: Sequence[uuid.UUID]) -> list[Place]:
-    """The place of each of these. Raises Lost."""
+    """The place of each of these. Raises Lost, Unavailable."""
     return run(calls.places(board, [str(user_id) for user_id in user_ids]))[1]
 
 
@@ -133,10 +133,7 @@ def epoch(board: Board) -> str | None:
 
 def meta(board: Board, *fields: str) -> list[str | None]:
     """Fields of the board's meta hash."""
-    return [
-        None if v is None else v.decode(errors="replace")
-        for v in command("hmget", boards.keys(board).meta, list(fields))
-    ]
+    return [None if v is None else calls.text(v) for v in command("hmget", boards.keys(board).meta, list(fields))]
 
 
 # --- writing ----------------------------------------------------------------------------------------

@@ -3,7 +3,8 @@
 import json
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -130,6 +131,21 @@ def announcing(board: Board) -> list[Any]:
     return [board.name, boards.channel(board), f"{time.time():.3f}", tracing.current()]
 
 
+@contextmanager
+def ours(board: Board) -> Iterator[None]:
+    """Raises Unavailable for lines that this site did not write: SQL serves until a reconcile has removed them."""
+    try:
+        yield
+    except (ValueError, TypeError, AttributeError, LookupError, OverflowError) as error:
+        log.warning("foreign_line", board=board.name, error=repr(error)[:200])
+        raise Unavailable(f"the ranking holds a line that is not ours: {error!r}") from error
+
+
+def text(raw: bytes) -> str:
+    """Of what other programs may have written, too."""
+    return raw.decode(errors="replace")
+
+
 # --- reading ----------------------------------------------------------------------------------------
 
 
@@ -151,13 +167,14 @@ def around(board: Board, user_id: uuid.UUID, radius: int, at_least: int) -> Call
 
 
 def places(board: Board, user_ids: Sequence[str]) -> Call[tuple[int, list[Place]]]:
-    """(players on the board, the place of each of these). Raises Lost."""
+    """(players on the board, the place of each of these). Raises Lost, Unavailable."""
 
     def meaning(reply: list[Any]) -> tuple[int, list[Place]]:
         if not reply:
             raise Lost(board.slug)
         players, *flat = reply
-        return players, [place(board, flat[i], flat[i + 1]) for i in range(0, len(flat), 2)]
+        with ours(board):
+            return players, [place(board, flat[i], flat[i + 1]) for i in range(0, len(flat), 2)]
 
     return call("places", board, user_ids, meaning)
 
@@ -166,7 +183,7 @@ def strays(board: Board, after: str, limit: int, remove: bool) -> Call[tuple[str
     """(the last of the totals that were looked at, those that no player has), of a board with dense ranks."""
 
     def meaning(reply: list[bytes | None]) -> tuple[str | None, list[str]]:
-        last, *found = (total.decode(errors="replace") if total is not None else None for total in reply)
+        last, *found = (text(total) if total is not None else None for total in reply)
         return last, [total for total in found if total is not None]
 
     return call("strays", board, [after, limit, int(remove)], meaning)
@@ -174,7 +191,7 @@ def strays(board: Board, after: str, limit: int, remove: bool) -> Call[tuple[str
 
 def epoch(board: Board) -> Call[str | None]:
     """The board's epoch; None when the board is lost."""
-    return call("epoch", board, [], lambda reply: reply.decode(errors="replace") if reply else None)
+    return call("epoch", board, [], lambda reply: text(reply) if reply else None)
 
 
 def page(board: Board, reply: list[Any], first: int) -> Page:
@@ -183,9 +200,9 @@ def page(board: Board, reply: list[Any], first: int) -> Page:
         raise Lost(board.slug)
     epoch, seq, updated, players, *flat = reply
     if not (board.shares_ranks and flat):
-        return Page(epoch.decode(), seq, float(updated), players, rows(board, flat, first))
+        return Page(text(epoch), seq, float(updated), players, rows(board, flat, first))
     rank, better, *flat = flat
-    return Page(epoch.decode(), seq, float(updated), players, shared(board, rows(board, flat, first), rank, better))
+    return Page(text(epoch), seq, float(updated), players, shared(board, rows(board, flat, first), rank, better))
 
 
 def shared(board: Board, lines: Sequence[Row], rank: int, better: int) -> list[Row]:
@@ -200,17 +217,11 @@ def shared(board: Board, lines: Sequence[Row], rank: int, better: int) -> list[R
 
 
 def rows(board: Board, flat: Sequence[bytes], first: int) -> list[Row]:
-    """Rows from the scripts' flat member, total, profile triples; as their rank, their place.
-
-    Raises Unavailable for a line this site did not write: SQL serves until a reconcile has removed it.
-    """
-    try:
+    """Rows from the scripts' flat member, total, profile triples; as their rank, their place. Raises Unavailable."""
+    with ours(board):
         return [
             row(board, first + position // 3 + 1, *flat[position : position + 3]) for position in range(0, len(flat), 3)
         ]
-    except (ValueError, TypeError, AttributeError, LookupError, OverflowError) as error:
-        log.warning("foreign_line", error=repr(error))
-        raise Unavailable(f"the ranking holds a line that is not ours: {error!r}") from error
 
 
 def row(board: Board, rank: int, raw_member: bytes, total: bytes, raw_profile: bytes) -> Row:
@@ -239,7 +250,7 @@ def write(board: Board, players: Sequence[Sequence[str | bytes]], builder: str =
             raise Superseded(board.slug)
         _, epoch, seq, players, *results = reply
         return Written(
-            epoch=epoch.decode(),
+            epoch=text(epoch),
             seq=seq,
             players=players,
             applied=[bool(applied) for applied, _ in results],
@@ -260,7 +271,7 @@ def survey(board: Board) -> Call[Surveyed]:
     def meaning(reply: list[Any]) -> Surveyed:
         if not reply:
             raise Lost(board.slug)
-        return Surveyed(*(part.decode(errors="replace") for part in reply))
+        return Surveyed(*map(text, reply))
 
     return call("survey", board, [], meaning)
 

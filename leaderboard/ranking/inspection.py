@@ -13,7 +13,7 @@ from leaderboard.ranking.retry import slices
 from scoreboard.standing import Standing
 
 SCAN_COUNT = 1000
-KNOWN = re.compile(r"([0-9]+):(.*)", re.DOTALL)  # what write.lua reads of a player entry
+KNOWN = re.compile(r"([0-9]{1,19}):(.*)", re.DOTALL)  # what write.lua writes of a player entry
 
 
 @dataclass(frozen=True, slots=True)

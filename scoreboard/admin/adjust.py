@@ -79,7 +79,7 @@ class AdjustScores(UserAdmin):
     def show(self, request: HttpRequest, ids: list[uuid.UUID], change: Change) -> HttpResponse:
         """The preview, and with it the plan that a confirmation sends back."""
         players = self.players(request, ids)
-        plan = adjustments.plan(list(players), change)
+        plan = adjustments.plan(players.values(), change)
         if not plan.lines:
             return self.ask(request, AdjustForm(), [])
         rows = [{"player": players[line.user_id], "line": line} for line in plan.lines]

@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
         ),
         migrations.RunSQL(
             (SQL / "checkpoints.sql").read_text(encoding="utf-8"),
-            "DROP FUNCTION board_adds, checkpoint_joined, checkpoint_stood, checkpoint_changes, checkpoint_exactly, checkpoint_at,"
+            "DROP FUNCTION checkpoint_joined, checkpoint_stood, checkpoint_changes, checkpoint_exactly, checkpoint_at,"
             " checkpoint_unseen, checkpoint_counted, checkpoint_holds, checkpoint_next, checkpoint_check",
         ),
         migrations.RunSQL(

@@ -1,11 +1,6 @@
 -- Checkpoints: how boards stood at some instants that are over. How one stood at any other follows from the checkpoint before it and
 -- from what came between, so that it does not take the whole history to say so. All of it is a copy of the history.
 
--- Whether an entry counts for what it is, whatever others its player has: then what it changes is known without them.
-CREATE FUNCTION board_adds(b boards) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
-    SELECT b.attempts IS NULL
-$$;
-
 -- Everyone with entries that count after a checkpoint, up to `p_at`, without those in `p_others`: how they stand then, joined to what
 -- the checkpoint says of them, or, where they are not `among` its best, to nothing. `reach`: more than they have who are not.
 CREATE FUNCTION checkpoint_joined(b boards, p_part text, p_base board_checkpoints, p_at timestamptz, p_others uuid[])
@@ -84,9 +79,10 @@ BEGIN
                USING (user_id);
         RETURN;
     END IF;
-    -- A correction belongs where the entry does that it takes back, however old that is.
+    -- A correction belongs where the entry does that it takes back, however old that is; and where attempts are limited,
+    -- whether an entry counts depends on what else its player has.
     v_counted := ARRAY(SELECT DISTINCT h.user_id FROM score_history h
-                        WHERE h.created_at > p_base.at AND h.created_at <= p_at AND (h.reverses IS NOT NULL OR NOT board_adds(b)));
+                        WHERE h.created_at > p_base.at AND h.created_at <= p_at AND (h.reverses IS NOT NULL OR b.attempts IS NOT NULL));
     RETURN QUERY
     WITH joined AS MATERIALIZED (
         SELECT j.*,

@@ -17,10 +17,8 @@ BEGIN
            CASE p_board.ties WHEN 'shared' THEN r.shared WHEN 'dense' THEN r.dense ELSE r.place END,
            r.user_id, r.points * board_sign(p_board), r.reached_at, r.metadata
       FROM (SELECT s.*, rank() OVER (ORDER BY s.points DESC) AS shared, dense_rank() OVER (ORDER BY s.points DESC) AS dense,
-                   row_number() OVER (ORDER BY s.points DESC,
-                                               CASE WHEN p_board.ties <> 'latest' THEN s.reached_at END,
-                                               CASE WHEN p_board.ties = 'latest' THEN s.reached_at END DESC,
-                                               s.user_id DESC) AS place
+                   row_number() OVER (ORDER BY s.points DESC, CASE WHEN p_board.ties = 'latest' THEN s.reached_at END DESC,
+                                               s.reached_at, s.user_id DESC) AS place
               FROM standings s JOIN users u ON u.id = s.user_id
              WHERE s.period_id = p_period AND s.shown AND player_visible(u)) r;
     GET DIAGNOSTICS v_ranked = ROW_COUNT;

@@ -27,11 +27,11 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 @pytest.fixture
 def hung_up() -> Iterator[None]:
-    """This thread without a connection to the broker, and the broker not left alone."""
-    broker.line.hang_up()
+    """This thread without a connection to the broker, and the broker one that has not failed."""
+    broker.kept.close()
     broker.breaker.open_until = 0.0
     yield
-    broker.line.hang_up()
+    broker.kept.close()
     broker.breaker.open_until = 0.0
 
 

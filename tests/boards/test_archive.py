@@ -58,6 +58,14 @@ def test_the_last_so_many_are_listed_beside_the_current_one(api: Api, closed: li
     assert listed(api, "?offset=3") == []
 
 
+def test_one_that_is_asked_for_is_read_alone(closed: list[str]) -> None:
+    def read(**asked: Any) -> list[str]:
+        return [board.period for board in boards.past("daily", **asked)]
+
+    assert (read(), read(most=1), read(most=0)) == (closed, closed[:1], [])
+    assert (read(period=closed[2]), read(period="2019-01-01")) == ([closed[2]], [])
+
+
 def test_staff_and_keys_are_listed_all_and_no_shared_cache_keeps_it(api: Api, closed: list[str]) -> None:
     archive(1)
     for caller in (bearer(admin()), site_key("read"), site_key("boards")):

@@ -263,10 +263,15 @@ def test_the_public_sees_no_instant_after_a_freeze(api: Api, board: Board, alice
         "at=0001-01-01T00:00:00%2B14:00",
         "at=",
         "board=opened&at=2020-01-01T00:00:00Z",
+        "at=1999-12-31T23:59:59Z",
+        "board=paris&at=0001-01-01T00:00:00Z",
+        "board=york&at=0001-01-01T00:00:00Z",
     ],
 )
 def test_an_instant_that_cannot_be_asked_for_is_refused(api: Api, board: Board, query: str) -> None:
     make("opened", opens_at=datetime(2026, 1, 1, tzinfo=UTC))
+    make("paris", window="daily", zone="Europe/Paris")
+    make("york", window="weekly", zone="America/New_York")
     assert_problem(api.get(f"{TOP}?{query}"), "invalid-request")
 
 

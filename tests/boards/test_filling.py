@@ -58,6 +58,21 @@ def test_points_by_a_transaction_from_before_the_board_are_waited_for(board: Boa
     assert [line.score for line in in_sql(current("later"))] == [50, 5]
 
 
+def test_one_open_transaction_is_waited_for_once_however_many_boards_are_to_be_filled(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits, settled = [], periods.settled
+    monkeypatch.setattr(periods, "settled", lambda: waits.append(settled()) or waits[-1])  # type: ignore[func-returns-value]
+    [slow] = players(1)
+    for slug in ("one", "two", "three"):
+        Rule.objects.create(slug=slug, title="New")
+    with unfinished(slow, 50):
+        periods.keep()
+        assert (waits, BoardPeriod.objects.filter(filled_at=None).count()) == ([False], 3)
+    periods.keep()
+    assert (waits, BoardPeriod.objects.filter(filled_at=None).count()) == ([False, True], 0)
+
+
 def test_a_board_deleted_while_it_is_filled_keeps_no_standing(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     [user] = players(1)
     award(user, 5)

@@ -10,8 +10,9 @@ from accounts.models import User
 from actions import redemption, tokens
 from api.problems import Problem
 from integrity import decisions
-from integrity.decisions import NotPossible, decide
+from integrity.decisions import decide
 from leaderboard.boards import Board
+from scoreboard.approvals import NotPossible
 from tests.integrity.cases import burst, corrections, flagged, redeemed, total
 from tests.support.agreement import assert_agreement, sql_rows
 from tests.support.client import MINT, Api, assert_problem

@@ -6,10 +6,11 @@ import pytest
 from django.db import transaction
 
 from accounts.models import User
-from integrity.decisions import NotPossible, decide
+from integrity.decisions import decide
 from integrity.findings import Detector
 from leaderboard.boards import Board
 from scoreboard import ledger
+from scoreboard.approvals import NotPossible
 from scoreboard.models import ScoreHistory
 from tests.integrity.cases import corrections, flagged, redeemed, total
 from tests.support.agreement import assert_agreement

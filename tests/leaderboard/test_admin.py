@@ -9,6 +9,7 @@ from leaderboard import boards
 from leaderboard.boards import Board
 from tests.support.admin_site import USERS, change_page, signed_in, superuser
 from tests.support.people import give
+from tests.support.spoiling import Hand, infinite
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -43,4 +44,10 @@ def test_a_users_page_shows_it_too(board: Board, alice: User, bob: User) -> None
 def test_a_lost_board_is_said_to_be_unknown(board: Board, alice: User) -> None:
     give(alice, 5)
     redis_client.connection().delete(*boards.keys(board).all())
+    assert ranks() == {"alice": "?", "root": "?"}
+
+
+def test_a_total_that_is_no_number_of_points_is_as_unknown(board: Board, alice: User) -> None:
+    give(alice, 5)
+    infinite(Hand(board, alice))
     assert ranks() == {"alice": "?", "root": "?"}

@@ -54,8 +54,8 @@ def test_a_board_without_a_part_of_a_key_is_sqls_and_then_a_new_one(
             step()
             assert len(noticed) >= number, "each read notices"
         before = len(noticed)
-        placement = ledger.announce([give(crowd[0], 50, announced=False).standing])
-        assert (placement, len(noticed)) == ({}, before + 1), "so does a write, which has no rank to tell"
+        ranks = ledger.announce([give(crowd[0], 50, announced=False).standing])
+        assert (ranks, len(noticed)) == ({}, before + 1), "so does a write, which has no rank to tell"
 
         page = reads.top(board, 10)
         assert (page.epoch, page.rows, page.players) == (None, sql_rows(), 5)
@@ -71,7 +71,24 @@ def test_a_board_without_a_part_of_a_key_is_sqls_and_then_a_new_one(
     viewer.follow()  # the new epoch was announced
     viewer.close()
     assert_agreement(board)
-    assert ledger.announce([give(crowd[1], 100, announced=False).standing])[crowd[1].pk].rank == 1
+    assert ledger.announce([give(crowd[1], 100, announced=False).standing])[crowd[1].pk] == 1
+
+
+@pytest.mark.parametrize("meta", [{"seq": "9" * 400}, {"updated": "9" * 20 + ".0"}, {"updated": "1" * 400 + ".5"}])
+def test_a_board_with_counters_that_no_script_writes_is_lost(
+    board: Board, crowd: list[User], api: Api, meta: dict[str, str]
+) -> None:
+    redis: Any = redis_client.connection()
+    redis.hset(boards.keys(board).meta, mapping=meta)
+    assert ranking.epoch(board) is None
+    assert api.get(TOP).json()["data"] == shown(sql_rows())
+
+
+def test_an_epoch_that_is_no_text_is_served_as_text(board: Board, crowd: list[User], api: Api) -> None:
+    redis: Any = redis_client.connection()
+    redis.hset(boards.keys(board).meta, "epoch", b"\xff")
+    assert api.get(TOP).json()["data"] == shown(sql_rows())
+    assert give(crowd[0], 50).new_total == 60
 
 
 def test_while_no_client_reads_or_writes_the_sweep_notices(board: Board, crowd: list[User]) -> None:

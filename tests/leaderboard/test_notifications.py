@@ -11,7 +11,7 @@ from channels.layers import get_channel_layer
 
 from accounts import visibility
 from accounts.models import User
-from leaderboard import projection
+from leaderboard import notifications, projection
 from scoreboard import adjustments
 from tests.support.admin_site import superuser
 from tests.support.people import give
@@ -44,7 +44,7 @@ def news(*users: User) -> list[dict[str, Any]]:
 
 def test_an_adjustment_is_told_to_the_player(alice: User) -> None:
     give(alice, 50)
-    plan = adjustments.plan([alice.pk], adjustments.Change("A mistake.", delta=-20))
+    plan = adjustments.plan([alice], adjustments.Change("A mistake.", delta=-20))
     assert heard([alice.pk], lambda: adjustments.carry_out(plan, superuser().pk)) == news(alice)
 
 
@@ -53,6 +53,16 @@ def test_hiding_and_showing_again_are_told_to_the_player_and_to_nobody_else(alic
     both = [alice.pk, bob.pk]
     assert heard(both, lambda: visibility.set_hidden([alice.pk], hidden=True)) == news(alice)
     assert heard(both, lambda: visibility.set_hidden([alice.pk], hidden=False)) == news(alice)
+
+
+def test_several_players_are_told_in_one_go(alice: User, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    both, sent, send = [alice.pk, bob.pk], list[bool](), notifications.send
+    monkeypatch.setattr(notifications, "send", lambda messages: sent.append(send(messages)))
+    give(alice, 50)
+    give(bob, 50)
+    told = heard(both, lambda: visibility.set_hidden(both, hidden=True))
+    assert sorted(told, key=str) == sorted(news(alice, bob), key=str)
+    assert sent == [True]
 
 
 def test_a_score_is_not(alice: User) -> None:

@@ -8,7 +8,7 @@ from django.db import connection
 
 from accounts.models import User
 from api import redis_client
-from leaderboard import boards, reconcile
+from leaderboard import boards, drift, reconcile
 from leaderboard.boards import Board
 from scoreboard.models import MAX_TOTAL, UserScore
 from tests.support.agreement import assert_agreement
@@ -117,4 +117,19 @@ def test_many_kinds_at_once_and_more_players_than_one_chunk(board: Board, monkey
     assert sorted(named for kind in report.players.values() for named in kind) == sorted(
         str(user.pk) for user in crowd[: len(DRIFTS)]
     )
+    assert_agreement(board)
+
+
+@pytest.mark.parametrize(
+    "kept", ['{"at": 1e300, "compared": 1, "drift": 0}', '{"at": 0, "compared": Infinity, "drift": 0}']
+)
+def test_a_remembered_comparison_that_is_none_is_not_believed(board: Board, kept: str) -> None:
+    redis_client.connection().set(boards.keys(board).compared, kept)
+    assert drift.last(board) is None
+
+
+def test_a_version_of_more_digits_than_a_number_has_is_stale(board: Board, victim: User) -> None:
+    at = Hand(board, victim)
+    at.redis.hset(at.keys.player, at.field, f"{'9' * 5000}:{at.member}")
+    assert reconcile.reconcile(board).found["stale"] == 1
     assert_agreement(board)

@@ -11,6 +11,7 @@ from accounts.models import User
 from api import redis_client
 from leaderboard import boards, ranking, reconcile, sweep, tasks
 from leaderboard.boards import Board
+from scoreboard import changes
 from scoreboard.models import ScoreHistory, UserScore
 from tests.support.agreement import assert_agreement, dump, sql_rows
 from tests.support.people import give, player, players
@@ -124,7 +125,8 @@ def test_a_change_that_is_rolled_back_reaches_no_board(board: Board) -> None:
 
 
 @pytest.mark.parametrize(
-    "mark", [None, "", "nonsense", "0", "7:x", "another-cluster/5:1", "another-cluster/5:99999999"]
+    "mark",
+    [None, "", "nonsense", "0", "7:x", "another-cluster/5:1", "another-cluster/5:99999999", f"{{here}}:{'9' * 5000}"],
 )
 def test_without_a_watermark_of_this_database_everything_is_compared(board: Board, mark: str | None) -> None:
     give(player(), 3, announced=False)
@@ -132,7 +134,7 @@ def test_without_a_watermark_of_this_database_everything_is_compared(board: Boar
     if mark is None:
         redis.hdel(boards.keys(board).meta, "swept")
     else:
-        redis.hset(boards.keys(board).meta, "swept", mark)
+        redis.hset(boards.keys(board).meta, "swept", mark.format(here=changes.now().source))
     # As old as it gets: nothing but a comparison finds it.
     UserScore.objects.update(changed_xid=3)
     assert sweep.sweep(board).healed == 1

@@ -1,6 +1,5 @@
 """Adjusting scores in admin: asked, shown, confirmed, recorded once, with a reason and a name."""
 
-import uuid
 from typing import Any
 
 import pytest
@@ -21,7 +20,6 @@ from tests.support.admin_site import (
     act,
     admin,
     confirm,
-    fresh_id,
     ids,
     preview,
     said,
@@ -318,9 +316,9 @@ def test_a_hidden_player_is_adjusted_without_reappearing(admin_site: Client, ali
     assert User.objects.get(pk=alice.pk).is_hidden
 
 
-def test_a_plan_names_each_player_once(alice: User) -> None:
-    plan = adjustments.plan([alice.pk, alice.pk, uuid.UUID(fresh_id())], adjustments.Change("x", delta=1))
-    assert [line.user_id for line in plan.lines] == [alice.pk]
+def test_a_preview_names_each_player_once_and_no_stranger(admin_site: Client, alice: User) -> None:
+    page = preview(admin_site, [alice, alice, User()], delta="1")
+    assert [row["line"].user_id for row in page.context["rows"]] == [alice.pk]
 
 
 def test_everything_that_is_wrong_with_the_form_is_told_at_once(alice: User) -> None:

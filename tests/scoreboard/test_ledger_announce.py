@@ -17,7 +17,7 @@ from leaderboard.boards import Board
 from leaderboard.projection import project
 from scoreboard import ledger
 from scoreboard.models import ScoreHistory, UserScore
-from scoreboard.standing import Placement, Standing
+from scoreboard.standing import Standing
 from tests.support.agreement import assert_agreement
 from tests.support.client import UPDATE, Api
 from tests.support.people import entry, give, player, update_body
@@ -53,7 +53,7 @@ def test_no_signal_of_django_s_models_has_a_receiver_of_ours() -> None:
 def failing() -> None:
     """A read side that breaks in an unforeseen way."""
 
-    def fail(standings: Sequence[Standing], notify: bool) -> dict[uuid.UUID, Placement]:
+    def fail(standings: Sequence[Standing], notify: bool) -> dict[uuid.UUID, int | None]:
         raise ZeroDivisionError("a defect of the read side")
 
     ledger.set_projector(fail)
@@ -89,14 +89,13 @@ def test_a_projector_that_raises_leaves_the_rank_unknown_and_the_score_standing(
 def test_the_answer_of_the_projector_reaches_the_caller(board: Board, alice: User, bob: User) -> None:
     give(bob, 7)
     [outcome] = ledger.record([entry(alice, 5)])
-    placement = ledger.announce([outcome.standing])[alice.pk]
-    assert (placement.rank, placement.epoch) == (2, ranking.epoch(board))
+    assert ledger.announce([outcome.standing]) == {alice.pk: 2}
 
 
 def test_of_several_standings_of_one_player_the_newest_is_told(board: Board, alice: User) -> None:
     heard: list[Sequence[Standing]] = []
 
-    def listen(standings: Sequence[Standing], notify: bool) -> dict[uuid.UUID, Placement]:
+    def listen(standings: Sequence[Standing], notify: bool) -> dict[uuid.UUID, int | None]:
         heard.append(standings)
         return {}
 

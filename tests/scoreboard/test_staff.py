@@ -129,5 +129,5 @@ def test_who_became_staff_after_the_preview_is_left_as_they_are(alice: User, bob
 def test_a_new_total_above_the_old_one_is_refused_for_staff() -> None:
     staff = promoted(50, role="moderator")
     for target, counts in ((60, False), (40, True)):
-        [line] = adjustments.plan([staff.pk], Change("x", target=target)).lines
+        [line] = adjustments.plan([staff], Change("x", target=target)).lines
         assert line.counts is counts

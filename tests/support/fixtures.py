@@ -150,11 +150,11 @@ def forget_limits() -> None:
 @pytest.fixture
 def patient_broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What this thread hands over is taken, however long a busy machine makes the broker take for it."""
-    monkeypatch.setattr(broker, "PATIENCE_SECONDS", 20.0)
-    broker.line.hang_up()
+    monkeypatch.setattr(broker, "TIMEOUT_SECONDS", 20.0)
+    broker.kept.close()
     broker.breaker.open_until = 0.0
     yield
-    broker.line.hang_up()
+    broker.kept.close()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from pytest_django.fixtures import Settings
 
+from api import redis_client
 from leaderboard import boards, notifications, ranking
 from tests.support.processes import eventually
 from tests.system.live.clients import authorization, token_of, viewer, watcher
@@ -79,6 +80,22 @@ def test_all_tabs_of_a_player_get_it_and_nobody_else_does(live: Server) -> None:
         assert bob.until("you", players=1)["score"] == 0
 
 
+def test_a_total_that_another_program_wrote_ends_no_process(live: Server) -> None:
+    """Of an infinite one no line can be told; the process lives to tell the next."""
+    write("bob", 40)
+    write("alice", 30)
+    with viewer(live, protocols=("bearer", token_of())) as alice:
+        alice.until("you", rank=2)
+        redis: Any = redis_client.connection()
+        keys = boards.keys(boards.get("global"))
+        member = redis.hget(keys.player, ALICE).partition(b":")[2]
+        redis.zadd(keys.rank, {member: "inf"})
+        before = live.metric("scoreboard_redis_seconds_count", call="places")
+        eventually(lambda: live.metric("scoreboard_redis_seconds_count", call="places") > before, "lines are read")
+        write("alice", 50, 2)
+        assert alice.until("you", score=50)["rank"] == 1
+
+
 def test_groups_are_left_with_their_last_viewer(live: Server) -> None:
     eventually(lambda: live.metric("scoreboard_live_groups") == 1, "only the board's own group")
     with viewer(live, protocols=("bearer", token_of())) as tab:
@@ -102,4 +119,4 @@ def test_news_that_nobody_can_send_fail_nothing(settings: Settings) -> None:
     settings.CHANNEL_LAYERS = {
         "default": {**settings.CHANNEL_LAYERS["default"], "CONFIG": {"hosts": ["redis://127.0.0.1:9/0"]}}
     }
-    assert not notifications.standing_changed(user_id("alice"))
+    assert not notifications.standings_changed([user_id("alice")])
