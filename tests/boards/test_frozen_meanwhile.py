@@ -6,22 +6,23 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection, transaction
 
 from accounts.models import User
 from leaderboard import boards, sweep
 from leaderboard.boards import Board
 from scoreboard import freezing, periods
 from scoreboard.models import Board as Rule
-from scoreboard.models import BoardPeriod, BoardReveal, FinalStanding
+from scoreboard.models import BoardPeriod, BoardReveal, BoardStanding, FinalStanding
 from tests.boards.exports import exported
 from tests.boards.freezing import SECRET, freeze, reveal_all, scores, ways_out
 from tests.support import past
 from tests.support.admin_site import admin, signed_in
-from tests.support.boards import award, away, in_finals, in_sql, keep, make, recounted
+from tests.support.boards import award, away, in_finals, in_sql, keep, make, recounted, take_back
 from tests.support.client import Api, assert_problem
 from tests.support.people import player, site_key
-from tests.support.races import uncommitted
+from tests.support.processes import eventually
+from tests.support.races import Meanwhile, uncommitted
 
 pytestmark = pytest.mark.usefixtures("unlimited")
 
@@ -246,3 +247,35 @@ def test_a_part_that_opens_while_a_reveal_ends_is_revealed_too(
 
 def frozen_parts() -> list[str]:
     return list(BoardPeriod.objects.filter(counts_until__isnull=False).values_list("part", flat=True))
+
+
+@pytest.mark.parametrize("change", [paused, edited, deleted])
+def test_who_corrects_on_both_halves_and_who_changes_the_board_never_wait_in_a_circle(
+    board: Board, alice: User, change: Callable[[Rule], None]
+) -> None:
+    """A player's standings are found in the order in which they lie there: here the truth's is the first."""
+    rule = make("final")
+    wrong = award(alice, 5)
+    public, _ = freeze(rule)
+    one = BoardStanding.objects.get(period_id=public.id)
+    BoardStanding.objects.filter(period_id=public.id).delete()
+    BoardStanding.objects.bulk_create([one])
+    with transaction.atomic():
+        list(BoardPeriod.objects.select_for_update().filter(pk=public.id))
+        changing = Meanwhile(lambda: change(rule))
+        changing.wait_until_blocked()
+        correcting = Meanwhile(lambda: take_back(wrong))
+        eventually(lambda: waiting_for_periods() == 2, "both wait")
+    correcting.outcome()
+    changing.outcome()
+
+
+def waiting_for_periods() -> int:
+    """Sessions that wait for another, and have to do with periods of this database's boards."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(DISTINCT l.pid) FROM pg_locks l JOIN pg_locks p ON p.pid = l.pid AND NOT l.granted"
+            " WHERE p.relation = 'board_periods'::regclass"
+            " AND p.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        return int(cursor.fetchone()[0])
