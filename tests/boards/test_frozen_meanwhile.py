@@ -83,7 +83,7 @@ def test_while_it_is_paused_no_way_out_knows_it_not_even_its_truth(
 ) -> None:
     rule, staff = held_back(alice, bob), signed_in(admin())
     first = api.get("/api/v1/scoreboard/top?board=final")["ETag"]
-    instant = freezing.now().isoformat().replace("+", "%2B")
+    instant = periods.clock().isoformat().replace("+", "%2B")
     paused(rule)
     for path in ("top?board=final", "top?board=final&period=all", f"top?board=final&at={instant}"):
         assert_problem(api.get(f"/api/v1/scoreboard/{path}"), "not-found")
@@ -146,7 +146,7 @@ def test_a_step_that_a_change_of_the_board_overtakes_does_no_harm(
 
     monkeypatch.setattr(freezing, "changed", counted)
     meanwhile(rule)
-    assert freezing.changed(freezing.REVEAL, before.pk, freezing.now(), 1) is None
+    assert freezing.changed(freezing.REVEAL, before.pk, periods.clock(), 1) is None
     freezing.end(before)
     boards.forget()
     if meanwhile is deleted:
@@ -172,11 +172,11 @@ def test_a_deleted_board_that_is_made_again_is_a_new_one(board: Board, alice: Us
 def test_a_paused_board_whose_period_is_over_and_not_revealed_keeps_its_rule_too(
     board: Board, api: Api, alice: User, bob: User
 ) -> None:
-    begun = freezing.now()
+    begun = periods.clock()
     rule = held_back(
         alice, bob, window="fixed", opens_at=begun - timedelta(hours=1), closes_at=begun + timedelta(hours=1)
     )
-    BoardPeriod.objects.update(ends_at=freezing.now())
+    BoardPeriod.objects.update(ends_at=periods.clock())
     paused(rule)
     body = json.dumps({"ties": "latest", "paused": False}).encode()
     assert_problem(api.send("PUT", "/api/v1/boards/final", body, headers=site_key("boards")), "invalid-request")
@@ -195,7 +195,7 @@ def test_a_paused_board_whose_period_is_over_and_not_revealed_keeps_its_rule_too
 def test_what_ended_during_a_pause_is_counted_by_the_rule_that_is_made_in_it(
     board: Board, api: Api, alice: User, bob: User, window: str, at_once: bool
 ) -> None:
-    yesterday = freezing.now() - timedelta(days=1)
+    yesterday = periods.clock() - timedelta(days=1)
     past.write([past.Event(yesterday, alice.pk, 10), past.Event(yesterday, bob.pk, 3)])
     rule = make("final", window=window, paused=True)
     if window == "daily":
@@ -219,7 +219,7 @@ def test_a_part_that_opens_while_a_reveal_ends_is_revealed_too(
     User.objects.filter(pk=alice.pk).update(region="eu")
     rule = make("final", attribute="region", attribute_value="*")
     award(alice, 10)
-    rule.freeze_at = freezing.now()
+    rule.freeze_at = periods.clock()
     rule.save()
     keep()
     award(alice, SECRET)
