@@ -13,10 +13,9 @@ from random import Random
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-from benchmarks import watching_cheats, watching_farms
+from benchmarks import usual_gains, watching_cheats, watching_farms
 from benchmarks.watching_people import DAY, HABITS, HOUR, RULES, Habit, week
 from integrity import crowds, detectors
-from integrity.crowds import Population
 from integrity.findings import Detector, Event, Thresholds
 
 NIGHT = 4 * HOUR  # a day is looked at with the night that follows, so that no pattern is cut at midnight
@@ -79,7 +78,7 @@ def outliers(people: Sequence[Sequence[Event]], thresholds: Thresholds) -> set[i
     return {
         player
         for gains in gains_by_hour(people).values()
-        for player in crowds.outliers(gains, Population.of(gains.values()), thresholds)
+        for player in usual_gains.outliers(gains, usual_gains.population(gains.values()), thresholds)
     }
 
 
@@ -106,14 +105,14 @@ def cheaters(
     random: Random, thresholds: Thresholds, people: Sequence[Sequence[Event]], count: int
 ) -> Mapping[str, Rate]:
     """A day of each kind of cheat among the honest."""
-    usual = {hour: Population.of(gains.values()) for hour, gains in gains_by_hour(people).items()}
+    usual = {hour: usual_gains.population(gains.values()) for hour, gains in gains_by_hour(people).items()}
     rates: dict[str, Rate] = defaultdict(Rate)
     for name, cheat in watching_cheats.CHEATS.items():
         for _ in range(count):
             events = cheat(random)
             caught = found(events, thresholds, days=1)
             for hour, gains in gains_by_hour([events]).items():
-                if hour in usual and crowds.outliers(gains, usual[hour], thresholds):
+                if hour in usual and usual_gains.outliers(gains, usual[hour], thresholds):
                     caught.add(Detector.OUTLIER.value)
             rates[name].add(caught)
     return rates

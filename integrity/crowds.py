@@ -1,14 +1,10 @@
 """What is looked for across players. Pure functions."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
-from typing import TypeVar
 
 from integrity.findings import Account, Detector, Finding, Severity, Thresholds
-
-Player = TypeVar("Player")
 
 MAD_TO_SIGMA = 1.4826  # the median absolute deviation of a normal distribution is its sigma over this
 # A crowd that plays in step, or the few stragglers of a late hour, must not make everyone else an outlier.
@@ -25,14 +21,6 @@ class Population:
     median: float
     mad: float
 
-    @classmethod
-    def of(cls, gains: Iterable[int]) -> "Population":
-        logs = [math.log1p(gain) for gain in gains]
-        if not logs:
-            return cls(0, 0.0, 0.0)
-        middle = median(logs)
-        return cls(len(logs), middle, median(abs(value - middle) for value in logs))
-
     def z(self, gain: int) -> float:
         """How many robust standard deviations a gain lies above the median."""
         return (math.log1p(gain) - self.median) / self.sigma
@@ -40,18 +28,6 @@ class Population:
     @property
     def sigma(self) -> float:
         return max(MAD_TO_SIGMA * self.mad, LEAST_SIGMA)
-
-    def least_outlier(self, z: float) -> float:
-        """The gain from which on a player is further out than `z`."""
-        return math.expm1(self.median + z * self.sigma)
-
-
-def outliers(gains: Mapping[Player, int], population: Population, thresholds: Thresholds) -> list[Player]:
-    """Players who gained far more than all others; none while too few play to say what is usual."""
-    if not thresholds.outlier_z or population.players < thresholds.outlier_players:
-        return []
-    least = population.least_outlier(thresholds.outlier_z)
-    return [player for player, gain in gains.items() if gain > least]
 
 
 def outlier(

@@ -153,9 +153,9 @@ def outliers_of(hour: datetime, now: datetime, thresholds: Thresholds) -> list[s
     judged = gather.judged(list(gains))
     opened = []
     events = gather.events(list(gains), hour)
-    for user_id in crowds.outliers(gains, population, thresholds):
+    for user_id, gain in gains.items():
         ids = [event.history_id for event in events.get(user_id, ()) if event.redeemed < (hour + HOUR).timestamp()]
-        finding = crowds.outlier(gains[user_id], population, thresholds, hour.timestamp(), ids)
+        finding = crowds.outlier(gain, population, thresholds, hour.timestamp(), ids)
         if unjudged(judged.get(user_id, {}), finding):
             opened += record(user_id, [finding], now)
     return opened

@@ -21,7 +21,7 @@ from leaderboard.boards import GLOBAL, Board
 from leaderboard.ranking import Page, Row
 from leaderboard.ranking.members import parsed
 from leaderboard.truth import ORDER
-from scoreboard import freezing
+from scoreboard import periods
 from scoreboard.board_checks import EARLIEST
 
 KEPT, KEPT_SECONDS = 256, 60.0  # answers of this process
@@ -101,7 +101,7 @@ def find(slug: str, at: datetime, *, truth: bool = False) -> Instant:
 
     Raises Problem not-found, and ValidationError for an instant that is not over or at which the board was not open.
     """
-    if not EARLIEST <= at <= freezing.now():
+    if not EARLIEST <= at <= periods.clock():
         raise serializers.ValidationError({"at": [f"Expected an instant that is over, from {EARLIEST.year} on."]})
     if slug == GLOBAL.slug:
         return Instant(GLOBAL, 0, at)
@@ -143,7 +143,7 @@ def shown(wanted: Any, page: Page) -> Page | None:
     """With names, and kept when nothing can change it any more; None when one of its players is not shown any more."""
     _, asked, *_ = wanted
     found = named(page, asked.rule)
-    if found is not None and asked.at < freezing.now() - SETTLED:
+    if found is not None and asked.at < periods.clock() - SETTLED:
         keep(wanted, found)
     return found
 

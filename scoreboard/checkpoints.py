@@ -10,7 +10,7 @@ from datetime import datetime
 import structlog
 from django.db import connection, transaction
 
-from scoreboard import freezing, periods
+from scoreboard import periods
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +34,7 @@ CHECK = "SELECT checkpoint_check()"
 
 def keep(entries: int = ENTRIES, best: int = BEST) -> int:
     """Makes those that are due, of each board one by turns, and returns how many. Safe to repeat and to interrupt."""
-    until = freezing.now()
+    until = periods.clock()
     with connection.cursor() as cursor:
         cursor.execute(DUE, [entries])
         due = cursor.fetchall()

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from accounts.models import User
 from api.problems import Problem
-from scoreboard import freezing, ledger
+from scoreboard import ledger, periods
 from scoreboard.models import Board, BoardEntrant
 
 ENTRY = "SELECT board_entry(%s, %s, %s)"
@@ -49,7 +49,7 @@ def demand_entry(board: Board) -> None:
 
 
 def over(board: Board) -> bool:
-    return board.closes_at is not None and board.closes_at <= freezing.now()
+    return board.closes_at is not None and board.closes_at <= periods.clock()
 
 
 def enter(board: int, player: uuid.UUID, *, joins: bool) -> bool:

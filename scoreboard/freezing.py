@@ -60,7 +60,7 @@ def reveal(board: Board, pace: float, changes: int = 1) -> None:
     if not (PACES[0] <= pace <= PACES[1] and 1 <= changes <= MAX_CHANGES):
         said = f"Expected a pace of {PACES[0]} to {PACES[1]} seconds and 1 to {MAX_CHANGES} changes a step."
         raise Problem("invalid-request", said)
-    begun = now()
+    begun = periods.clock()
     if not frozen(board).exists() or board.freeze_at is None or board.freeze_at > begun:
         raise Problem("invalid-request", "This board is not frozen: it holds nothing back.")
     # Every transaction that may still enter something earlier has ended: nothing comes later than its step.
@@ -78,14 +78,6 @@ def reveal_by(slug: str, by: uuid.UUID, pace: float, changes: int) -> None:
         raise Problem("not-found", "There is no such board.")
     reveal(board, pace, changes)
     board_rules.note(board, CHANGE, by, f"Revealed over the API: {changes} changes every {pace} s.")
-
-
-def now() -> datetime:
-    """PostgreSQL's clock."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        at: datetime = cursor.fetchone()[0]
-        return at
 
 
 def frozen(board: Board) -> QuerySet[BoardPeriod]:

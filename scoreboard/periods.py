@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -127,6 +128,14 @@ def settled() -> bool:
             return False
         time.sleep(POLL_SECONDS)
     return True
+
+
+def clock() -> datetime:
+    """PostgreSQL's, by which an entry belongs to a period."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        at: datetime = cursor.fetchone()[0]
+        return at
 
 
 def scoring() -> set[str]:

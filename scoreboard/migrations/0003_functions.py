@@ -24,7 +24,8 @@ class Migration(migrations.Migration):
         migrations.RunSQL(
             (SQL / "boards.sql").read_text(encoding="utf-8"),
             "DROP FUNCTION day_begins, board_window, player_groups, board_counts, boards_changed, board_freezes, board_open,"
-            " board_open_parts, scoring_transactions, board_close_ended, board_rule, board_applied, attribute_history_add CASCADE",
+            " board_open_parts, scoring_transactions, board_lock_periods, board_close_ended, board_rule, board_applied,"
+            " attribute_history_add CASCADE",
         ),
         migrations.RunSQL(
             (SQL / "counting.sql").read_text(encoding="utf-8"),

@@ -168,6 +168,13 @@ CREATE FUNCTION scoring_transactions() RETURNS SETOF text LANGUAGE sql VOLATILE 
        AND l.pid IS DISTINCT FROM pg_backend_pid()
 $$;
 
+-- The open periods of a board, in the order in which a correction locks them: neither waits for the other in a circle.
+CREATE FUNCTION board_lock_periods(p_board bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM board_periods p WHERE p.board_id = p_board AND p.closed_at IS NULL ORDER BY p.id FOR UPDATE;
+END
+$$;
+
 -- Closes what is over before its rule becomes another, as `periods.close_ended` would have. Fails like a lock that is not to be had
 -- while a transaction may still hold an entry, or while a period is not filled yet: so that the change can be tried again.
 -- Of a paused board, whose periods are not filled, it closes none.
@@ -195,6 +202,7 @@ BEGIN
     IF v_late OR EXISTS (SELECT FROM board_periods p WHERE p.id = ANY (v_ended) AND p.filled_at IS NULL) THEN
         RAISE EXCEPTION 'a period of board % is over and not closed yet: try again', b.slug USING ERRCODE = 'lock_not_available';
     END IF;
+    PERFORM board_lock_periods(b.id);
     PERFORM period_close(p, b) FROM unnest(v_ended) p;
 END
 $$;
@@ -229,11 +237,13 @@ BEGIN
         RETURN NULL;
     END IF;
     IF v_pause THEN
+        PERFORM board_lock_periods(OLD.id);
         UPDATE board_periods SET id = DEFAULT, filled_at = NULL WHERE board_id = OLD.id AND closed_at IS NULL;
     ELSIF TG_OP = 'UPDATE' THEN
         PERFORM board_close_ended(OLD);
         SELECT least(clock_timestamp(), min(coalesce(p.starts_at, p.ends_at - interval '1 microsecond'))) INTO v_from
           FROM board_periods p WHERE p.board_id = OLD.id AND p.closed_at IS NULL AND p.ends_at <= clock_timestamp();
+        PERFORM board_lock_periods(OLD.id);
         DELETE FROM board_periods WHERE board_id = OLD.id AND closed_at IS NULL;
     END IF;
     IF NOT NEW.paused THEN

@@ -31,7 +31,8 @@ RETURNS text LANGUAGE sql IMMUTABLE AS $$
 $$;
 
 -- Enters what a round has recorded into the boards. One that takes an earlier entry back changes the periods of that one, and what
--- is best or latest there may be any other entry: so they are counted anew.
+-- is best or latest there may be any other entry: so they are counted anew. Periods are locked in the order of their ids, as by
+-- who changes their board.
 CREATE FUNCTION ledger_enter(
     p_recorded ledger_outcome[], p_source text[], p_action_type text[], p_reverses bigint[], p_at timestamptz, p_boards bigint[],
     p_value bigint[], p_metadata jsonb[]
@@ -41,6 +42,11 @@ DECLARE
     v_back ledger_outcome;
 BEGIN
     IF p_reverses IS NOT NULL THEN
+        PERFORM FROM board_periods p
+          WHERE p.closed_at IS NULL
+            AND p.id IN (SELECT s.period_id FROM unnest(v_all) o JOIN standings s ON s.user_id = o.user_id
+                          WHERE p_reverses[o.ord] IS NOT NULL)
+          ORDER BY p.id FOR SHARE;
         FOR v_back IN SELECT * FROM unnest(v_all) o WHERE p_reverses[o.ord] IS NOT NULL LOOP
             RETURN QUERY
             SELECT r.* FROM standings s CROSS JOIN LATERAL standings_recount(s.period_id, ARRAY[v_back.user_id]) r

@@ -55,6 +55,7 @@ BEGIN
             OR coalesce(a.attempts_left, v_attempts) IS DISTINCT FROM coalesce(b.attempts_left, v_attempts)
          ORDER BY user_id LIMIT p_limit);
     PERFORM FROM user_scores s WHERE s.user_id = ANY (v_users) ORDER BY s.user_id FOR NO KEY UPDATE;
+    PERFORM FROM board_periods p WHERE p.id IN (p_period, p_truth) ORDER BY p.id FOR SHARE;
     PERFORM standings_recount(p_period, v_users), standings_recount(p_truth, v_users);
     UPDATE user_scores s SET version = s.version + 1, changed_xid = pg_current_xact_id()::text::bigint
      WHERE s.user_id = ANY (v_users);

@@ -16,7 +16,7 @@ SECRET = 777_123  # points that come after the freeze
 
 def freeze(rule: Rule) -> tuple[Board, Board]:
     """From this moment on: what the public is shown, and the truth, both in Redis."""
-    rule.freeze_at = freezing.now()
+    rule.freeze_at = periods.clock()
     rule.save()
     periods.keep()
     boards.forget()

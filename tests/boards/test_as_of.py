@@ -14,7 +14,7 @@ from pytest_django.fixtures import Settings
 from accounts.models import User
 from leaderboard import boards, past
 from leaderboard.boards import Board
-from scoreboard import checkpoints, freezing, ledger, periods
+from scoreboard import checkpoints, ledger, periods
 from scoreboard.models import BoardCheckpoint, BoardPeriod, ScoreHistory, UserScore
 from tests.boards.definitions import iso
 from tests.boards.drawn import CROWD, EVENTS, PRESENT, a_past, make_past, play, rules
@@ -49,7 +49,7 @@ def test_any_instant_equals_a_plain_recount(board: Board, seed: int) -> None:
     live_at_random(chance, crowd, 30)
     make_all_ready()
     moments = list(ScoreHistory.objects.order_by("id").values_list("created_at", flat=True))
-    now = freezing.now()
+    now = periods.clock()
     instants = [chance.choice(moments) + timedelta(microseconds=chance.choice((-1, 0, 1, 500))) for _ in range(5)]
     for at in [*(min(at, now) for at in instants), now]:
         assert lines("global", at) == of_all_totals(at), at
@@ -85,7 +85,7 @@ def test_any_instant_equals_a_plain_recount_by_checkpoints(
     checkpoints.keep(entries=4, best=3)
     User.objects.filter(pk__in=[user.pk for user in crowd[:2]]).update(is_hidden=True)
     moments = list(ScoreHistory.objects.order_by("id").values_list("created_at", flat=True))
-    now, told = freezing.now(), 0
+    now, told = periods.clock(), 0
     instants = [chance.choice(moments) + timedelta(microseconds=chance.choice((-1, 0, 1, 500))) for _ in range(3)]
     for at in [*(min(at, now) for at in instants), now]:
         told += agree("global", at, of_all_totals(at))
@@ -120,7 +120,7 @@ def test_checkpoints_of_any_board_over_any_past_say_what_the_history_says(
     boards.forget()
     checkpoints.keep(entries, best)
     moments = [event.at for event in written_past] + list(ScoreHistory.objects.values_list("created_at", flat=True))
-    now = freezing.now()
+    now = periods.clock()
     for at in (
         min(now, chance.choice(moments or [now]) + timedelta(microseconds=chance.choice((-1, 0, 1)))) for _ in range(6)
     ):
@@ -138,7 +138,7 @@ def test_no_checkpoint_is_made_while_an_earlier_entry_may_still_come(
         award(alice, 5)
         award(alice, 1)
         assert checkpoints.keep(entries=1, best=2) == 0
-    at = freezing.now()
+    at = periods.clock()
     assert checkpoints.keep(entries=1, best=2) == 3
     assert agree("global", at, of_all_totals(at)) == 4
 
@@ -174,7 +174,7 @@ def test_checkpoints_go_with_their_rule(board: Board) -> None:
     rule.save()
     assert not mine.exists()
     periods.keep()
-    at = freezing.now()
+    at = periods.clock()
     agree("all", at, recounted(BoardPeriod.objects.select_related("board").get(), at))
     checkpoints.keep(entries=3, best=2)
     rule.delete()
@@ -184,13 +184,13 @@ def test_checkpoints_go_with_their_rule(board: Board) -> None:
 def test_the_global_board_as_of_now_is_the_global_board(board: Board) -> None:
     live_at_random(random.Random(9), players(4), 10)
     totals = UserScore.objects.filter(total__gt=0).order_by("-total", "reached_at", "-user_id")
-    assert lines("global", freezing.now()) == ranked([Line(one.user_id, one.total, one.reached_at) for one in totals])
+    assert lines("global", periods.clock()) == ranked([Line(one.user_id, one.total, one.reached_at) for one in totals])
 
 
 def test_it_is_answered_with_the_period_that_held_the_instant(api: Api, board: Board, alice: User) -> None:
     make("weekly", window="weekly")
     award(alice, 5)
-    then = freezing.now()
+    then = periods.clock()
     award(alice, 3)
     answer = api.get(f"{TOP}?board=weekly&at={iso(then)}").json()
     assert [row["score"] for row in answer["data"]] == [5]
@@ -207,10 +207,10 @@ def test_it_is_answered_with_the_period_that_held_the_instant(api: Api, board: B
 def test_a_correction_is_not_known_before_it_was_made(api: Api, board: Board, alice: User) -> None:
     make("all")
     wrong = award(alice, 5)
-    before = freezing.now()
+    before = periods.clock()
     take_back(wrong)
     assert shown(api, f"board=all&at={iso(before)}") == [("alice", 5)]
-    assert shown(api, f"board=all&at={iso(freezing.now())}") == []
+    assert shown(api, f"board=all&at={iso(periods.clock())}") == []
 
 
 def test_hiding_counts_as_of_now_also_for_an_answer_that_is_kept(
@@ -219,7 +219,7 @@ def test_hiding_counts_as_of_now_also_for_an_answer_that_is_kept(
     monkeypatch.setattr(past, "SETTLED", timedelta())
     award(alice, 5)
     award(bob, 9)
-    asked = f"board=global&at={iso(freezing.now())}"
+    asked = f"board=global&at={iso(periods.clock())}"
     assert shown(api, asked) == shown(api, asked) == [("bob", 9), ("alice", 5)]
     assert past._kept
     User.objects.filter(pk=bob.pk).update(is_hidden=True)
@@ -233,7 +233,7 @@ def test_an_answer_is_kept_and_not_counted_again(
 ) -> None:
     monkeypatch.setattr(past, "SETTLED", timedelta())
     award(alice, 5)
-    asked = f"board=global&at={iso(freezing.now())}"
+    asked = f"board=global&at={iso(periods.clock())}"
     first = shown(api, asked)
     monkeypatch.setattr(past, "NEAR", "SELECT 1/0")
     assert shown(api, asked) == first == [("alice", 5)]
@@ -244,7 +244,7 @@ def test_the_public_sees_no_instant_after_a_freeze(api: Api, board: Board, alice
     award(alice, 5)
     freeze(rule)
     award(alice, SECRET)
-    asked = f"board=final&at={iso(freezing.now())}"
+    asked = f"board=final&at={iso(periods.clock())}"
     assert shown(api, asked) == [("alice", 5)]
     answer = api.get(f"{TOP}?{asked}").json()
     assert answer["at"] == answer["board"]["frozen_at"] == rule.freeze_at.isoformat()  # type: ignore[union-attr]

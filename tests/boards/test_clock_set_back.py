@@ -7,7 +7,7 @@ import pytest
 from accounts.models import User
 from leaderboard import past as instants
 from leaderboard.boards import Board
-from scoreboard import freezing, periods
+from scoreboard import periods
 from scoreboard.models import BoardPeriod
 from tests.support import past
 from tests.support.boards import current, in_sql, lines_of, make, recounted
@@ -19,7 +19,7 @@ MINUTE = timedelta(minutes=1)
 def test_an_entry_counts_by_the_value_that_was_recorded_last_before_it(
     board: Board, alice: User, region: str, scores: list[int]
 ) -> None:
-    start = freezing.now() - timedelta(hours=1)
+    start = periods.clock() - timedelta(hours=1)
     past.write(
         [
             past.Event(start + 10 * MINUTE, alice.pk, name="region", value="eu"),

@@ -19,7 +19,7 @@ import pytest
 from accounts.models import User
 from leaderboard import boards, ranking, rebuild, reconcile, snapshots
 from leaderboard.boards import Board
-from scoreboard import freezing
+from scoreboard import periods
 from scoreboard.models import ScoreHistory
 from tests.support.boards import award, end_period, keep, make
 from tests.support.client import TOP, Api, assert_problem
@@ -99,7 +99,7 @@ def test_caches_never_contradict_the_records(api: Api, alice: User, bob: User) -
 
     def agree(expected: list[tuple[int, str, int]]) -> None:
         assert shown(api, "board=laps") == expected
-        assert shown(api, f"board=laps&{at(freezing.now())}") == expected
+        assert shown(api, f"board=laps&{at(periods.clock())}") == expected
         assert exported(api, "laps", key) == expected
         for rank, username, score in expected:
             user = User.objects.get(username=username)
@@ -137,7 +137,7 @@ def test_ties_are_decided_by_time_and_never_by_internal_ids(api: Api) -> None:
     assert all(arrived not in ([u.username for u in order], [u.username for u in order[::-1]]) for order in orders)
     for board, expected in (("first", arrived), ("last", arrived[::-1]), ("global", arrived)):
         assert [name for _, name, _ in shown(api, f"board={board}")] == expected
-        assert [name for _, name, _ in shown(api, f"board={board}&{at(freezing.now())}")] == expected
+        assert [name for _, name, _ in shown(api, f"board={board}&{at(periods.clock())}")] == expected
         assert [rank for rank, _, _ in shown(api, f"board={board}")] == list(range(1, 8))
 
 
@@ -162,17 +162,17 @@ def test_how_a_board_stood_can_be_read_for_ever(api: Api, alice: User, bob: User
     make("daily", window="daily")
     built()
     award(alice, 5)
-    first = freezing.now()
+    first = periods.clock()
     award(bob, 9)
-    second = freezing.now()
+    second = periods.clock()
     before, today = end_period("daily")
     award(alice, 100)
     assert shown(api, f"board=daily&{at(first)}") == [(1, "alice", 5)]
     assert shown(api, f"board=daily&{at(second)}") == [(1, "bob", 9), (2, "alice", 5)]
     assert shown(api, f"board=daily&period={before}") == [(1, "bob", 9), (2, "alice", 5)]
     assert shown(api, f"board=daily&period={today}") == [(1, "alice", 100)]
-    periods = api.get("/api/v1/boards/daily/periods").json()["data"]
-    assert {before, today} <= {period["key"] for period in periods}
+    listed = api.get("/api/v1/boards/daily/periods").json()["data"]
+    assert {before, today} <= {period["key"] for period in listed}
 
 
 def test_ranks_in_a_country_are_exact(api: Api, server: Server) -> None:
@@ -212,7 +212,7 @@ def test_a_correction_can_be_followed(api: Api, server: Server) -> None:
     with viewer(server, "?board=daily") as over_socket, watcher(server, "?board=all") as over_stream:
         for screen in (over_socket, over_stream):
             screen.scores({name: 20})
-        before = freezing.now()
+        before = periods.clock()
         assert api.send("DELETE", "/api/v1/awards/2", b"", headers=key).status_code == 200
         for screen in (over_socket, over_stream):
             screen.scores({name: 10})
@@ -240,7 +240,7 @@ def test_who_opts_out_is_on_no_board_by_any_way(api: Api, server: Server) -> Non
     keep()
     built(server)
     ann, bea, cid = (User.objects.get(external_id=name) for name in ("ann", "bea", "cid"))
-    before = freezing.now()
+    before = periods.clock()
     left = {ann.shown_name: 30, cid.shown_name: 10}
     with viewer(server, "?board=region.eu") as over_socket, watcher(server) as over_stream:
         for screen in (over_socket, over_stream):

@@ -69,12 +69,12 @@ def test_both_halves_of_a_frozen_board_have_one_lag_the_older(board: Board) -> N
 
 
 def test_a_freeze_that_is_set_ahead_begins_at_its_moment_without_another_look(board: Board, alice: User) -> None:
-    rule = make("final", freeze_at=freezing.now() + timedelta(hours=1))
+    rule = make("final", freeze_at=periods.clock() + timedelta(hours=1))
     award(alice, 10)
     public = boards.get("final")
     assert (public.frozen_at, scores(public)) == (None, [("alice", 10)])
     # The hour is over: PostgreSQL's clock cannot be moved, but the moment can, past the trigger that applies rules.
-    at = freezing.now()
+    at = periods.clock()
     BoardPeriod.objects.filter(truth=False).update(counts_until=at)
     Rule.objects.filter(pk=rule.pk).update(revealed=None)
     award(alice, 5)
@@ -148,7 +148,7 @@ def test_a_reveal_is_the_history_played_in_its_order_and_ends_with_the_truth(boa
     chance, crowd = random.Random(seed), players(4)
     rules = [make(f"rule-{number}", **rule) for number, rule in enumerate(RULES)]
     live_at_random(chance, crowd, 8)
-    at = freezing.now()
+    at = periods.clock()
     for rule in rules:
         rule.freeze_at = at
         rule.save()
@@ -205,12 +205,12 @@ def test_a_step_that_many_workers_see_is_taken_once(board: Board, alice: User) -
 def test_a_frozen_period_is_closed_once_it_is_revealed_with_the_ranks_of_the_truth(
     board: Board, alice: User, bob: User
 ) -> None:
-    begun = freezing.now()
+    begun = periods.clock()
     rule = make("final", window="fixed", opens_at=begun - timedelta(hours=1), closes_at=begun + timedelta(hours=1))
     award(alice, 10)
     public, _ = freeze(rule)
     award(bob, 30)
-    BoardPeriod.objects.update(ends_at=freezing.now())  # the hour is over
+    BoardPeriod.objects.update(ends_at=periods.clock())  # the hour is over
     periods.keep()
     boards.forget()
     assert scores(boards.get("final")) == [("alice", 10)]
@@ -241,7 +241,7 @@ def test_what_cannot_be_revealed_is_refused(board: Board) -> None:
     for pace, changes in ((1, 1), (0.4, 1), (61, 1), (1, 0), (1, 1001)):
         with pytest.raises(Problem):
             freezing.reveal(rule, pace, changes)
-    Rule.objects.filter(pk=rule.pk).update(freeze_at=freezing.now() + timedelta(hours=1))
+    Rule.objects.filter(pk=rule.pk).update(freeze_at=periods.clock() + timedelta(hours=1))
     rule.refresh_from_db()
     with pytest.raises(Problem, match="not frozen"):
         freezing.reveal(rule, 1)
@@ -257,7 +257,7 @@ def test_a_key_that_edits_boards_freezes_and_reveals_over_the_api(board: Board, 
 
     make("final")
     assert_problem(put("final/reveal", {"pace": 1}), "invalid-request")
-    answer = put("final", {"freeze_at": freezing.now().isoformat()})
+    answer = put("final", {"freeze_at": periods.clock().isoformat()})
     assert answer.status_code == 200
     assert answer.json()["data"]["freeze_at"] is not None
     periods.keep()
@@ -282,11 +282,11 @@ def test_a_key_that_edits_boards_freezes_and_reveals_over_the_api(board: Board, 
 
 
 def test_a_rule_is_not_changed_while_a_period_that_is_over_waits_to_be_revealed(board: Board, alice: User) -> None:
-    begun = freezing.now()
+    begun = periods.clock()
     rule = make("final", window="fixed", opens_at=begun - timedelta(hours=1), closes_at=begun + timedelta(hours=1))
     freeze(rule)
     award(alice, SECRET)
-    BoardPeriod.objects.update(ends_at=freezing.now())
+    BoardPeriod.objects.update(ends_at=periods.clock())
     rule.freeze_at = None
     with pytest.raises(ValidationError, match="Reveal it first"):
         rule.full_clean()

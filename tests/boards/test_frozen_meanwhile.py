@@ -6,22 +6,23 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection, transaction
 
 from accounts.models import User
 from leaderboard import boards, sweep
 from leaderboard.boards import Board
 from scoreboard import freezing, periods
 from scoreboard.models import Board as Rule
-from scoreboard.models import BoardPeriod, BoardReveal, FinalStanding
+from scoreboard.models import BoardPeriod, BoardReveal, BoardStanding, FinalStanding
 from tests.boards.exports import exported
 from tests.boards.freezing import SECRET, freeze, reveal_all, scores, ways_out
 from tests.support import past
 from tests.support.admin_site import admin, signed_in
-from tests.support.boards import award, away, in_finals, in_sql, keep, make, recounted
+from tests.support.boards import award, away, in_finals, in_sql, keep, make, recounted, take_back
 from tests.support.client import Api, assert_problem
 from tests.support.people import player, site_key
-from tests.support.races import uncommitted
+from tests.support.processes import eventually
+from tests.support.races import Meanwhile, uncommitted
 
 pytestmark = pytest.mark.usefixtures("unlimited")
 
@@ -82,7 +83,7 @@ def test_while_it_is_paused_no_way_out_knows_it_not_even_its_truth(
 ) -> None:
     rule, staff = held_back(alice, bob), signed_in(admin())
     first = api.get("/api/v1/scoreboard/top?board=final")["ETag"]
-    instant = freezing.now().isoformat().replace("+", "%2B")
+    instant = periods.clock().isoformat().replace("+", "%2B")
     paused(rule)
     for path in ("top?board=final", "top?board=final&period=all", f"top?board=final&at={instant}"):
         assert_problem(api.get(f"/api/v1/scoreboard/{path}"), "not-found")
@@ -145,7 +146,7 @@ def test_a_step_that_a_change_of_the_board_overtakes_does_no_harm(
 
     monkeypatch.setattr(freezing, "changed", counted)
     meanwhile(rule)
-    assert freezing.changed(freezing.REVEAL, before.pk, freezing.now(), 1) is None
+    assert freezing.changed(freezing.REVEAL, before.pk, periods.clock(), 1) is None
     freezing.end(before)
     boards.forget()
     if meanwhile is deleted:
@@ -171,11 +172,11 @@ def test_a_deleted_board_that_is_made_again_is_a_new_one(board: Board, alice: Us
 def test_a_paused_board_whose_period_is_over_and_not_revealed_keeps_its_rule_too(
     board: Board, api: Api, alice: User, bob: User
 ) -> None:
-    begun = freezing.now()
+    begun = periods.clock()
     rule = held_back(
         alice, bob, window="fixed", opens_at=begun - timedelta(hours=1), closes_at=begun + timedelta(hours=1)
     )
-    BoardPeriod.objects.update(ends_at=freezing.now())
+    BoardPeriod.objects.update(ends_at=periods.clock())
     paused(rule)
     body = json.dumps({"ties": "latest", "paused": False}).encode()
     assert_problem(api.send("PUT", "/api/v1/boards/final", body, headers=site_key("boards")), "invalid-request")
@@ -194,7 +195,7 @@ def test_a_paused_board_whose_period_is_over_and_not_revealed_keeps_its_rule_too
 def test_what_ended_during_a_pause_is_counted_by_the_rule_that_is_made_in_it(
     board: Board, api: Api, alice: User, bob: User, window: str, at_once: bool
 ) -> None:
-    yesterday = freezing.now() - timedelta(days=1)
+    yesterday = periods.clock() - timedelta(days=1)
     past.write([past.Event(yesterday, alice.pk, 10), past.Event(yesterday, bob.pk, 3)])
     rule = make("final", window=window, paused=True)
     if window == "daily":
@@ -218,7 +219,7 @@ def test_a_part_that_opens_while_a_reveal_ends_is_revealed_too(
     User.objects.filter(pk=alice.pk).update(region="eu")
     rule = make("final", attribute="region", attribute_value="*")
     award(alice, 10)
-    rule.freeze_at = freezing.now()
+    rule.freeze_at = periods.clock()
     rule.save()
     keep()
     award(alice, SECRET)
@@ -246,3 +247,35 @@ def test_a_part_that_opens_while_a_reveal_ends_is_revealed_too(
 
 def frozen_parts() -> list[str]:
     return list(BoardPeriod.objects.filter(counts_until__isnull=False).values_list("part", flat=True))
+
+
+@pytest.mark.parametrize("change", [paused, edited, deleted])
+def test_who_corrects_on_both_halves_and_who_changes_the_board_never_wait_in_a_circle(
+    board: Board, alice: User, change: Callable[[Rule], None]
+) -> None:
+    """A player's standings are found in the order in which they lie there: here the truth's is the first."""
+    rule = make("final")
+    wrong = award(alice, 5)
+    public, _ = freeze(rule)
+    one = BoardStanding.objects.get(period_id=public.id)
+    BoardStanding.objects.filter(period_id=public.id).delete()
+    BoardStanding.objects.bulk_create([one])
+    with transaction.atomic():
+        list(BoardPeriod.objects.select_for_update().filter(pk=public.id))
+        changing = Meanwhile(lambda: change(rule))
+        changing.wait_until_blocked()
+        correcting = Meanwhile(lambda: take_back(wrong))
+        eventually(lambda: waiting_for_periods() == 2, "both wait")
+    correcting.outcome()
+    changing.outcome()
+
+
+def waiting_for_periods() -> int:
+    """Sessions that wait for another, and have to do with periods of this database's boards."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(DISTINCT l.pid) FROM pg_locks l JOIN pg_locks p ON p.pid = l.pid AND NOT l.granted"
+            " WHERE p.relation = 'board_periods'::regclass"
+            " AND p.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        return int(cursor.fetchone()[0])

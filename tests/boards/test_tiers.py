@@ -11,7 +11,7 @@ from django.test import Client
 from accounts.models import User
 from leaderboard import boards, rebuild, snapshots, tiers
 from leaderboard.tiers import Tier
-from scoreboard import freezing, periods
+from scoreboard import periods
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod
 from tests.boards.definitions import BOARDS, put
@@ -95,7 +95,7 @@ def test_a_closed_period_keeps_its_tiers_also_when_a_player_is_hidden(api: Api, 
 
 
 def test_a_frozen_board_has_the_tiers_of_what_the_public_sees(api: Api, five: list[User]) -> None:
-    Rule.objects.filter(slug="league").update(freeze_at=freezing.now())
+    Rule.objects.filter(slug="league").update(freeze_at=periods.clock())
     keep()
     for _ in range(5):
         award(player(), 100)

@@ -14,7 +14,7 @@ from accounts.models import User
 from api import redis_client
 from leaderboard import boards, finals, ranking, reads, rebuild, reconcile, truth
 from leaderboard.boards import Board
-from scoreboard import board_preview, freezing, ledger
+from scoreboard import board_preview, ledger, periods
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod
 from tests.boards.definitions import iso
@@ -70,7 +70,7 @@ def test_every_read_tells_the_same_ranks(api: Api, client: Client, rf: RequestFa
     for offset in range(len(crowd) + 1):
         assert told(api.get(f"{TOP}?board=cup&limit=2&offset={offset}")) == expected[offset : offset + 2]
         assert told(api.get(f"{TOP}?board=cup&limit=100&offset={offset}")) == expected[offset:]  # below the snapshot
-    now = iso(freezing.now())
+    now = iso(periods.clock())
     assert told(api.get(f"{TOP}?board=cup&at={now}&limit=3&offset=2")) == expected[2:5]
     for place, user in enumerate(crowd):
         around = told(api.get(f"/api/v1/score/{user.pk}/around?board=cup&radius=1"))

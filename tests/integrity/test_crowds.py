@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks import usual_gains
 from integrity import crowds
-from integrity.crowds import Population
 from integrity.findings import Account, Severity
 from tests.integrity.past import THRESHOLDS
 
@@ -22,13 +22,13 @@ def ordinary(players: int, seed: int = 1) -> dict[int, int]:
 
 def test_who_gains_far_more_than_everybody_else_is_an_outlier_and_nobody_else_is() -> None:
     gains = {**ordinary(500), -1: 500_000}
-    assert crowds.outliers(gains, Population.of(gains.values()), THRESHOLDS) == [-1]
+    assert usual_gains.outliers(gains, usual_gains.population(gains.values()), THRESHOLDS) == [-1]
 
 
 def test_the_outliers_themselves_do_not_move_what_is_usual() -> None:
     """The mean and the standard deviation of the same gains would excuse every one of them."""
     gains = {**ordinary(100), **{-number: 5_000_000 for number in range(1, 21)}}
-    assert len(crowds.outliers(gains, Population.of(gains.values()), THRESHOLDS)) == 20
+    assert len(usual_gains.outliers(gains, usual_gains.population(gains.values()), THRESHOLDS)) == 20
     mean = sum(gains.values()) / len(gains)
     deviation = (sum((gain - mean) ** 2 for gain in gains.values()) / len(gains)) ** 0.5
     assert (5_000_000 - mean) / deviation < THRESHOLDS.outlier_z
@@ -36,24 +36,24 @@ def test_the_outliers_themselves_do_not_move_what_is_usual() -> None:
 
 def test_a_few_players_are_no_population() -> None:
     gains = {**ordinary(28), -1: 5_000_000}
-    assert crowds.outliers(gains, Population.of(gains.values()), THRESHOLDS) == []
-    assert crowds.outliers({}, Population.of([]), THRESHOLDS) == []
+    assert usual_gains.outliers(gains, usual_gains.population(gains.values()), THRESHOLDS) == []
+    assert usual_gains.outliers({}, usual_gains.population([]), THRESHOLDS) == []
 
 
 def test_a_crowd_in_step_does_not_make_an_outlier_of_who_does_a_little_more() -> None:
     gains = {**dict.fromkeys(range(100), 100), -1: 200}
-    assert crowds.outliers(gains, Population.of(gains.values()), THRESHOLDS) == []
+    assert usual_gains.outliers(gains, usual_gains.population(gains.values()), THRESHOLDS) == []
 
 
 def test_off_is_off() -> None:
     gains = {**ordinary(100), -1: 5_000_000}
-    assert crowds.outliers(gains, Population.of(gains.values()), replace(THRESHOLDS, outlier_z=0)) == []
+    assert usual_gains.outliers(gains, usual_gains.population(gains.values()), replace(THRESHOLDS, outlier_z=0)) == []
 
 
 @given(st.lists(st.integers(1, 10**6), min_size=1, max_size=50), st.floats(1, 10))
 def test_the_least_outlier_is_where_z_reaches_its_threshold(gains: list[int], z: float) -> None:
-    population = Population.of(gains)
-    least = population.least_outlier(z)
+    population = usual_gains.population(gains)
+    least = usual_gains.least_outlier(population, z)
     if least < 2**50:
         assert population.z(int(least) + 1) > z - 1e-9
         assert population.z(int(least)) <= z + 1e-9

@@ -9,8 +9,8 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import User
+from benchmarks import usual_gains
 from integrity import gather, scan
-from integrity.crowds import Population
 from integrity.findings import Detector, Thresholds
 from integrity.models import Flag, Watermark
 from leaderboard.boards import Board
@@ -62,7 +62,7 @@ def rounds(hour: datetime) -> None:
 def test_sql_and_python_agree_on_what_is_usual(hour: datetime) -> None:
     gains = crowd(hour)
     population, found = gather.gains(hour, Thresholds.from_settings())
-    expected = Population.of(gains)
+    expected = usual_gains.population(gains)
     assert population.players == expected.players == 40
     assert math.isclose(population.median, expected.median)
     assert math.isclose(population.mad, expected.mad)

@@ -32,7 +32,7 @@ def test_viewers_are_told_of_a_freeze_see_nothing_newer_and_then_each_step(
         both = (over_socket, over_stream)
         for screen in both:
             screen.scores({"alice": 10})
-        rule.freeze_at = freezing.now() + timedelta(seconds=SECONDS)
+        rule.freeze_at = periods.clock() + timedelta(seconds=SECONDS)
         rule.save()
         periods.keep()
         for screen in both:
