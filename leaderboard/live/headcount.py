@@ -1,6 +1,7 @@
 """How many watch, over all processes: each says in Redis how many it has, for whoever asks."""
 
 import os
+import re
 import socket
 import time
 
@@ -15,6 +16,7 @@ log = structlog.get_logger(__name__)
 
 SAY_SECONDS = 5.0
 BELIEVED_SECONDS = 20.0  # a process that ended said nothing since
+SAID = re.compile(rb"([0-9]{1,9}):([0-9]{1,12})")  # how many, and when, Unix seconds
 
 
 def key() -> str:
@@ -40,7 +42,7 @@ def viewers() -> int:
     """As of some seconds ago. Raises ranking.Unavailable."""
     now, total = time.time(), 0
     for line in ranking.command("hvals", key()):
-        number, _, said_at = line.decode(errors="replace").partition(":")
-        if number.isdecimal() and said_at.isdecimal() and now - int(said_at) < BELIEVED_SECONDS:
-            total += int(number)
+        said = SAID.fullmatch(line)
+        if said and now - int(said[2]) < BELIEVED_SECONDS:
+            total += int(said[1])
     return total

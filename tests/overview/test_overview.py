@@ -102,6 +102,7 @@ def test_what_waits_and_what_is_broken_is_said_with_the_place_to_act(board: Boar
     ranking.command("hset", headcount.key(), "a:1", f"7:{10**10}")
     ranking.command("hset", headcount.key(), "b:1", "9:1000")  # ended long ago
     ranking.command("hset", headcount.key(), "c:1", "nonsense")
+    ranking.command("hset", headcount.key(), "d:1", "9" * 5000 + ":" + "9" * 5000)
     site = signed_in(admin())
     answer = site.get(INDEX)
     assert (tile(answer, "Open flags").figure, tile(answer, "Open flags").state) == ("1", state.WAITS)
