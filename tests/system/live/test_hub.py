@@ -3,7 +3,6 @@
 import asyncio
 import threading
 from contextlib import suppress
-from typing import Any
 
 import pytest
 from django.db import connections
@@ -14,7 +13,6 @@ from leaderboard.live import hub as live
 from leaderboard.live.consumers import LiveConsumer
 from leaderboard.live.hub import Hub
 from leaderboard.live.requests import LiveRequest
-from leaderboard.live.transport import EXTENSION
 from tests.support.boards import make
 from tests.support.processes import PATIENCE, eventually
 from tests.support.transport import SlowTransport
@@ -66,19 +64,13 @@ def test_the_connection_for_looks_is_closed_however_long_the_last_one_takes(
     eventually(lambda: kept[0].connection is None, "the connection is closed")
 
 
-class Consumer(LiveConsumer):
-    """Its server offers a transport, and is sent nothing."""
-
-    base_send: Any = None
-
-
 def test_who_is_known_only_after_the_board_was_dropped_watches_it_all_the_same(board: Board) -> None:
     make("daily", window="daily")
 
     async def run() -> None:
-        transport, consumer = SlowTransport(), Consumer()
-        scope = {"headers": [], "extensions": {EXTENSION: transport}, "type": "websocket"}
-        consumer.scope = scope
+        consumer = LiveConsumer()
+        scope = {"headers": [], "type": "websocket"}
+        consumer.scope, consumer.transport = scope, SlowTransport()
         consumer.enter(LiveRequest(scope), boards.get("daily"), None, 10)
         live.hub().drop(("daily", None))  # nobody has watched it for long
         consumer.show()
