@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import structlog
 from celery import current_app
 from django.conf import settings
-from django.core.mail import send_mail
+from django.core.mail import get_connection, send_mail
 from django.db.models import Value
 from django.db.models.functions import Lower
 from django.http import HttpRequest
@@ -95,4 +95,5 @@ def send(user: User, subject: str, template: str, purpose: str, path: str, site:
     token = passwords.token_for(user, purpose)
     link = f"{site}{path}?{urlencode({'token': token})}" if site else ""
     text = render_to_string(f"accounts/mail_{template}.txt", {"user": user, "link": link, "token": token})
-    send_mail(subject, text, None, [user.email])
+    with get_connection() as connection:  # which ends also where the server refuses the sign-in
+        send_mail(subject, text, None, [user.email], connection=connection)

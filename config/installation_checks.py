@@ -85,10 +85,9 @@ def mail(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
     if not settings.EMAIL_URL:
         said = "Mails for forgotten passwords are printed by the worker, not sent: EMAIL_URL is not set."
         return [*found, Warning(said, hint="docs/operations.md, Mail; or LOCAL_ACCOUNTS=off.", id="doctor.W041")]
-    server = get_connection()
     try:
-        server.open()
-        server.close()
+        with get_connection():
+            pass
     except OSError as error:
         said = f"The mail server does not take us: {type(error).__name__}: {error}"
         found.append(Error(said, hint="EMAIL_URL: scheme, user, password, host and port.", id="doctor.E042"))

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMessage, get_connection
 from django.db import connection, transaction
 from django.db.models import F, Max
 from django.db.models.functions import Now
@@ -167,7 +167,8 @@ def send() -> int:
         if not fresh.filter(pk=notice.pk).update(mailed_at=Now(), tries=F("tries") + 1):
             continue
         try:
-            mail(notice).send()
+            with get_connection() as connection:  # which ends also where the server refuses the sign-in
+                connection.send_messages([mail(notice)])
         except OSError:
             Notice.objects.filter(pk=notice.pk).update(mailed_at=None)
             raise

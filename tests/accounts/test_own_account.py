@@ -261,10 +261,10 @@ def test_retries_of_a_mail_are_one_mail_to_the_limit(
     settings.LIMITS = {**settings.LIMITS, "mail": "2/hour"}
     failures, send_mail = iter(range(3)), mail.send_mail
 
-    def send(*args: Any) -> int:
+    def send(*args: Any, **options: Any) -> int:
         if next(failures, None) is not None:
             raise ConnectionRefusedError
-        return send_mail(*args)
+        return send_mail(*args, **options)
 
     monkeypatch.setattr(mails, "send_mail", send)
     for _ in range(3):
