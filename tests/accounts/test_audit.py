@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 from prometheus_client import REGISTRY
@@ -467,7 +467,7 @@ def test_a_day_is_found_by_the_index(alice: User) -> None:
         "2026-01-02T23:59:59",
         "2026-01-02T00:00:00",
     ]
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         assert "Index Cond: ((last_at >= " in listed.queryset.explain()
     for none in ("9999-12-31", "yesterday"):
