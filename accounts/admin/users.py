@@ -122,8 +122,9 @@ class UserAdmin(BaseUserAdmin):
             fields += ["is_hidden", "opted_out"]
         if obj is not None and obj.provider != LOCAL:
             fields += SIGN_IN  # no one signs in as a player of another site
-        # An admin who may change users must not be able to raise anyone's rights, their own least of all.
-        return fields if is_superuser(request) else [*fields, *AUTHORITY]
+        # An admin who may change users must not be able to raise anyone's rights, their own least of all, nor act under
+        # another name: who reads the mail of an account sets its password.
+        return fields if is_superuser(request) else [*fields, "email", *AUTHORITY]
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Without the password and single permissions for those who may not set them."""

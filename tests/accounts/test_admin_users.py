@@ -221,6 +221,15 @@ def test_an_admin_sets_nobodys_password_and_sees_no_hash(ada: Client, alice: Use
     assert alice.check_password("a long enough pass phrase")
 
 
+@pytest.mark.parametrize("role", ["player", "moderator"])
+def test_an_admin_cannot_have_another_s_mail_sent_to_themselves(ada: Client, alice: User, role: str) -> None:
+    User.objects.filter(pk=alice.pk).update(role=role)
+    before = alice.email
+    save(ada, alice, email="ada@example.org", region="EU")
+    alice.refresh_from_db()
+    assert (alice.email, alice.region) == (before, "EU")
+
+
 def test_no_page_shows_any_of_a_hash(admin_site: Client, ada: Client, alice: User) -> None:
     alice.set_password("a long enough pass phrase")
     alice.save()
