@@ -93,6 +93,19 @@ def test_the_site_is_below_its_path_and_nowhere_else(site: tuple[Front, Server, 
     assert refused.value.code in (403, 404, 503), "/scoresheet is another site's"
 
 
+def test_a_client_cannot_say_where_it_comes_from(site: tuple[Front, Server, Server]) -> None:
+    front, web, _ = site
+    statuses = []
+    for number in range(12):
+        made_up = dict.fromkeys(("X-Forwarded-For", "X_Forwarded_For", "X_Forwarded-For"), f"203.0.113.{number}")
+        with pytest.raises(HTTPError) as refused:
+            post(front, "/api/v1/auth/token", b'{"username": "nobody", "password": "x"}', **made_up)
+        with refused.value:
+            statuses.append(refused.value.code)
+    assert statuses == [401] * 10 + [429] * 2
+    web.close()  # so that what was refused is on record now, not in another test's database
+
+
 def pages_lead_to_pages(front: Front) -> None:
     links: set[str] = set()
     for path in PAGES:
