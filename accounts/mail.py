@@ -14,7 +14,6 @@ from django.db.models import Value
 from django.db.models.functions import Lower
 from django.http import HttpRequest
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils.crypto import salted_hmac
 from kombu.exceptions import OperationalError
 
@@ -22,6 +21,7 @@ from accounts import passwords
 from accounts.models import User
 from api.problems import Problem
 from api.request_ids import REQUEST_ID, current_request_id
+from api.site_path import path_of
 from api.throttles import charge, hit
 
 log = structlog.get_logger(__name__)
@@ -70,7 +70,7 @@ def send_confirmation(user_id: str, site: str, *, charged: bool) -> None:
     user = User.objects.filter(pk=user_id, is_active=True, email_confirmed_at=None).first()
     if user is not None:
         send(
-            user, "Confirm your address", "confirm", passwords.CONFIRM, reverse("confirm-email"), site, charged=charged
+            user, "Confirm your address", "confirm", passwords.CONFIRM, path_of("confirm-email"), site, charged=charged
         )
 
 
@@ -79,7 +79,7 @@ def send_reset(email: str, site: str, *, charged: bool) -> None:
     mailed = User.objects.exclude(email="").alias(small=Lower("email"))  # the index's own words
     found = mailed.filter(small=Lower(Value(email)), is_active=True).first()
     if found is not None and found.has_usable_password():
-        send(found, "Set a new password", "reset", passwords.RESET, reverse("reset-confirm"), site, charged=charged)
+        send(found, "Set a new password", "reset", passwords.RESET, path_of("reset-confirm"), site, charged=charged)
 
 
 def send(user: User, subject: str, template: str, purpose: str, path: str, site: str, *, charged: bool) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.conf import settings
+from django.urls import reverse, set_script_prefix
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -46,3 +47,10 @@ class Below:
 def is_below(path: str, site: str) -> bool:
     """Not of /scoresheet when the site is /scores."""
     return path == site or path.startswith(f"{site}/")
+
+
+def path_of(view: str) -> str:
+    """The path of a page, SITE_PATH and all, for what no request asks for: Django's prefix comes with a request, and
+    the threads of `worker` serve none."""
+    set_script_prefix(f"{settings.SITE_PATH}/")
+    return reverse(view)

@@ -16,10 +16,10 @@ from django.core.mail import EmailMessage, get_connection
 from django.db import connection, transaction
 from django.db.models import F, Max
 from django.db.models.functions import Now
-from django.urls import reverse
 from django.utils import timezone
 
 from actions.models import QueuedWork
+from api.site_path import path_of
 from events import notices as filed
 from events.models import Endpoint
 from integrity.findings import Severity
@@ -62,7 +62,7 @@ def flags(since: datetime | None) -> Found | None:
         return None
     number, waiting = new.count(), severe.count()
     sentence = f"{number} new flags of {settings.NOTIFY_SEVERITY} severity or more; {waiting} such flags are open."
-    return Found(number, sentence, reverse("admin:integrity_flag_changelist"), newest)
+    return Found(number, sentence, path_of("admin:integrity_flag_changelist"), newest)
 
 
 def dead_work(since: datetime | None) -> Found | None:
@@ -72,7 +72,7 @@ def dead_work(since: datetime | None) -> Found | None:
         return None
     number = dead.count()
     sentence = f"{number} queued redemptions are dead after their last retry. Players wait for their points."
-    return Found(number, sentence, reverse("admin:actions_queuedwork_changelist") + "?state__exact=dead", newest)
+    return Found(number, sentence, path_of("admin:actions_queuedwork_changelist") + "?state__exact=dead", newest)
 
 
 def drifted(since: datetime | None) -> Found | None:
@@ -83,7 +83,7 @@ def drifted(since: datetime | None) -> Found | None:
     number = sum(last.drift for _, last in new)
     where = ", ".join(board.title for board, _ in new)
     sentence = f"The comparison found {number} players on whom history, totals and board differed ({where})."
-    return Found(number, sentence, reverse("admin:scoreboard_userscore_changelist"), max(last.at for _, last in new))
+    return Found(number, sentence, path_of("admin:scoreboard_userscore_changelist"), max(last.at for _, last in new))
 
 
 class Projection:
@@ -106,7 +106,7 @@ class Projection:
             f"Redis has not taken the board for {minutes} minutes ({', '.join(missing)}). "
             "Scores count; boards come from SQL and pages do not move."
         )
-        return Found(len(missing), sentence, reverse("admin:index"), now)
+        return Found(len(missing), sentence, path_of("admin:index"), now)
 
 
 def there(board: boards.Board) -> bool:

@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from contextvars import Context
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
@@ -35,7 +36,7 @@ EMAIL_CONFIRM, END, ME, EXPORT = (
     *("/api/v1/auth/email/confirm", "/api/v1/auth/sessions/end"),
     *("/api/v1/me", "/api/v1/me/export"),
 )
-NEW = "another pass phrase"
+NEW, SITE = "another pass phrase", "https://scores.example.org"
 
 
 @pytest.fixture
@@ -300,6 +301,19 @@ def test_a_mail_leads_to_no_host_that_the_request_made_up(
     body = mail.outbox[0].body
     assert "evil" not in body
     assert (f"{link}/password/new?token=" in body) if link else ("://" not in body)
+
+
+@pytest.mark.parametrize(
+    "send",
+    [
+        pytest.param(lambda user: mails.send_reset(user.email, SITE, charged=False), id="reset"),
+        pytest.param(lambda user: mails.send_confirmation(str(user.pk), SITE, charged=False), id="confirmation"),
+    ],
+)
+def test_a_mail_of_a_site_below_a_path_leads_there(zoe: User, settings: Settings, send: Callable[[User], None]) -> None:
+    settings.SITE_PATH = "/scores"
+    Context().run(send, zoe)  # as in a thread of the worker, which has served no request
+    assert f"{SITE}/scores/accounts/" in mail.outbox[0].body
 
 
 # --- the address

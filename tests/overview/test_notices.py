@@ -1,6 +1,7 @@
 """People are told once an hour what needs them, and a mail server that fails fails nothing."""
 
 import smtplib
+from contextvars import Context
 from datetime import timedelta
 from typing import Any
 
@@ -66,6 +67,13 @@ def test_a_severe_flag_is_told_with_what_how_many_and_where(alice: User, bob: Us
     assert "2 new flags of high severity or more; 2 such flags are open." in message.body
     assert "https://scores.example.org/admin/integrity/flag/" in message.body
     assert "alice" not in message.body  # names stay on the site
+
+
+def test_a_notice_of_a_site_below_a_path_leads_there(alice: User, settings: Settings) -> None:
+    settings.SITE_PATH = "/scores"
+    flagged(alice, [])
+    Context().run(watch.once)  # as in its thread, which serves no request
+    assert "https://scores.example.org/scores/admin/integrity/flag/" in mail.outbox[0].body
 
 
 def test_of_one_cause_there_is_one_mail_in_an_hour_and_the_next_has_the_rest(alice: User, bob: User) -> None:
