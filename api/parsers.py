@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import IO, Any, NoReturn
 
@@ -14,6 +15,8 @@ MAX_BODY_BYTES = 64 * 1024
 MAX_BATCH_BODY_BYTES = 256 * 1024
 MAX_AWARDS_BODY_BYTES = 2 * 1024 * 1024  # the largest that any call takes
 MAX_DEPTH = 20
+STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+BRACKET = re.compile(r"[\[\]{}]")
 
 
 class StrictJSONParser(BaseParser):
@@ -127,19 +130,14 @@ def loads(body: bytes, *, storable: bool = True) -> Any:
 
 
 def refuse_deep(text: str) -> None:
-    """Bounds nesting before the recursive decoder sees it. Brackets inside strings count too: that only errs on
-    the side of refusing, and no valid request has that many."""
+    """Bounds nesting before the recursive decoder sees it."""
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return
-    depth = deepest = 0
-    for character in text:
-        if character in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif character in "]}":
-            depth -= 1
-    if deepest > MAX_DEPTH:
-        raise ParseError(f"The body is nested deeper than {MAX_DEPTH} levels.")
+    depth = 0
+    for bracket in BRACKET.findall(STRING.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        if depth > MAX_DEPTH:
+            raise ParseError(f"The body is nested deeper than {MAX_DEPTH} levels.")
 
 
 def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -128,6 +128,24 @@ MEDIA_TYPES = [
 ]
 
 
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        pytest.param('"]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",' + "[" * 30 + "]" * 30, id="brackets in a text before it"),
+        pytest.param('["]",' * 30 + "0" + "]" * 30, id="brackets in texts between"),
+        pytest.param('"\\"]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",' + "[" * 30 + "]" * 30, id="behind an escaped quote"),
+    ],
+)
+def test_no_text_hides_how_deep_a_body_is(api: Api, caller: User, hidden: str) -> None:
+    refused = assert_problem(api.post(CALLS["mint"].path, f"[{hidden}]".encode(), caller), "invalid-request")
+    assert "nested deeper than" in refused["detail"]
+
+
+def test_brackets_in_a_text_nest_nothing(api: Api, caller: User) -> None:
+    refused = api.post(CALLS["mint"].path, {"action_type": "[" * 30}, caller)
+    assert_problem(refused, "not-found")
+
+
 @pytest.mark.parametrize("name", CALLS)
 def test_another_media_type_is_refused(spoiler: Spoiler, name: str) -> None:
     for media_type in MEDIA_TYPES:
