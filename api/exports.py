@@ -14,6 +14,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
@@ -53,7 +54,10 @@ def response(
 
 def selected(found: QuerySet[Any], columns: Iterable[str]) -> tuple[str, Any]:
     """The query of these columns, fields or annotations of a query set, in its order."""
-    sql, parameters = found.values_list(*columns).query.sql_with_params()
+    try:
+        sql, parameters = found.values_list(*columns).query.sql_with_params()
+    except EmptyResultSet:  # no row can fit its filters, so Django makes no SQL of it
+        return "SELECT WHERE false", ()
     return sql, parameters
 
 

@@ -6,11 +6,11 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 import structlog
-from django.db import InterfaceError, OperationalError
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 
 from api import refusals, tracing
-from api.error_pages import error_page, is_call
+from api.error_pages import bad_request, error_page, is_call
 from api.problems import UNAVAILABLE_RETRY_SECONDS, Problem, unavailable_response
 from api.request_ids import accept_or_make, current_request_id
 
@@ -79,7 +79,8 @@ class RequestIdMiddleware:
 
 
 class UnavailableMiddleware:
-    """Turns a lost or overloaded database into 503 with Retry-After, for pages as DRF's handler does for the API."""
+    """Turns a lost or overloaded database into 503 with Retry-After, for pages as DRF's handler does for the API; and
+    text that PostgreSQL cannot hold into 400."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -97,4 +98,6 @@ class UnavailableMiddleware:
             )
         if isinstance(exception, Problem) and exception.kind == "unavailable":
             return error_page(503, exception.headers)  # a page that was to check or set a password: admin's, say
+        if isinstance(exception, DataError) and "NUL" in str(exception):
+            return bad_request(request, exception)  # in a filter or an id of admin's, which Django hands on as they are
         return None

@@ -16,7 +16,7 @@ from accounts.models import ApiKey, User
 from api.query import declared
 from api.views import ApiView
 from leaderboard.boards import Board
-from tests.support.admin_site import superuser
+from tests.support.admin_site import signed_in, superuser
 from tests.support.client import TOP, Api, assert_problem, assert_refused
 from tests.support.people import give, site_key
 from tests.support.processes import ROOT
@@ -249,6 +249,21 @@ HEADERS += ["Referer", "Range", "X-Forwarded-For", "X-Forwarded-Host", "X-HTTP-M
 def test_no_header_breaks_a_reading_call(api: Api, scorer: User, header: str) -> None:
     for value in ("", "\x00", "\xff", "x" * 9000, "text/html", "DELETE", "../..", ",,,", "sessionid=x", "bytes=0-"):
         assert api.get(TOP, headers={header: value}).status_code in (200, 304, 400)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "integrity/flag/?state=%00",
+        "events/delivery/?type__exact=a%00b",
+        "scoreboard/scorehistory/export.csv?source=%00",
+        "actions/actiontype/%00/change/",
+    ],
+)
+def test_nul_in_a_filter_or_an_id_of_admin_is_a_400(path: str) -> None:
+    client = signed_in(superuser())
+    client.raise_request_exception = False
+    assert client.get(f"/admin/{path}").status_code == 400
 
 
 @pytest.mark.parametrize("host", ["", "evil.example", "a b", "x" * 3000, "[::1", "testserver@evil"])

@@ -138,6 +138,18 @@ def test_a_filter_that_cannot_be_read_is_refused_and_not_charged(
     body(ada.get(path.partition("?")[0]))
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{HISTORY}export.csv?id__exact={'9' * 30}",
+        "/admin/accounts/auditlog/export.csv?day=tomorrow",
+        f"/admin/admin/logentry/export.csv?action_flag__exact={'9' * 30}",
+    ],
+)
+def test_a_filter_that_no_row_can_fit_is_a_file_without_rows(ada: Client, path: str) -> None:
+    assert table(ada.get(path)) == []
+
+
 def test_what_was_done_in_admin_is_exported_the_newest_first(ada: Client, alice: User, bob: User) -> None:
     by = User.objects.get(username="ada")
     LogEntry.objects.log_actions(by.pk, [alice], CHANGE, "=HYPERLINK()", single_object=True)
