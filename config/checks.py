@@ -48,6 +48,10 @@ def ranges(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
         "APPROVE_TYPE_POINTS": (0, MAX_POINTS),
         "BONUS_DAILY": (0, MAX_TOTAL),
         "WORKER_METRICS_PORT": (0, 65_535),
+        "JWT_ACCESS_MINUTES": (0, 1440),  # 0: as long as the leeway
+        "JWT_REFRESH_DAYS": (1, 365),
+        "REDIS_TIMEOUT": (0.01, 60),
+        "DATABASE_CONN_MAX_AGE": (0, 86_400),
     }
     return [
         Error(f"{name} is {getattr(settings, name)}; expected {low} to {high}.", id="scoreboard.E005")

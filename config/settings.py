@@ -111,13 +111,14 @@ TEMPLATES = [
 
 # --- PostgreSQL: the truth -------------------------------------------------------------------------
 
+# Seconds. One connection a worker thread, kept: opening one costs more than any statement here.
+DATABASE_CONN_MAX_AGE = whole("DATABASE_CONN_MAX_AGE", 600)
 database: dict[str, Any] = env.db_url("DATABASE_URL", "postgres://scoreboard@127.0.0.1:5432/scoreboard")
 if database.get("ENGINE") != "django.db.backends.postgresql":
     raise ImproperlyConfigured("DATABASE_URL is not the address of a PostgreSQL; expected postgres://…")
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
-        # One connection a worker thread, kept: opening one costs more than any statement here.
-        "CONN_MAX_AGE": whole("DATABASE_CONN_MAX_AGE", 600),
+        "CONN_MAX_AGE": DATABASE_CONN_MAX_AGE,
         "CONN_HEALTH_CHECKS": True,
         **database,
         "ENGINE": "api.postgresql",
@@ -275,9 +276,11 @@ AUDIT_DAYS = whole("AUDIT_DAYS", 90)
 
 # Seconds that the clocks of two machines may differ: a token is judged by another one than made it.
 JWT_LEEWAY = 60
+JWT_ACCESS_MINUTES = whole("JWT_ACCESS_MINUTES", 10)
+JWT_REFRESH_DAYS = whole("JWT_REFRESH_DAYS", 14)
 SIMPLE_JWT = {
-    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=whole("JWT_ACCESS_MINUTES", 10)),
-    "REFRESH_TOKEN_LIFETIME": timedelta(days=whole("JWT_REFRESH_DAYS", 14)),
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=JWT_ACCESS_MINUTES),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=JWT_REFRESH_DAYS),
     "ALGORITHM": "HS256",
     "SIGNING_KEY": env.str("JWT_SIGNING_KEY", "") or SECRET_KEY,
     "AUDIENCE": "scoreboard:api",

@@ -46,6 +46,10 @@ FAULTS: dict[str, tuple[str, Any, str]] = {
     "one id twice": ("ACTION_TOKEN_KEYS", [f"k:HS256:{SECRET}"] * 2, "ACTION_TOKEN_KEYS: key id 'k'"),
     "a push interval of nothing": ("LEADERBOARD_PUSH_INTERVAL_MS", 0, "LEADERBOARD_PUSH_INTERVAL_MS is 0"),
     "a window of nothing": ("ACTION_TIMESTAMP_WINDOW", 0, "ACTION_TIMESTAMP_WINDOW is 0"),
+    "access tokens that end before they begin": ("JWT_ACCESS_MINUTES", -1, "JWT_ACCESS_MINUTES is -1"),
+    "sign-ins that end at once": ("JWT_REFRESH_DAYS", 0, "JWT_REFRESH_DAYS is 0"),
+    "no time for Redis": ("REDIS_TIMEOUT", 0.0, "REDIS_TIMEOUT is 0.0"),
+    "a negative age": ("DATABASE_CONN_MAX_AGE", -1, "DATABASE_CONN_MAX_AGE is -1"),
     "a negative number of proxies": ("TRUSTED_PROXIES", -1, "TRUSTED_PROXIES is -1"),
     "a limit that is none": ("LIMITS", {"actions": "many"}, "LIMIT_ACTIONS"),
 }
