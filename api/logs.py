@@ -15,6 +15,15 @@ from api.redaction import redacted
 TRACEBACKS = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
 
 
+def shown(logger: Any, method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """A processor: texts whose control characters do nothing to the terminal. JSON escapes them by itself."""
+    return {name: escaped(value) if isinstance(value, str) else value for name, value in event.items()}
+
+
+def escaped(text: str) -> str:
+    return "".join(char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode() for char in text)
+
+
 def configure(options: dict[str, Any]) -> None:
     """Django's LOGGING_CONFIG. `options`: `level` a logging level's name, `format` json or console, `traces`
     whether lines carry the trace's id."""
@@ -27,6 +36,7 @@ def configure(options: dict[str, Any]) -> None:
     ]
     renderer: list[structlog.types.Processor] = (
         [
+            shown,
             structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
             ),

@@ -55,3 +55,11 @@ def test_a_line_is_one_json_object_whatever_the_path_holds() -> None:
     assert [answer.partition(" ")[0] for answer in said] == ["404"] * len(PATHS)
     lines = [(line["event"], line["status"], line["level"]) for line in log]
     assert lines == [("request", 404, "info")] * len(PATHS)
+
+
+def test_a_path_says_nothing_to_the_terminal_that_shows_the_log() -> None:
+    done = python(ASK, json.dumps([("GET", path, "") for path in PATHS]), LOG_FORMAT="console")
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stderr.splitlines() if "path=" in line]
+    assert len(lines) == len(PATHS)
+    assert [line for line in lines if not line.isprintable()] == []
