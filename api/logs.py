@@ -21,7 +21,9 @@ def shown(logger: Any, method: str, event: structlog.types.EventDict) -> structl
 
 
 def escaped(text: str) -> str:
-    return "".join(char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode() for char in text)
+    return "".join(
+        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 def configure(options: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 
 from accounts.models import User
 from scoreboard import entrants, named_boards
-from scoreboard.models import Board, BoardEntrant, Bonus, PlayerNotice, ScoreHistory, UserScore
+from scoreboard.models import AttributeHistory, Board, BoardEntrant, Bonus, PlayerNotice, ScoreHistory, UserScore
 
 ENTRY = (
     *("id", "action_id", "source", "action_type", "delta", "value", "old_total", "new_total", "reason", "request_id"),
@@ -34,6 +34,9 @@ def export(user: User) -> dict[str, Any]:
         ],
         "bonuses_given": bonuses(Bonus.objects.filter(actor=user), "id", "user_id", *BONUS),
         "boards_joined": boards_joined(user.pk),
+        "attribute_history": list(
+            AttributeHistory.objects.filter(user_id=user.pk).order_by("since", "name").values("name", "value", "since")
+        ),
     }
 
 
@@ -58,10 +61,15 @@ def bonuses(found: QuerySet[Bonus], *fields: str) -> list[dict[str, Any]]:
 
 
 def erase(user_id: uuid.UUID) -> None:
-    """Leaves every board, empties reasons and metadata, deletes the notices. A repeat finds nothing to do."""
+    """Leaves every board, empties reasons and metadata, deletes the notices and former attributes. Can be repeated.
+
+    Attributes that a board counts by stay: its standings would differ from the history, and say as much.
+    """
     entrants.leave_all(user_id)
     with transaction.atomic():
         Bonus.objects.filter(user_id=user_id).update(reason="")
         PlayerNotice.objects.filter(user_id=user_id).delete()
+        counted_by = Board.objects.exclude(attribute="").values("attribute")
+        AttributeHistory.objects.filter(user_id=user_id).exclude(name__in=counted_by).delete()
         with connection.cursor() as cursor:
             cursor.execute("SELECT score_history_forget(%s)", [user_id])

@@ -17,9 +17,10 @@ from integrity.models import Flag, FlaggedEntry
 from leaderboard import boards, reads, reconcile, sweep
 from leaderboard.boards import Board
 from leaderboard.ranking import inspection
-from scoreboard.models import Bonus, ScoreHistory
+from scoreboard.models import AttributeHistory, Bonus, ScoreHistory
 from tests.support.admin_site import superuser
 from tests.support.agreement import assert_agreement
+from tests.support.boards import make
 from tests.support.client import Api
 from tests.support.lives import EMAIL, MARKS, NAME, erase, everything_stored, exported, life
 from tests.support.people import give, player
@@ -206,6 +207,15 @@ def test_it_asks_for_the_name(zoe: User, monkeypatch: pytest.MonkeyPatch, typed:
             call_command("erase_user", NAME, stdout=StringIO())
     zoe.refresh_from_db()
     assert (zoe.erased_at is not None) == erased
+
+
+def test_of_former_attributes_those_stay_that_a_board_counts_by(zoe: User, board: Board) -> None:
+    make("european", attribute="region", attribute_value="EU")
+    erase(zoe)
+    left = AttributeHistory.objects.filter(user_id=zoe.pk).order_by("version")
+    assert [(each.name, each.value) for each in left] == [("region", "EU"), ("region", "")]
+    for each in boards.everyone():
+        assert reconcile.reconcile(each, check=True).drift == 0
 
 
 def test_every_board_is_told(zoe: User) -> None:

@@ -84,6 +84,7 @@ def test_it_is_rotated_tried_out_disabled_and_enabled_and_each_is_on_record(
     assert (event["type"], event["data"]["cause"]) == ("scoreboard.notice", "try-out")
     act(root, ENDPOINTS, "disable", endpoint)
     assert "disabled" in signed_in(root).get(ENDPOINTS).content.decode()
+    assert root.username not in Endpoint.objects.get().disabled_because, "an erasure would not find it there"
     give(alice, 1)
     act(root, ENDPOINTS, "enable", endpoint)
     deliveries.deliver(Endpoint.objects.get())

@@ -31,7 +31,8 @@ MARKS = ("Quill", "quill", "Zoë")  # in whatever names the person
 def life(name: str = NAME) -> User:
     """A player about whom there is something in every place where there can be."""
     mod = superuser("moderator")
-    zoe = player(name, email=EMAIL, avatar_url=AVATAR, region="EU")
+    zoe = player(name, email=EMAIL, avatar_url=AVATAR, region="EU", attributes={"school": "Quill House"})
+    User.objects.filter(pk=zoe.pk).update(attributes={})  # what they were is kept, too
     give(zoe, 40)
     entrants.join(Board.objects.create(slug="league", title="League", entry=Board.Entry.JOIN), zoe)
     bonus.give(mod.pk, "key-1", zoe.pk, 7, f"For {NAME}, who found the bug")
@@ -112,6 +113,7 @@ def redis_values() -> list[str]:
         b"string": redis.get,
         b"set": redis.smembers,
         b"list": lambda key: redis.lrange(key, 0, -1),
+        b"none": lambda key: [],  # it has expired since it was listed
     }
     keys = list(redis.scan_iter(f"{settings.REDIS_KEY_PREFIX}*"))
     return sorted(f"{key!r}: {value(read[redis.type(key)](key))}" for key in keys)
@@ -125,7 +127,7 @@ def value(stored: Any) -> str:
         if isinstance(stored, set)
         else stored
         if isinstance(stored, list)
-        else [stored]
+        else [stored or b""]  # it expired before it was read
     )
     flat = [part for item in parts for part in (item if isinstance(item, tuple) else (item,))]
     return " ".join(part.decode("utf-8", "replace") for part in flat)
