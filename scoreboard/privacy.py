@@ -14,7 +14,16 @@ from django.db.models import QuerySet
 
 from accounts.models import User
 from scoreboard import entrants, named_boards
-from scoreboard.models import AttributeHistory, Board, BoardEntrant, Bonus, PlayerNotice, ScoreHistory, UserScore
+from scoreboard.models import (
+    AttributeHistory,
+    Board,
+    BoardEntrant,
+    Bonus,
+    FinalStanding,
+    PlayerNotice,
+    ScoreHistory,
+    UserScore,
+)
 
 ENTRY = (
     *("id", "action_id", "source", "action_type", "delta", "value", "old_total", "new_total", "reason", "request_id"),
@@ -34,6 +43,7 @@ def export(user: User) -> dict[str, Any]:
         ],
         "bonuses_given": bonuses(Bonus.objects.filter(actor=user), "id", "user_id", *BONUS),
         "boards_joined": boards_joined(user.pk),
+        "final_ranks": final_ranks(FinalStanding.objects.filter(user=user)),
         "attribute_history": list(
             AttributeHistory.objects.filter(user_id=user.pk).order_by("since", "name").values("name", "value", "since")
         ),
@@ -44,6 +54,19 @@ def boards_joined(user_id: uuid.UUID) -> list[dict[str, Any]]:
     joined = dict(BoardEntrant.objects.filter(user_id=user_id).values_list("board_id", "joined_at"))
     slugs = Board.objects.filter(pk__in=joined).order_by("slug").values_list("pk", "slug")
     return [{"board": slug, "joined_at": joined[board]} for board, slug in slugs]
+
+
+def final_ranks(found: QuerySet[FinalStanding]) -> list[dict[str, Any]]:
+    """Of the boards and periods that the person may see."""
+    shown = found.filter(period__truth=False).exclude(period__board__visibility=Board.Visibility.HIDDEN)
+    return [
+        {
+            "board": one.period.address,
+            "period": one.period.key,
+            **{name: getattr(one, name) for name in ("rank", "points", "reached_at", "metadata")},
+        }
+        for one in shown.select_related("period__board").order_by("period__closed_at", "pk")
+    ]
 
 
 def history(found: QuerySet[ScoreHistory]) -> list[dict[str, Any]]:

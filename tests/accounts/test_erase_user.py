@@ -55,6 +55,7 @@ def test_what_is_left_is_an_id_that_nobody_is_behind(zoe: User) -> None:
     assert (zoe.is_active, zoe.is_hidden, zoe.has_usable_password(), zoe.last_login) == (False, True, False, None)
     left = exported("--id", str(zoe.pk))
     kept = {"format", "exported_at", "identity", "score", "history", "bonuses_received", "api_keys", "admin_log"}
+    kept |= {"final_ranks"}
     assert {name for name, part in left.items() if part} == {*kept, "boards"}
     assert "global" in left["boards"]
     assert [kept for kept in left["boards"].values() if kept != {"total": None, "profile": None}] == []

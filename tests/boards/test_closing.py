@@ -336,6 +336,10 @@ def test_notices_are_exported_with_the_player_and_erased_with_the_player() -> No
         ("daily", 1, PODIUM["notice"]),
         ("daily", 1, WINNER["notice"]),
     ]
+    kept = {(one["board"], one["rank"], one["points"]) for one in privacy.export(winner)["final_ranks"]}
+    assert kept == {("daily", 1, winner.score.total)}
+    Rule.objects.update(visibility=Rule.Visibility.HIDDEN)
+    assert privacy.export(winner)["final_ranks"] == []
     privacy.erase(winner.pk)
     assert (notices(winner), notices(second)) == ([], [PODIUM["notice"]])
 

@@ -18,7 +18,7 @@ from actions import queue, tokens
 from api import redis_client
 from integrity.models import Flag, FlaggedEntry
 from scoreboard import bonus, entrants
-from scoreboard.models import Board, BoardPeriod, PlayerNotice, ScoreHistory
+from scoreboard.models import Board, BoardPeriod, FinalStanding, PlayerNotice, ScoreHistory
 from tests.support.admin_site import superuser
 from tests.support.boards import keep, make
 from tests.support.database import tables
@@ -50,6 +50,9 @@ def life(name: str = NAME) -> User:
     [period] = BoardPeriod.objects.filter(board=make("cup"))
     BoardPeriod.objects.filter(pk=period.pk).update(closed_at=now)
     keep()
+    FinalStanding.objects.create(
+        period=period, place=1, rank=1, user=zoe, points=40, reached_at=now, metadata={"team": f"{NAME} and friends"}
+    )
     PlayerNotice.objects.create(user=zoe, period=period, rank=1, text=f"{NAME} has won", created_at=now)
     LogEntry.objects.log_actions(mod.pk, [zoe], CHANGE, f"Talked to {NAME}", single_object=True)
     for who, about in ((zoe, mod), (mod, zoe)):
