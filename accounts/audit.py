@@ -31,6 +31,8 @@ LINES = 120  # a minute and process: at most 170,000 rows a day, some 50 MB
 WAITING = 1000  # lines kept while PostgreSQL is away; beside them one a minute says how many had no room
 SECONDS = 1.0  # between two batches
 LEFT_OUT = "left-out"
+WEBHOOK_DISABLED = "webhook-disabled"
+NO_PROBLEMS = (LEFT_OUT, WEBHOOK_DISABLED)  # kinds of lines that no answer had
 
 WRITE = """
 INSERT INTO audit_log (id, kind, reason, user_id, api_key_id, address, subject_id, action_type, request_id, detail,

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from standardwebhooks.webhooks import Webhook
 
+from accounts.audit import WEBHOOK_DISABLED
 from accounts.models import User
 from api.refusals import Caller, Refusal, record
 from events import closings, envelope
@@ -72,7 +73,7 @@ def give_up(endpoint: Endpoint, because: str) -> None:
     disable(endpoint, because)
     said = f"The webhook {endpoint.name} was disabled: {because}"
     log.error("webhook_disabled", webhook=str(endpoint.pk), because=because)
-    record(Refusal("webhook-disabled", str(endpoint.pk), said, Caller(), None, "", ""))
+    record(Refusal(WEBHOOK_DISABLED, str(endpoint.pk), said, Caller(), None, "", ""))
 
 
 def enable(endpoint: Endpoint, *, skip: bool) -> None:

@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from accounts import exports
 from accounts.admin.exportable import ExportableAdmin
 from accounts.admin.records import user_link
-from accounts.audit import LEFT_OUT
+from accounts.audit import NO_PROBLEMS
 from accounts.models import AuditLog
 from api.problems import KINDS, REFUSALS
 
@@ -53,7 +53,8 @@ class KindFilter(admin.SimpleListFilter):
     title, parameter_name = "kind", "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(kind, kind) for kind, (status, _) in KINDS.items() if status in REFUSALS] + [(LEFT_OUT, LEFT_OUT)]
+        refused = [kind for kind, (status, _) in KINDS.items() if status in REFUSALS]
+        return [(kind, kind) for kind in (*refused, *NO_PROBLEMS)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[AuditLog]) -> QuerySet[AuditLog]:
         return queryset.filter(kind=self.value()) if self.value() else queryset

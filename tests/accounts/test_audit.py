@@ -443,6 +443,8 @@ def test_admins_filter_by_who_kind_and_day_and_change_nothing(alice: User, bob: 
     assert today.request_id in said
     assert f"{today.last_at:%Y-%m-%d %H:%M:%S.%f}"[:-3] in said
     assert "<b>forged" not in said
+    for kind in ("forbidden", "left-out", "webhook-disabled"):
+        assert f"kind={kind}" in said, "there may be lines of it"
     for query, found in {
         "day=all": 2,
         "day=all&kind=token-invalid": 1,
