@@ -35,7 +35,7 @@ class Listening(Controller):
         super().__init__(*given, **options)
 
     def factory(self) -> SMTP:
-        self.connections.append(super().factory())
+        self.connections.append(super().factory())  # type: ignore[no-untyped-call]
         return self.connections[-1]
 
     def open(self) -> list[SMTP]:
