@@ -9,11 +9,12 @@ from django.core.management import call_command
 from prometheus_client import REGISTRY
 
 from accounts.models import User
-from leaderboard import boards, reconcile, tasks
+from leaderboard import boards, ranking, reconcile, tasks
 from leaderboard.boards import Board
+from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, BoardStanding
 from tests.boards.every_rule import in_redis
-from tests.support.boards import award, in_sql, make, recounted
+from tests.support.boards import award, end_period, in_sql, make, recounted
 from tests.support.people import player, players
 from tests.support.races import at_once, none_failed
 
@@ -126,6 +127,32 @@ def test_nothing_is_wrong_beside_live_traffic(weekly: Board, victim: User) -> No
 
     *_, found = none_failed(at_once(len(crowd) + 1, work))
     assert found == [0] * 30
+
+
+def change_rule(slug: str) -> None:
+    rule = Rule.objects.get(slug=slug)
+    rule.value = "best"
+    rule.save()
+
+
+@pytest.mark.parametrize("end", [end_period, change_rule], ids=["closed", "changed"])
+def test_a_period_that_ends_before_or_while_it_is_compared_has_no_drift(
+    weekly: Board, victim: User, end: Callable[[str], object]
+) -> None:
+    before = in_redis(weekly)
+    ended: list[int] = []
+
+    def overtaken(compared: int) -> None:
+        ended.append(compared)
+        end("weekly")
+
+    assert reconcile.reconcile(weekly, progress=overtaken).drift == 0
+    assert ended == [5]
+    assert reconcile.reconcile(weekly).drift == 0
+    assert in_redis(weekly) == before, "who still watches it is shown nothing else"
+    ranking.connection().delete(boards.keys(weekly).meta)
+    report = reconcile.reconcile(weekly)
+    assert (report.lost, report.drift) == (False, 0)
 
 
 def boards_wrong(weekly: Board) -> list[str]:
