@@ -114,6 +114,24 @@ def nothing_answers(*_: Any) -> Any:
     raise OperationalError("both are away")
 
 
+def test_a_read_that_a_push_overtakes_does_not_take_the_copy_back(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = player()
+    give(user, 5)
+    read = reads.top
+
+    def overtaken(*asked: Any) -> ranking.Page:
+        page = read(*asked)
+        give(user, 2)
+        snapshots.put(board, read(*asked))
+        return page
+
+    monkeypatch.setattr(reads, "top", overtaken)
+    assert [row.score for row in snapshots.get(board).page.rows] == [7]
+    assert [row.score for row in snapshots.get(board).page.rows] == [7]
+
+
 def test_with_redis_and_sql_away_the_last_copy_is_shown_while_it_is_not_too_old(
     board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
