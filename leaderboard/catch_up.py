@@ -64,11 +64,12 @@ def _catch_up() -> None:
 def sweep_or_renew() -> bool:
     """Returns whether every board was swept.
 
+    One that another process rebuilds was not: what it is made of may be older than what was missed.
     Without PostgreSQL, what was missed is not to be had. The boards are shown as they are, under a new epoch.
     """
     asked = boards.everyone()
     try:
-        return not any(isinstance(swept, Busy) for swept in sweep.sweep_all(asked))
+        return not any(isinstance(swept, Busy) or swept.lost for swept in sweep.sweep_all(asked))
     except (OperationalError, InterfaceError) as error:
         for board in asked:
             epoch = ranking.adopt(board, gone_back=ranking.epoch(board) or "")
