@@ -150,7 +150,7 @@ def test_a_period_that_ends_before_or_while_it_is_compared_has_no_drift(
     assert ended == [5]
     assert reconcile.reconcile(weekly).drift == 0
     assert in_redis(weekly) == before, "who still watches it is shown nothing else"
-    ranking.connection().delete(boards.keys(weekly).meta)
+    ranking.command("delete", boards.keys(weekly).meta)
     report = reconcile.reconcile(weekly)
     assert (report.lost, report.drift) == (False, 0)
 
