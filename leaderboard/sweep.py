@@ -65,7 +65,9 @@ def sweep_all(asked: Sequence[Board]) -> list[Swept | Busy]:
         if mark is None:
             found[board] = compare(board)
         else:
-            since[board] = mark
+            # Of a period that has not begun nothing can be missing, however long ago a reader had it built.
+            ahead = board.starts_at is not None and now.at < board.starts_at
+            since[board] = now.oldest if ahead else mark
     found |= project_changes(since)
     for board in epochs:
         swept = found[board]
