@@ -153,6 +153,8 @@ def disagreeing(board: Board, standings: list[Standing]) -> Doubts:
 
 def clashing(board: Board, standings: list[Standing]) -> Doubts:
     """Of these players, those of whom Redis holds something else under the same version."""
+    if board.id:
+        standings = [s.at(place) for s in standings for place in s.places if place.period == board.id]
     pairs = zip(standings, inspection.entries(board, [str(s.user_id) for s in standings]), strict=True)
     return {
         str(s.user_id): s.version

@@ -11,12 +11,14 @@ from prometheus_client import REGISTRY
 from accounts.models import User
 from leaderboard import boards, ranking, reconcile, tasks
 from leaderboard.boards import Board
+from scoreboard import ledger
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, BoardStanding
 from tests.boards.every_rule import in_redis
 from tests.support.boards import award, end_period, in_sql, make, recounted
-from tests.support.people import player, players
+from tests.support.people import give, player, players
 from tests.support.races import at_once, none_failed
+from tests.support.spoiling import Hand
 
 pytestmark = pytest.mark.usefixtures("at_rest")
 
@@ -82,6 +84,14 @@ def test_what_redis_took_over_from_a_wrong_standing_goes_with_it(weekly: Board, 
     assert in_redis(weekly)[0].score == 1001
     reconcile.reconcile(weekly)
     assert in_redis(weekly) == recounted(BoardPeriod.objects.get(pk=weekly.id))
+
+
+def test_who_scores_while_a_period_is_compared_is_judged_by_the_standing_in_it(weekly: Board, victim: User) -> None:
+    give(victim, 100)  # which is no deed, and counts in no week
+    award(victim, 1)
+    assert reconcile.clashing(weekly, ledger.standings([victim.pk])) == {}
+    Hand(weekly, victim).redis.zadd(boards.keys(weekly).rank, {Hand(weekly, victim).member: 151})
+    assert list(reconcile.clashing(weekly, ledger.standings([victim.pk]))) == [str(victim.pk)]
 
 
 def test_a_player_without_an_entry_is_taken_off(weekly: Board, victim: User) -> None:
