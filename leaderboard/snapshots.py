@@ -9,6 +9,7 @@ import json
 import threading
 import time
 import zlib
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -92,14 +93,14 @@ class Snapshots:
 
 KEPT = 1000  # boards of which this process has a copy; the one that was asked for first goes first
 
-_snapshots: dict[int, Snapshots] = {}
+_snapshots: OrderedDict[int, Snapshots] = OrderedDict()
 
 
 def of(board: Board) -> Snapshots:
     kept = _snapshots.get(board.id)
     if kept is None or kept.board != board:
-        if len(_snapshots) >= KEPT:
-            _snapshots.pop(next(iter(_snapshots)), None)
+        while len(_snapshots) >= KEPT:
+            _snapshots.popitem(last=False)
         kept = _snapshots[board.id] = Snapshots(board)
     return kept
 
