@@ -52,7 +52,9 @@ def test_who_has_the_board_is_told_of_a_new_title(api: Api, key: dict[str, str],
     mine = {"If-None-Match": api.get(path)["ETag"]}
     assert api.get(path, headers=mine).status_code == 304
     put(api, "weekly", {"title": "The week"}, key)
-    assert api.get(path, headers=mine).json()["board"]["title"] == "The week"
+    answer = api.get(path, headers=mine)
+    assert answer.status_code == 200
+    assert answer.json()["board"]["title"] == "The week"
 
 
 def test_the_etag_moves_when_a_freeze_begins(board: Board) -> None:
