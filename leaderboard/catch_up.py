@@ -21,8 +21,7 @@ log = structlog.get_logger(__name__)
 
 RETRY_SECONDS = 0.5  # between attempts
 
-_none = misses.latest  # while this process has missed nothing
-_made_up: object = _none  # the latest miss before its last sweep here
+_made_up = misses.latest  # the latest miss before its last sweep here; at first, that it has missed nothing
 _sweeping = threading.Lock()
 _tried_at = 0.0  # time.monotonic() of the last attempt
 
@@ -64,19 +63,14 @@ def _catch_up() -> None:
 def sweep_or_renew() -> bool:
     """Returns whether every board was swept.
 
+    One that another process rebuilds was not: what it is made of may be older than what was missed.
     Without PostgreSQL, what was missed is not to be had. The boards are shown as they are, under a new epoch.
     """
     asked = boards.everyone()
     try:
-        return not any(isinstance(swept, Busy) for swept in sweep.sweep_all(asked))
+        return not any(isinstance(swept, Busy) or swept.lost for swept in sweep.sweep_all(asked))
     except (OperationalError, InterfaceError) as error:
         for board in asked:
             epoch = ranking.adopt(board, gone_back=ranking.epoch(board) or "")
             log.warning("caught_up_without_sql", board=board.slug, epoch=epoch, error=str(error).strip())
         return True
-
-
-def forget() -> None:
-    """As a process that has missed nothing."""
-    global _made_up
-    _made_up = misses.latest = _none

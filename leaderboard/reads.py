@@ -20,10 +20,11 @@ from scoreboard.standing import Standing
 log = structlog.get_logger(__name__)
 
 PLAYER = """
-SELECT player_name(u), CASE WHEN %(board)s = 0 THEN s.total ELSE coalesce(t.points, 0) END,
-       CASE WHEN %(board)s = 0 THEN s.reached_at ELSE t.reached_at END, player_visible(u)
+SELECT player_name(u), CASE WHEN %(board)s = 0 THEN s.total ELSE coalesce(f.points, t.points * %(sign)s, 0) END,
+       CASE WHEN %(board)s = 0 THEN s.reached_at ELSE coalesce(f.reached_at, t.reached_at) END, player_visible(u)
   FROM users u JOIN user_scores s ON s.user_id = u.id
-  LEFT JOIN standings t ON t.period_id = %(board)s AND t.user_id = u.id WHERE u.id = %(user)s
+  LEFT JOIN standings t ON t.period_id = %(board)s AND t.user_id = u.id
+  LEFT JOIN final_standings f ON f.period_id = %(board)s AND f.user_id = u.id WHERE u.id = %(user)s
 """
 
 ATTEMPTS = "SELECT attempts_left FROM standings WHERE period_id = %s AND user_id = %s"
@@ -95,9 +96,10 @@ def mine(board: Board, user_id: uuid.UUID) -> PlayerStanding | None:
     Then it is told here. None for an unknown user.
     """
     if board.closed_at:
-        return player(board, user_id)
-    newest = truth.some(board, [user_id])
-    page = served(board, lambda: up_to_date(board, user_id, newest), lambda: truth.around(board, user_id, 0))
+        page = finals.around(board, user_id, 0)
+    else:
+        newest = truth.some(board, [user_id])
+        page = served(board, lambda: up_to_date(board, user_id, newest), lambda: truth.around(board, user_id, 0))
     return ranked(page) if page.rows else unranked(board, page, user_id, hidden_too=True)
 
 
@@ -144,13 +146,12 @@ def ranked(page: Page) -> PlayerStanding:
 def unranked(board: Board, page: Page, user_id: uuid.UUID, *, hidden_too: bool = False) -> PlayerStanding | None:
     """The standing of one who is not on the board; None for an unknown user and, unless `hidden_too`, a hidden one."""
     with connection.cursor() as cursor:
-        cursor.execute(PLAYER, {"board": board.id, "user": user_id})
+        cursor.execute(PLAYER, {"board": board.id, "user": user_id, "sign": board.score(1)})
         found = cursor.fetchone()
     if found is None or not (found[3] or hidden_too):
         return None
-    username, points, reached_at, _ = found
-    score = board.score(points)
-    return PlayerStanding(str(user_id), username, score, None, page.players, None, reached_at if points else None)
+    username, score, reached_at, _ = found
+    return PlayerStanding(str(user_id), username, score, None, page.players, None, reached_at if score else None)
 
 
 def percentile(better: int, players: int) -> float:

@@ -44,6 +44,10 @@ SELECT coalesce(s.user_id, h.user_id)
 Doubts = dict[str, int | None]  # players who looked wrong at first sight, with the version SQL had
 
 
+class Over(Exception):
+    """The period was closed meanwhile, or its rule changed: its standings are gone from SQL, and that is no drift."""
+
+
 def reconcile(
     board: Board,
     *,
@@ -53,7 +57,8 @@ def reconcile(
 ) -> Report:
     """Compares everything; repairs Redis unless `check`. `progress` is called with the number of players just compared.
 
-    A lost board that another process is rebuilding is waited for up to `patience` seconds.
+    A lost board that another process is rebuilding is waited for up to `patience` seconds. A period that is closed
+    meanwhile, or whose rule is changed, is compared no further.
 
     Raises Busy when another reconcile of the board is running, ranking.Unavailable when Redis is away.
     """
@@ -69,9 +74,11 @@ def reconcile(
                     report.add("extra", f"score {stray}")
                     report.repaired += not check
             demand(board)  # it may have been lost meanwhile
+        except Over:
+            log.info("reconcile_overtaken", board=board.slug, period=board.period)
         except ranking.Lost:
-            report.lost = True
-            report.rebuilt = not check and rebuild.rebuild_or_wait(board, patience)
+            report.lost = still_open(board)
+            report.rebuilt = report.lost and not check and rebuild.rebuild_or_wait(board, patience)
     tell(board, report)
     return report
 
@@ -105,6 +112,11 @@ def demand(board: Board) -> None:
     """Raises ranking.Lost unless the board is there."""
     if ranking.epoch(board) is None:
         raise ranking.Lost(board.slug)
+
+
+def still_open(board: Board) -> bool:
+    """Whether SQL has the board's standings."""
+    return not board.id or bool(periods.still_open([board.id]))
 
 
 def ledger_mismatches() -> Iterator[str]:
@@ -141,6 +153,8 @@ def disagreeing(board: Board, standings: list[Standing]) -> Doubts:
 
 def clashing(board: Board, standings: list[Standing]) -> Doubts:
     """Of these players, those of whom Redis holds something else under the same version."""
+    if board.id:
+        standings = [s.at(place) for s in standings for place in s.places if place.period == board.id]
     pairs = zip(standings, inspection.entries(board, [str(s.user_id) for s in standings]), strict=True)
     return {
         str(s.user_id): s.version
@@ -171,10 +185,12 @@ def ripe(due: float, doubts: Doubts) -> Doubts:
 
 
 def second_look(board: Board, doubts: Doubts, report: Report, check: bool) -> None:
-    """Judges suspects again, reports what still disagrees and repairs it."""
+    """Judges suspects again, reports what still disagrees and repairs it. Raises Over."""
     ids = list(doubts)
     seen = inspection.entries(board, ids)
     now = {str(standing.user_id): standing for standing in truth.some(board, uuids(ids))}
+    if len(now) < len(ids) and not still_open(board):
+        raise Over
     wrong: dict[str, Entry] = {}
     for user_id, entry in zip(ids, seen, strict=True):
         if kind := verdict(board, doubts[user_id], now.get(user_id), entry):

@@ -8,9 +8,12 @@ No thundering herd at any age.
 import json
 import threading
 import time
+import zlib
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
@@ -36,9 +39,9 @@ class Snapshot:
 
     @property
     def etag(self) -> str:
-        """Says, too, whether the board is frozen, and its tiers: these change without a change of its rows."""
-        frozen = ":frozen" if self.board.frozen_at else ""
-        return f'"{self.page.epoch}:{self.page.seq}{frozen}{tiers.tag(self.board.tiers, self.page.players)}"'
+        """Tells apart, too, what is said of the board, and its tiers: these change without a change of its rows."""
+        said = tag(self.board) if self.board.id else ""
+        return f'"{self.page.epoch}:{self.page.seq}{said}{tiers.tag(self.board.tiers, self.page.players)}"'
 
     def body(self, limit: int, offset: int) -> bytes:
         """The encoded answer for a slice inside the visible top."""
@@ -75,7 +78,10 @@ class Snapshots:
             latest = self.current
             if latest is not current and latest and time.monotonic() - latest.taken < FRESH_SECONDS:
                 return latest  # the thread that held the lock before has just refreshed it
-            self.current = Snapshot(self.board, reads.top(self.board, boards.VISIBLE_TOP), time.monotonic())
+            page, meanwhile = reads.top(self.board, boards.VISIBLE_TOP), self.current
+            if meanwhile is not None and meanwhile is not latest and behind(page, meanwhile.page):
+                return meanwhile  # the hub's, of a moment after this one was read
+            self.current = Snapshot(self.board, page, time.monotonic())
             return self.current
         except (OperationalError, InterfaceError):
             if current and age < STALE_SECONDS:
@@ -87,14 +93,14 @@ class Snapshots:
 
 KEPT = 1000  # boards of which this process has a copy; the one that was asked for first goes first
 
-_snapshots: dict[int, Snapshots] = {}
+_snapshots: OrderedDict[int, Snapshots] = OrderedDict()
 
 
 def of(board: Board) -> Snapshots:
     kept = _snapshots.get(board.id)
     if kept is None or kept.board != board:
-        if len(_snapshots) >= KEPT:
-            _snapshots.pop(next(iter(_snapshots)), None)
+        while len(_snapshots) >= KEPT:
+            _snapshots.popitem(last=False)
         kept = _snapshots[board.id] = Snapshots(board)
     return kept
 
@@ -120,10 +126,14 @@ def put(board: Board, page: Page) -> None:
     """What the hub has just read from Redis need not be read again."""
     kept = of(board)
     current = kept.current
-    if current and current.page.epoch == page.epoch and (current.page.seq or 0) > (page.seq or 0):
+    if current and behind(page, current.page):
         return
     same = current is not None and current.page == page
     kept.current = Snapshot(board, page, time.monotonic(), current.bodies if current and same else {})
+
+
+def behind(page: Page, known: Page) -> bool:
+    return page.epoch == known.epoch and (page.seq or 0) < (known.seq or 0)
 
 
 def row_data(row: Row) -> dict[str, Any]:
@@ -159,6 +169,12 @@ def board_data(board: Board) -> dict[str, Any]:
         "closed_at": board.closed_at and board.closed_at.isoformat(),
         "frozen_at": board.frozen_at and board.frozen_at.isoformat(),
     }
+
+
+@lru_cache(maxsize=1024)
+def tag(board: Board) -> str:
+    """For ETags: another when something else is said of the board."""
+    return f":{zlib.crc32(json.dumps(board_data(board)).encode()):08x}"
 
 
 def encode_page(board: Board, page: Page, rows: list[Row], *, at: datetime | None = None) -> bytes:

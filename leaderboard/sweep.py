@@ -23,11 +23,15 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Swept:
-    """`seen`: standings looked at; `healed`: those Redis did not have yet; `rebuilt`: the whole board was lost."""
+    """`seen`: standings looked at; `healed`: those Redis did not have yet; `rebuilt`: the whole board was lost.
+
+    `lost`: it still is, because another process is rebuilding it.
+    """
 
     seen: int = 0
     healed: int = 0
     rebuilt: bool = False
+    lost: bool = False
 
 
 def sweep(board: Board) -> Swept:
@@ -51,7 +55,7 @@ def sweep_all(asked: Sequence[Board]) -> list[Swept | Busy]:
     epochs: dict[Board, str] = {}
     for board, surveyed in zip(asked, ranking.survey(asked), strict=True):
         if isinstance(surveyed, Lost):
-            found[board] = Swept(rebuilt=rebuild.rebuild(board))
+            found[board] = rebuilt(board, Swept())
             continue
         epochs[board] = surveyed.epoch
         if surveyed.run != run and (renewed := ranking.adopt(board)):
@@ -61,7 +65,9 @@ def sweep_all(asked: Sequence[Board]) -> list[Swept | Busy]:
         if mark is None:
             found[board] = compare(board)
         else:
-            since[board] = mark
+            # Of a period that has not begun nothing can be missing, however long ago a reader had it built.
+            ahead = board.starts_at is not None and now.at < board.starts_at
+            since[board] = now.oldest if ahead else mark
     found |= project_changes(since)
     for board in epochs:
         swept = found[board]
@@ -80,7 +86,14 @@ def compare(board: Board) -> Swept | Busy:
         report = reconcile.reconcile(board)
     except Busy as busy:
         return busy
-    return Swept(report.compared, report.repaired, report.lost)
+    return Swept(report.compared, report.repaired, report.rebuilt, report.lost and not report.rebuilt)
+
+
+def rebuilt(board: Board, swept: Swept) -> Swept:
+    """Of a board that is lost: it is there again, or another process is at it."""
+    swept.rebuilt |= rebuild.rebuild(board)
+    swept.lost = not swept.rebuilt
+    return swept
 
 
 def project_changes(since: dict[Board, int]) -> dict[Board, Swept]:
@@ -91,7 +104,7 @@ def project_changes(since: dict[Board, int]) -> dict[Board, Swept]:
         for board, written in zip(changed, ranking.write_all(changed), strict=True):
             swept = found[board]
             if isinstance(written, Lost):
-                swept.rebuilt |= rebuild.rebuild(board)
+                rebuilt(board, swept)
                 continue
             swept.seen += len(changed[board])
             swept.healed += sum(written.applied)

@@ -6,13 +6,12 @@ Each period has another number, so no board ever reads them again; they would st
 import re
 
 from django.conf import settings
-from django.db import connection
 
 from leaderboard import ranking
+from scoreboard.periods import still_open
 
 STEP = 1000  # keys that Redis looks at in one go
 PERIOD = re.compile(r"\{period-(\d{1,18})\}:")
-OPEN = "SELECT id FROM board_periods WHERE id = ANY (%s) AND closed_at IS NULL"
 
 
 def tidy() -> int:
@@ -29,9 +28,3 @@ def tidy() -> int:
         if gone := set(periods.values()).difference(still_open(list(periods.values()))):
             removed += ranking.command("unlink", *(key for key, period in periods.items() if period in gone))
     return removed
-
-
-def still_open(periods: list[int]) -> set[int]:
-    with connection.cursor() as cursor:
-        cursor.execute(OPEN, [periods])
-        return {period for (period,) in cursor.fetchall()}

@@ -56,6 +56,7 @@ DELETE FROM standings s
  WHERE NOT EXISTS (SELECT FROM board_periods p WHERE p.id = s.period_id AND p.closed_at IS NULL)
    AND s.period_id IN (SELECT DISTINCT period_id FROM standings)
 """
+OPEN = "SELECT id FROM board_periods WHERE id = ANY (%s) AND closed_at IS NULL"
 SCORING = "SELECT scoring_transactions()"
 
 
@@ -142,10 +143,15 @@ def scoring() -> set[str]:
     return set(found(SCORING))
 
 
-def found(sql: str) -> list[Any]:
+def still_open(periods: Sequence[int]) -> set[int]:
+    """Those that are neither closed nor gone: SQL has their standings."""
+    return set(found(OPEN, list(periods)))
+
+
+def found(sql: str, *parameters: Any) -> list[Any]:
     """The one column of its rows."""
     with connection.cursor() as cursor:
-        cursor.execute(sql)
+        cursor.execute(sql, parameters)
         return [value for (value,) in cursor.fetchall()]
 
 

@@ -82,11 +82,11 @@ class Feed:
     def leave(self, viewer: Viewer) -> None:
         """Forgets the viewer; harmless when repeated."""
         viewer.transport.detach()
+        self.own_lines.forget(viewer)  # also of one who left before, and of whom the answer to who it is came later
         if viewer in self.viewers:
             self.viewers.remove(viewer)
             self._watched_at = time.monotonic()
             self._buckets[viewer.bucket].discard(viewer)
-            self.own_lines.forget(viewer)
             metrics.CONNECTIONS.labels(viewer.kind).dec()
 
     def idle(self) -> bool:

@@ -119,24 +119,27 @@ class Hub:
             for watched, feed in list(self.feeds.items()):
                 slug, period = watched
                 board = boards.find(slug, period)
-                if board is None and not boards.listing().known(feed.board):
+                if board is not None:
+                    self._follow_period(feed, board)
+                elif not boards.listing().known(feed.board):
                     self._gone(feed)
-                elif board is not None and board.id == feed.board.id:
-                    if board != feed.board:
-                        feed.learn(board)
-                    self._show_out(feed)
-                elif board is not None and board.ready and board.id != feed.board.id:
-                    self.groups.unfollow(boards.group(feed.board))
-                    self.groups.follow(boards.group(board))
-                    feed.move(board)
-                    self._show_out(feed)
                 if not feed.viewers and feed.board is not boards.GLOBAL and feed.idle():
                     self.drop(watched)
             await asyncio.sleep(1)
 
-    def _show_out(self, feed: Feed) -> None:
+    def _follow_period(self, feed: Feed, board: Board) -> None:
+        """`board`: the one that the feed's viewers have asked for, as it is now; the feed stays while it is counted."""
+        if board.id != feed.board.id and board.ready:
+            self.groups.unfollow(boards.group(feed.board))
+            self.groups.follow(boards.group(board))
+            feed.move(board)
+        elif board.id == feed.board.id and board != feed.board:
+            feed.learn(board)
+        self._show_out(feed, board.visibility)
+
+    def _show_out(self, feed: Feed, visibility: str) -> None:
         """Of a board that became hidden everybody; of one that became one for the signed-in, who is not."""
-        match feed.board.visibility:
+        match visibility:
             case boards.Visibility.HIDDEN:
                 self._gone(feed)
             case boards.Visibility.SIGNED_IN:

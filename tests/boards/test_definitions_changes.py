@@ -1,11 +1,13 @@
 """Boards over the API: changed and deleted, and what becomes of the points that they showed."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from accounts.models import User
-from leaderboard import boards
+from leaderboard import boards, rebuild, snapshots
+from leaderboard.boards import Board
 from scoreboard import board_rules, periods
 from scoreboard.models import BoardPeriod
 from tests.boards.definitions import BOARDS, WEEKLY, give_type, put
@@ -40,6 +42,26 @@ def test_points_given_before_count_at_once_and_after_an_edit_by_the_new_rule(
     assert api.get(f"{BOARDS}/weekly", headers=key).json()["data"]["paused"] is True
     assert put(api, "weekly", {"paused": False}, key).json()["data"]["state"] == "open"
     assert [row["score"] for row in api.get(of_board).json()["data"]] == [3]
+
+
+def test_who_has_the_board_is_told_of_a_new_title(api: Api, key: dict[str, str], alice: User) -> None:
+    award(alice, 5)
+    make("weekly", window="weekly")
+    rebuild.rebuild(boards.get("weekly"))  # Redis' answers have an ETag
+    path = f"{TOP}?board=weekly"
+    mine = {"If-None-Match": api.get(path)["ETag"]}
+    assert api.get(path, headers=mine).status_code == 304
+    put(api, "weekly", {"title": "The week"}, key)
+    answer = api.get(path, headers=mine)
+    assert answer.status_code == 200
+    assert answer.json()["board"]["title"] == "The week"
+
+
+def test_the_etag_moves_when_a_freeze_begins(board: Board) -> None:
+    """Set ahead, it changes neither epoch nor seq."""
+    make("weekly", window="weekly")
+    weekly = boards.get("weekly")
+    assert snapshots.tag(replace(weekly, frozen_at=weekly.starts_at)) != snapshots.tag(weekly)
 
 
 def test_over_a_long_history_the_worker_counts_and_the_board_says_so(

@@ -100,7 +100,6 @@ def test_nothing_newer_than_the_freeze_gets_out(board: Board, api: Api, alice: U
     assert f"period-{boards.truth('final').id}" not in privacy.export(bob)["boards"]
     own = api.get("/api/v1/score/me?board=final", user=bob).json()["data"]
     assert (own["score"], own["rank"], own["updated_at"]) == (0, None, None)
-    assert first["ETag"].endswith(':frozen"')
     again = api.get("/api/v1/scoreboard/top?board=final", headers={"If-None-Match": first["ETag"]})
     assert again.status_code == 304 or again.json()["board"]["frozen_at"]
     assert first.json()["board"]["frozen_at"] == rule.freeze_at.isoformat()  # type: ignore[union-attr]

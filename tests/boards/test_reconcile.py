@@ -9,13 +9,16 @@ from django.core.management import call_command
 from prometheus_client import REGISTRY
 
 from accounts.models import User
-from leaderboard import boards, reconcile, tasks
+from leaderboard import boards, ranking, reconcile, tasks
 from leaderboard.boards import Board
+from scoreboard import ledger
+from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, BoardStanding
 from tests.boards.every_rule import in_redis
-from tests.support.boards import award, in_sql, make, recounted
-from tests.support.people import player, players
+from tests.support.boards import award, end_period, in_sql, make, recounted
+from tests.support.people import give, player, players
 from tests.support.races import at_once, none_failed
+from tests.support.spoiling import Hand
 
 pytestmark = pytest.mark.usefixtures("at_rest")
 
@@ -83,6 +86,14 @@ def test_what_redis_took_over_from_a_wrong_standing_goes_with_it(weekly: Board, 
     assert in_redis(weekly) == recounted(BoardPeriod.objects.get(pk=weekly.id))
 
 
+def test_who_scores_while_a_period_is_compared_is_judged_by_the_standing_in_it(weekly: Board, victim: User) -> None:
+    give(victim, 100)  # which is no deed, and counts in no week
+    award(victim, 1)
+    assert reconcile.clashing(weekly, ledger.standings([victim.pk])) == {}
+    Hand(weekly, victim).redis.zadd(boards.keys(weekly).rank, {Hand(weekly, victim).member: 151})
+    assert list(reconcile.clashing(weekly, ledger.standings([victim.pk]))) == [str(victim.pk)]
+
+
 def test_a_player_without_an_entry_is_taken_off(weekly: Board, victim: User) -> None:
     ghost, at = player("ghost"), of(victim, weekly).reached_at
     BoardStanding.objects.create(period_id=weekly.id, user_id=ghost.pk, points=99, reached_at=at, shown=True, joins=1)
@@ -126,6 +137,32 @@ def test_nothing_is_wrong_beside_live_traffic(weekly: Board, victim: User) -> No
 
     *_, found = none_failed(at_once(len(crowd) + 1, work))
     assert found == [0] * 30
+
+
+def change_rule(slug: str) -> None:
+    rule = Rule.objects.get(slug=slug)
+    rule.value = "best"
+    rule.save()
+
+
+@pytest.mark.parametrize("end", [end_period, change_rule], ids=["closed", "changed"])
+def test_a_period_that_ends_before_or_while_it_is_compared_has_no_drift(
+    weekly: Board, victim: User, end: Callable[[str], object]
+) -> None:
+    before = in_redis(weekly)
+    ended: list[int] = []
+
+    def overtaken(compared: int) -> None:
+        ended.append(compared)
+        end("weekly")
+
+    assert reconcile.reconcile(weekly, progress=overtaken).drift == 0
+    assert ended == [5]
+    assert reconcile.reconcile(weekly).drift == 0
+    assert in_redis(weekly) == before, "who still watches it is shown nothing else"
+    ranking.command("delete", boards.keys(weekly).meta)
+    report = reconcile.reconcile(weekly)
+    assert (report.lost, report.drift) == (False, 0)
 
 
 def boards_wrong(weekly: Board) -> list[str]:

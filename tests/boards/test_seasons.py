@@ -12,12 +12,12 @@ from django.test import Client
 from accounts.models import User
 from leaderboard import boards, finals
 from leaderboard.boards import Board, known
-from scoreboard import periods
+from scoreboard import ledger, periods
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod, BoardStanding, FinalStanding, ScoreHistory
 from tests.support import past
-from tests.support.boards import award, away, cut, in_finals, in_sql, make, now, recounted
-from tests.support.client import TOP
+from tests.support.boards import award, away, cut, end_period, in_finals, in_sql, make, now, recounted
+from tests.support.client import TOP, Api, assert_problem
 from tests.support.people import give, player, players
 from tests.support.processes import PATIENCE, eventually
 from tests.support.races import at_once, blocking, none_failed, unfinished
@@ -320,6 +320,29 @@ def test_who_is_hidden_after_the_end_is_in_no_final_ranks_and_no_other_moves_up(
     assert finals.around(over, winner.pk, 5).rows == []
     User.objects.filter(pk=winner.pk).update(is_hidden=False)
     assert [line.user_id for line in in_finals(ending)] == [winner.pk, other.pk]
+
+
+@pytest.mark.usefixtures("unlimited")
+@pytest.mark.parametrize("order", ["high", "low"])
+def test_who_is_hidden_sees_the_own_score_of_a_closed_period(
+    board: Board, api: Api, alice: User, bob: User, order: str
+) -> None:
+    """With a final rank that others are not shown, or with none."""
+    make("daily", window="daily", value="best", order=order)
+    award(alice, 5)
+    award(bob, 9)
+    hide(bob)
+    ended, _ = end_period("daily")
+    hide(alice)
+    for user, score in ((alice, 5), (bob, 0)):
+        mine = api.get(f"/api/v1/score/me?board=daily&period={ended}", user).json()["data"]
+        assert (mine["score"], mine["rank"], mine["players"]) == (score, None, 1)
+        assert_problem(api.get(f"/api/v1/score/{user.pk}?board=daily&period={ended}"), "not-found")
+
+
+def hide(user: User) -> None:
+    User.objects.filter(pk=user.pk).update(is_hidden=True)
+    ledger.announce_players([user.pk])
 
 
 def test_who_corrects_several_players_and_who_closes_never_wait_in_a_circle(board: Board) -> None:

@@ -177,3 +177,15 @@ def test_own_lines_are_of_the_period_that_is_shown(alice: User) -> None:
         assert [one["score"] for one in told(late) if one["type"] == "you"] == [0]
 
     run(test)
+
+
+def test_who_is_known_only_after_having_been_shown_out_is_forgotten_with_the_connection(alice: User) -> None:
+    async def test(watched: Watched) -> None:
+        watched.viewer()
+        [viewer] = watched.feed.viewers
+        watched.feed.leave(viewer)  # the hub ends it
+        watched.feed.own_lines.know(viewer, str(alice.pk))  # the answer to who it is comes
+        watched.feed.leave(viewer)  # the connection is gone
+        assert watched.feed.own_lines.players == {}
+
+    run(test)

@@ -1,6 +1,7 @@
 """A lost board comes back from SQL, once, beside writers, and though a rebuilding process dies."""
 
 import threading
+import time
 from typing import Any, cast
 
 import pytest
@@ -10,7 +11,7 @@ from django.db import connections
 
 from accounts.models import User
 from api import redis_client
-from leaderboard import boards, ranking, reads, rebuild, sweep
+from leaderboard import boards, catch_up, ranking, reads, rebuild, sweep, truth
 from leaderboard.boards import Board
 from leaderboard.management.commands import reconcile_leaderboard
 from scoreboard import changes, ledger
@@ -149,6 +150,24 @@ def test_news_of_a_board_flushed_in_the_middle_of_its_build_is_swept(
     assert not rebuild.rebuild(board)
     monkeypatch.undo()
     assert sweep.sweep(board).rebuilt
+    assert_agreement(board)
+
+
+def test_a_process_that_missed_a_score_has_caught_up_when_another_s_rebuild_has_ended_and_not_before(
+    board: Board,
+) -> None:
+    user = player()
+    give(user, 5)
+    lose(board)
+    assert ranking.acquire_lock(board, "other")
+    assert ranking.begin_build(board, "other")
+    at, mark = time.time(), changes.now()
+    [before] = truth.everyone(board)
+    give(user, 7, announced=False)  # Redis failed this process alone
+    assert not catch_up.sweep_or_renew()
+    ranking.write(board, before, builder="other")
+    assert ranking.finish_build(board, "other", str(mark), at)
+    assert catch_up.sweep_or_renew()
     assert_agreement(board)
 
 

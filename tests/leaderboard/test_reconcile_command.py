@@ -15,9 +15,10 @@ from django.db import connection
 from prometheus_client import REGISTRY
 
 from accounts.models import User
-from leaderboard import reconcile, sweep, tasks
+from leaderboard import boards, reconcile, sweep, tasks
 from leaderboard.boards import Board
 from leaderboard.drift import NAMED
+from scoreboard.models import Board as Rule
 from scoreboard.models import UserScore
 from tests.support.agreement import assert_agreement, dump
 from tests.support.people import give, players
@@ -82,7 +83,14 @@ def test_a_ledger_mismatch_ends_with_1_because_it_is_not_repaired(board: Board, 
 
 
 def test_an_unknown_board_is_refused(board: Board) -> None:
-    assert "There is no board galactic; there are global." in command("--board", "galactic")[1]
+    assert "There is no board galactic to compare; there are global." in command("--board", "galactic")[1]
+
+
+def test_a_board_that_is_still_counted_is_not_among_those_that_there_are(board: Board) -> None:
+    Rule.objects.create(slug="weekly", title="Weekly", window="weekly")  # no worker has filled it
+    boards.forget()
+    with pytest.raises(CommandError, match="no board weekly to compare; there are global\\."):
+        call_command("reconcile_leaderboard", "--board", "weekly")
 
 
 def test_the_nightly_task_repairs(board: Board, victim: User, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,5 +1,6 @@
 """The copy of the board in each process: one read of Redis a second, however many readers, and never a herd."""
 
+import sys
 import threading
 from typing import Any
 
@@ -13,7 +14,7 @@ from leaderboard.ranking.calls import Call
 from leaderboard.snapshots import Snapshot
 from tests.support.people import give, player
 from tests.support.processes import PATIENCE, eventually
-from tests.support.races import at_once
+from tests.support.races import at_once, none_failed
 
 
 class Reads:
@@ -114,6 +115,24 @@ def nothing_answers(*_: Any) -> Any:
     raise OperationalError("both are away")
 
 
+def test_a_read_that_a_push_overtakes_does_not_take_the_copy_back(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = player()
+    give(user, 5)
+    read = reads.top
+
+    def overtaken(*asked: Any) -> ranking.Page:
+        page = read(*asked)
+        give(user, 2)
+        snapshots.put(board, read(*asked))
+        return page
+
+    monkeypatch.setattr(reads, "top", overtaken)
+    assert [row.score for row in snapshots.get(board).page.rows] == [7]
+    assert [row.score for row in snapshots.get(board).page.rows] == [7]
+
+
 def test_with_redis_and_sql_away_the_last_copy_is_shown_while_it_is_not_too_old(
     board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,3 +159,17 @@ def test_a_copy_made_from_sql_gives_way_to_redis_when_the_board_is_back(board: B
     assert by_redis.epoch == ranking.epoch(board)
     assert by_redis.rows == by_sql.rows
     eventually(lambda: not rebuild._building.locked(), "the thread ends")
+
+
+def test_readers_of_more_boards_than_there_are_copies_of_do_not_disturb_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(snapshots, "KEPT", 50)
+    many = [Board(f"board-{number}", "Board", number) for number in range(1, 200)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # threads take turns at every chance
+    try:
+        none_failed(at_once(16, lambda _: [snapshots.of(board) for board in many * 80], connected=False))
+    finally:
+        sys.setswitchinterval(interval)
+        snapshots._snapshots.clear()

@@ -9,11 +9,12 @@ from django.utils import timezone
 
 from accounts.models import User
 from api import redis_client
-from leaderboard import boards, ranking, reconcile, sweep, tasks
+from leaderboard import boards, ranking, rebuild, reconcile, sweep, tasks
 from leaderboard.boards import Board
 from scoreboard import changes
 from scoreboard.models import ScoreHistory, UserScore
 from tests.support.agreement import assert_agreement, dump, sql_rows
+from tests.support.boards import make
 from tests.support.people import give, player, players
 from tests.support.processes import PATIENCE, python
 from tests.support.races import open_transaction
@@ -139,6 +140,30 @@ def test_without_a_watermark_of_this_database_everything_is_compared(board: Boar
     UserScore.objects.update(changed_xid=3)
     assert sweep.sweep(board).healed == 1
     assert_agreement(board)
+
+
+def test_a_period_that_was_asked_for_long_before_it_begins_costs_the_sweep_nothing(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader of next week's board has it built, a week before it is swept for the first time."""
+    make("weekly", window="weekly")
+    _, following, *_ = boards.listing().slugs["weekly"]
+    rebuild.rebuild(following)
+    for user in players(3):
+        give(user, 5)
+    sweep.sweep(board)
+    since: list[int] = []
+    standings = changes.standings
+
+    def noted(mark: int) -> Any:
+        since.append(mark)
+        return standings(mark)
+
+    monkeypatch.setattr(changes, "standings", noted)
+    sweep.sweep(board)
+    sweep.sweep_all([board, following])
+    alone, together = since
+    assert together >= alone
 
 
 def test_a_lost_board_is_rebuilt(board: Board) -> None:

@@ -20,6 +20,7 @@ from actions import broker, dead_letters
 from api import redis_client, throttles
 from leaderboard import boards, catch_up, rebuild, reconcile, snapshots
 from leaderboard.boards import Board, known
+from leaderboard.ranking.retry import misses
 from tests.support import database
 from tests.support.admin_site import signed_in, superuser
 from tests.support.client import Api
@@ -108,7 +109,7 @@ def forget_boards() -> None:
     """What a process remembers of Redis between requests."""
     redis_client.breaker.open_until = 0.0
     with catch_up._sweeping:
-        catch_up.forget()
+        catch_up._made_up = misses.latest
     snapshots._snapshots.clear()
     boards.forget()
 

@@ -32,9 +32,11 @@ class Command(BaseCommand):
         parser.add_argument("--board", help="one board, by its slug, with all of its parts; default all")
 
     def handle(self, *, check: bool, board: str | None, **options: Any) -> None:
-        chosen = [one for one in boards.everyone() if board in (None, one.slug, boards.rule_slug(one.slug))]
+        kept = boards.everyone()
+        chosen = [one for one in kept if board in (None, one.slug, boards.rule_slug(one.slug))]
         if not chosen:
-            raise CommandError(f"There is no board {board}; there are {', '.join(boards.slugs())}.")
+            there = ", ".join(sorted({one.slug for one in kept}))
+            raise CommandError(f"There is no board {board} to compare; there are {there}.")
         failed = False
         busy: list[str] = []
         for one in chosen:

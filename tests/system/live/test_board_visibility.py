@@ -81,6 +81,21 @@ def test_live_viewers_of_a_board_that_is_closed_to_them_are_shown_out(three: Use
         assert (messages[-1]["code"], code) == ("not-found", 4504)
 
 
+def test_live_who_may_not_see_a_board_any_more_is_shown_out_while_it_is_counted_anew(three: User, start: Start) -> None:
+    server, on = opened(start), ON.format("public")
+    with viewer(server, on) as stranger, viewer(server, on, protocols=("bearer", access_token(three))) as member:
+        for watching in (stranger, member):
+            watching.opening()
+        member.until("you")
+        # With the visibility its rule is changed, and there is no worker that would fill its period.
+        Rule.objects.filter(slug="public").update(visibility="signed-in", value="best")
+        messages, code = stranger.ending()
+        assert (messages[-1]["code"], code) == ("not-authenticated", 4501)
+        Rule.objects.filter(slug="public").update(visibility="hidden")
+        messages, code = member.ending()
+        assert (messages[-1]["code"], code) == ("not-found", 4504)
+
+
 def test_the_copy_in_a_live_process_answers_for_public_boards_alone(
     three: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
