@@ -894,7 +894,7 @@ class LiveLeaderboard extends HTMLElement {
     this.#frozenAt = Date.parse(frozen_at ?? '') || 0;
     if (this.#period && period && period !== this.#period)
       this.#note(this.#say('ended', { period: this.#period, next: period }));
-    this.#period = period;
+    this.#period = ends_at || period !== 'all' ? period : null; // as pushes have it
     this.#showStatus();
   }
 
