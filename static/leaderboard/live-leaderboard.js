@@ -939,6 +939,7 @@ class LiveLeaderboard extends HTMLElement {
     else return this.#ended();
     if (!id || id === this.#viewer) return;
     this.#viewer = id;
+    this.#you = null; // it is another reader's
     this.#render(false);
   }
 

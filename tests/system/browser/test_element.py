@@ -193,6 +193,22 @@ def test_a_token_signs_the_viewer_in(page: Page, live: ScriptedLive) -> None:
     expect(own).to_have_count(0)
 
 
+def test_the_next_reader_does_not_see_the_line_of_the_one_before(page: Page, live: ScriptedLive) -> None:
+    live.show(row(1, "x", 50), seq=1, players=12_000)
+    page.evaluate("document.querySelector('live-leaderboard').token = 'a.b.c'")
+    heard(page, live, "authenticate")
+    live.say("connection_success", user_id="id-one")
+    live.say("you", score=40, rank=831, players=12_000)
+    own = line(page, "You")
+    expect(own.locator("[part=rank]")).to_have_text("831")
+    page.evaluate("document.querySelector('live-leaderboard').token = 'd.e.f'")
+    live.say("connection_success", user_id="id-other")
+    expect(own).to_have_count(0)
+    assert page.evaluate("document.querySelector('live-leaderboard').you") is None
+    live.say("you", score=30, rank=900, players=12_000)
+    expect(own.locator("[part=rank]")).to_have_text("900")
+
+
 def test_a_token_opens_what_was_closed_for_want_of_one(page: Page, live: ScriptedLive) -> None:
     live.say("error", code="not-authenticated", detail="Nobody signed in within five seconds.")
     live.sockets[-1].close(code=4501)
