@@ -11,6 +11,8 @@ export interface Row {
   avatar: string | null;
   /** On a board with tiers, null for who has none. */
   tier?: string | null;
+  /** Of the entry that is shown, on a board of the best or the latest. */
+  metadata?: Record<string, unknown>;
 }
 
 /** The viewer's own standing; `score` and `rank` are null for a player whom the board does not show (yet). */

@@ -576,7 +576,6 @@ class LiveLeaderboard extends HTMLElement {
   /** @type {State} */ #state = 'connecting';
   /** @type {keyof Labels|null} */ #reason = null;
   /** @type {Labels} */ #labels = {};
-  #words = WORDS;
   #speech = new Speech(undefined);
   /** @type {Snapshot|null} */ #snapshot = null;
   /** @type {You|null} */ #you = null;
@@ -609,13 +608,9 @@ class LiveLeaderboard extends HTMLElement {
   }
 
   connectedCallback() {
-    for (const name of /** @type {const} */ (['token', 'getToken', 'labels'])) {
-      const early = Object.getOwnPropertyDescriptor(this, name);
-      if (!early) continue;
-      // Set before this module had loaded.
-      delete (/** @type {any} */ (this)[name]);
-      this[name] = early.value;
-    }
+    // Set before this module had loaded.
+    for (const [name, value] of Object.entries(this))
+      if (name in LiveLeaderboard.prototype && Reflect.deleteProperty(this, name)) Reflect.set(this, name, value);
     this.#speak();
     this.#listening = new AbortController();
     const { signal } = this.#listening;
@@ -732,19 +727,19 @@ class LiveLeaderboard extends HTMLElement {
 
   /** @param {keyof Labels} key @param {Record<string, string>} [values] @param {number} [count] for the plural */
   #say(key, values = {}, count = 0) {
-    let text = this.#words[key];
+    let text = this.#labels[key] ?? WORDS[key];
     if (typeof text !== 'string') text = text[this.#speech.plurals.select(count)] ?? text.other;
     return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
   }
 
   #speak() {
-    const lang = this.closest('[lang]')?.getAttribute('lang') || document.documentElement.lang || undefined;
+    let around = /** @type {any} */ (this);
+    while (around && !around.lang) around = around.parentNode ?? around.host;
     try {
-      this.#speech = new Speech(lang);
+      this.#speech = new Speech(around?.lang);
     } catch {
       this.#speech = new Speech(undefined); // it is no language
     }
-    this.#words = { ...WORDS, ...this.#labels };
     const { caption, columns, again, empty, body, own } = this.#ui;
     caption.textContent = this.label;
     const [rank, player, score] = columns;
@@ -770,7 +765,7 @@ class LiveLeaderboard extends HTMLElement {
 
   async #colour() {
     const style = getComputedStyle(this);
-    if (COLOURS.some((name) => style.getPropertyValue(`--lb-${name}`)))
+    if (this.#ui.frame.style.length || COLOURS.some((name) => style.getPropertyValue(`--lb-${name}`)))
       (await import('./contrast.js')).keepReadable(this.#ui.frame);
   }
 
@@ -899,7 +894,7 @@ class LiveLeaderboard extends HTMLElement {
     this.#frozenAt = Date.parse(frozen_at ?? '') || 0;
     if (this.#period && period && period !== this.#period)
       this.#note(this.#say('ended', { period: this.#period, next: period }));
-    this.#period = period;
+    this.#period = ends_at || period !== 'all' ? period : null; // as pushes have it
     this.#showStatus();
   }
 
@@ -944,6 +939,7 @@ class LiveLeaderboard extends HTMLElement {
     else return this.#ended();
     if (!id || id === this.#viewer) return;
     this.#viewer = id;
+    this.#you = null; // it is another reader's
     this.#render(false);
   }
 
@@ -1065,6 +1061,7 @@ class LiveLeaderboard extends HTMLElement {
     const wait = Math.max(0, this.#summarised.at + SUMMARY_MS - Date.now());
     this.#summaryTimer = setTimeout(() => {
       this.#summaryTimer = 0;
+      if (!this.#snapshot) return;
       const [leader] = this.rows;
       const mine = this.rows.find((row) => this.#isMine(row));
       const rank = mine?.rank ?? this.#you?.rank ?? null;

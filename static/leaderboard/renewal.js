@@ -27,7 +27,11 @@ function expiry(token) {
 
 /** @param {Asked} asked @returns {Promise<string|null>} null when the site says that the reader is not signed in */
 async function ask(asked) {
-  if (typeof asked === 'function') return (await asked()) || null;
+  if (typeof asked === 'function') {
+    const answer = asked();
+    const late = new Promise((_, reject) => setTimeout(reject, TIMEOUT_MS, new Error('the function gave no answer in time')));
+    return /** @type {string|null} */ (await Promise.race([answer, late])) || null;
+  }
   const answer = await fetch(asked, {
     credentials: 'include',
     cache: 'no-store',

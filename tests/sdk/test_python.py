@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+import threading
 import tomllib
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from live_scoreboard import Client, Unavailable
 
 from leaderboard.boards import Board
 from tests.sdk.site import running_site, signed_in, told
@@ -51,3 +54,33 @@ def test_it_brings_types_and_needs_nothing(installed: Path) -> None:
 def test_it_has_the_version_of_the_scoreboard() -> None:
     versions = [tomllib.loads((folder / "pyproject.toml").read_text())["project"]["version"] for folder in (KIT, ROOT)]
     assert versions[0] == versions[1]
+
+
+class Trickle(BaseHTTPRequestHandler):
+    """An answer of which each byte comes in time, and the whole does not."""
+
+    over = threading.Event()
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "200")
+        self.end_headers()
+        for _ in range(200):
+            self.wfile.write(b"x")
+            if self.over.wait(0.1):
+                return
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+def test_an_answer_that_trickles_in_is_none_in_time() -> None:
+    """It would be whole after 20 s, and not the scoreboard's."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Trickle) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            with pytest.raises(Unavailable, match="timed out"):
+                Client(f"http://127.0.0.1:{server.server_port}", timeout=0.5, attempts=1).top()
+        finally:
+            Trickle.over.set()
+            server.shutdown()

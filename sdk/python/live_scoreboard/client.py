@@ -24,8 +24,26 @@ log = logging.getLogger("live_scoreboard")
 
 
 class Stream:
-    def __init__(self, connection: socket, response: HTTPResponse) -> None:
-        self.connection, self.response = connection, response
+    """An answer, which has to be whole at `ends`, by the monotonic clock: a socket's own time-out is for one read."""
+
+    response: HTTPResponse
+
+    def __init__(self, connection: socket, ends: float) -> None:
+        self.connection, self.ends = connection, ends
+
+    def hurry(self) -> None:
+        if (left := self.ends - time.monotonic()) <= 0:
+            raise TimeoutError("timed out")
+        self.connection.settimeout(left)
+
+    def read(self) -> bytes:
+        body = bytearray()
+        while len(body) < MAX_ANSWER_BYTES and not self.response.isclosed():
+            self.hurry()
+            if not (part := self.response.read1(MAX_ANSWER_BYTES - len(body))):
+                break
+            body += part
+        return bytes(body)
 
     def end(self) -> None:
         """From any thread: one that waits for a line comes back."""
@@ -80,14 +98,18 @@ class Shell:
             HTTPSConnection(base.hostname or "", base.port, timeout=timeout, context=self._tls) if self._tls else None
         )
         connection = secure or HTTPConnection(base.hostname or "", base.port, timeout=timeout)
+        ends = time.monotonic() + timeout
+        connection.connect()
+        stream = Stream(connection.sock, ends)
         connection.request(send.method, send.path, send.body, {**send.headers, "Connection": "close"})
-        stream = Stream(connection.sock, connection.getresponse())
+        stream.hurry()
+        stream.response = connection.getresponse()
         if send.stream and stream.response.status == 200:
             stream.connection.settimeout(SILENCE_SECONDS)
             return stream
         with stream.response as response:
             headers = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, headers, response.read(MAX_ANSWER_BYTES))
+            return Answer(response.status, headers, stream.read())
 
     def _accept(self, award: Award) -> None:
         self.core.buffer.add(award)

@@ -144,6 +144,28 @@ def test_attributes_can_change_while_it_runs(page: Page, live: ScriptedLive) -> 
     expect(names(page)).to_have_count(0)
 
 
+def test_what_was_set_before_the_module_had_loaded_counts_and_can_change(page: Page) -> None:
+    live = ScriptedLive(page)
+    page.goto("/accounts/sign-in")  # a page without the module
+    page.evaluate(
+        """async () => {
+            window.board = document.createElement('live-leaderboard');
+            Object.assign(board, { board: 'other', limit: 3, theme: 'dark', label: 'Heroes', rows: 'no setter' });
+            document.body.append(board);
+            await import('/static/leaderboard/live-leaderboard.js');
+        }"""
+    )
+    connections(page, live, 1)
+    assert "board=other&limit=3" in live.sockets[-1].url
+    live.show(row(1, "x", 1), seq=1)
+    expect(names(page)).to_have_text(["x"])
+    expect(page.get_by_role("table", name="Heroes")).to_be_attached()
+    assert page.evaluate("[getComputedStyle(board).colorScheme, board.rows.length]") == ["dark", 1]
+    page.evaluate("board.limit = 5")
+    connections(page, live, 2)
+    assert "limit=5" in live.sockets[-1].url
+
+
 def test_taken_out_of_the_page_it_lets_go(page: Page, live: ScriptedLive) -> None:
     page.evaluate("window.taken = document.querySelector('live-leaderboard'); taken.remove()")
     until(page, lambda: live.closed == 1, "the connection is closed")
@@ -169,6 +191,22 @@ def test_a_token_signs_the_viewer_in(page: Page, live: ScriptedLive) -> None:
     page.evaluate("document.querySelector('live-leaderboard').token = null")
     connections(page, live, 2)
     expect(own).to_have_count(0)
+
+
+def test_the_next_reader_does_not_see_the_line_of_the_one_before(page: Page, live: ScriptedLive) -> None:
+    live.show(row(1, "x", 50), seq=1, players=12_000)
+    page.evaluate("document.querySelector('live-leaderboard').token = 'a.b.c'")
+    heard(page, live, "authenticate")
+    live.say("connection_success", user_id="id-one")
+    live.say("you", score=40, rank=831, players=12_000)
+    own = line(page, "You")
+    expect(own.locator("[part=rank]")).to_have_text("831")
+    page.evaluate("document.querySelector('live-leaderboard').token = 'd.e.f'")
+    live.say("connection_success", user_id="id-other")
+    expect(own).to_have_count(0)
+    assert page.evaluate("document.querySelector('live-leaderboard').you") is None
+    live.say("you", score=30, rank=900, players=12_000)
+    expect(own.locator("[part=rank]")).to_have_text("900")
 
 
 def test_a_token_opens_what_was_closed_for_want_of_one(page: Page, live: ScriptedLive) -> None:
@@ -256,13 +294,14 @@ def test_nothing_glides_for_those_who_asked_for_stillness(visitors: Visitors) ->
     assert moving(visitors, still=True) == (0, "+10")
 
 
+LISTEN = """window.said = [];
+const spoken = document.querySelector('live-leaderboard').shadowRoot.querySelector('.sr');
+new MutationObserver(() => said.push(spoken.textContent)).observe(spoken, { childList: true })"""
+
+
 def test_a_screen_reader_is_told_now_and_then(page: Page, live: ScriptedLive) -> None:
     """Of the newest state, at most every ten seconds."""
-    page.evaluate(
-        """window.said = [];
-        const spoken = document.querySelector('live-leaderboard').shadowRoot.querySelector('.sr');
-        new MutationObserver(() => said.push(spoken.textContent)).observe(spoken, { childList: true })"""
-    )
+    page.evaluate(LISTEN)
     for seq in range(1, 9):
         live.show(row(1, f"leader{seq}", seq), seq=seq)
         expect(names(page)).to_have_text([f"leader{seq}"])
@@ -270,3 +309,16 @@ def test_a_screen_reader_is_told_now_and_then(page: Page, live: ScriptedLive) ->
     assert len(page.evaluate("said")) <= 2
     page.clock.fast_forward(10_000)
     page.wait_for_function("said.length > 0 && said.at(-1).startsWith('leader8 leads with 8 points')")
+
+
+def test_of_a_board_that_has_not_arrived_a_screen_reader_is_told_nothing(page: Page, live: ScriptedLive) -> None:
+    page.evaluate(LISTEN)
+    live.show(row(1, "first", 1), seq=1)
+    page.clock.fast_forward(1_000)
+    page.wait_for_function("said.at(-1)?.startsWith('first leads')")
+    live.show(row(1, "second", 2), seq=2)
+    expect(names(page)).to_have_text(["second"])
+    page.evaluate("document.querySelector('live-leaderboard').board = 'other'")
+    connections(page, live, 2)
+    page.clock.fast_forward(30_000)
+    assert page.evaluate("said.at(-1)") == "first leads with 1 point."

@@ -130,8 +130,10 @@ def test_without_either_the_board_is_polled_for_and_says_so(visitors: Visitors, 
     give(alice, 5)
     site.stop("live")
     page = visitors.page()
+    page.add_init_script("addEventListener('leaderboard-update', ({ detail }) => (window.period = detail.period))")
     page.goto("/")
     expect(status(page)).to_have_text("Updating every few seconds")
+    assert page.evaluate("period") is None  # as over a connection: this board has no periods
     # The browser's own conditional requests: an unchanged board costs its ETag.
     with page.expect_request(re.compile("/scoreboard/top")) as asked:
         pass

@@ -67,6 +67,21 @@ def test_colours_that_can_be_read_are_left_alone(visitors: Visitors) -> None:
     assert page.evaluate(read) == wanted
 
 
+def test_when_the_colours_of_a_site_are_taken_back_the_element_has_its_own_again(visitors: Visitors) -> None:
+    page = visitors.page(visitors.profile(dark=True, still=True))
+    shown(page)
+    ink = (
+        "getComputedStyle(document.querySelector('live-leaderboard').shadowRoot.querySelector('[part=caption]')).color"
+    )
+    before = page.evaluate(ink)
+    page.evaluate(
+        "document.querySelector('live-leaderboard').style.cssText = '--lb-background: #fff; --lb-color: #ddd'"
+    )
+    until(page, lambda: page.evaluate(ink) == "rgb(0, 0, 0)", "what cannot be read is black")
+    page.evaluate("document.querySelector('live-leaderboard').style.cssText = ''")
+    until(page, lambda: page.evaluate(ink) == before, "the text has the element's own colour")
+
+
 ARABIC: dict[str, Any] = {
     "rank": "المركز",
     "player": "اللاعب",
@@ -132,3 +147,29 @@ def test_every_word_can_be_in_another_language_and_from_right_to_left(visitors: 
     assert not re.search("[A-Za-z]", page.evaluate(WORDS))
     photograph(page, "arabic-closed")
     assert findings(page) == []
+
+
+def test_a_word_that_a_site_has_no_translation_for_stays_english(visitors: Visitors) -> None:
+    page = visitors.page()
+    shown(page)
+    page.evaluate(
+        "document.querySelector('live-leaderboard').labels = { score: 'Punkte', live: undefined, players: null }"
+    )
+    expect(page.locator("live-leaderboard").get_by_role("columnheader")).to_have_text(["Rank", "Player", "Punkte"])
+    expect(status(page)).to_have_text("Live")
+    expect(page.locator("live-leaderboard [part=players]")).to_have_text("12,345 players")
+
+
+def test_the_language_is_that_of_what_is_around_the_element_also_in_a_shadow_root(visitors: Visitors) -> None:
+    page = visitors.page()
+    live = shown(page)
+    page.evaluate(
+        """() => {
+            const section = Object.assign(document.createElement('section'), { lang: 'de' });
+            section.attachShadow({ mode: 'open' }).append(document.querySelector('live-leaderboard'));
+            document.querySelector('main').append(section);
+        }"""
+    )
+    until(page, lambda: len(live.sockets) == 2, "it has connected again")
+    live.show(row(1, "x", 5003), seq=2)
+    expect(page.locator("live-leaderboard [part=score] .n").first).to_have_text("5.003")

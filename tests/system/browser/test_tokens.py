@@ -326,6 +326,21 @@ def test_a_token_that_never_was_any_good_is_not_asked_for_in_a_loop(page: Page, 
     assert page.evaluate("asked.length") == 2
 
 
+def test_a_function_that_never_answers_is_asked_again(page: Page, live: ScriptedLive) -> None:
+    page.evaluate(
+        """token => {
+            window.asked = 0;
+            const answer = () => (++asked === 1 ? new Promise(() => {}) : Promise.resolve(token));
+            document.querySelector('live-leaderboard').getToken = answer;
+        }""",
+        unsigned(time.time() + 900),
+    )
+    until(page, lambda: page.evaluate("asked") == 1, "it asks")
+    page.clock.run_for(50_000)
+    until(page, lambda: len(tokens(live)) == 1, "the board has a token")
+    assert page.evaluate("asked") == 2
+
+
 def test_a_visitor_whom_the_site_does_not_know_is_told_nothing(page: Page, live: ScriptedLive) -> None:
     page.evaluate(SOURCE, [None])
     until(page, lambda: page.evaluate("asked.length") == 1, "it asks")
