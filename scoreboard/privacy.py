@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 
 from accounts.models import User
 from scoreboard import entrants, named_boards
-from scoreboard.models import Board, BoardEntrant, Bonus, PlayerNotice, ScoreHistory, UserScore
+from scoreboard.models import AttributeHistory, Board, BoardEntrant, Bonus, PlayerNotice, ScoreHistory, UserScore
 
 ENTRY = (
     *("id", "action_id", "source", "action_type", "delta", "value", "old_total", "new_total", "reason", "request_id"),
@@ -34,6 +34,12 @@ def export(user: User) -> dict[str, Any]:
         ],
         "bonuses_given": bonuses(Bonus.objects.filter(actor=user), "id", "user_id", *BONUS),
         "boards_joined": boards_joined(user.pk),
+        # By which boards their entries counted; "" once it was taken away.
+        "attributes_before": list(
+            AttributeHistory.objects.filter(user_id=user.pk)
+            .order_by("version", "name")
+            .values("name", "value", "since")
+        ),
     }
 
 
@@ -58,7 +64,8 @@ def bonuses(found: QuerySet[Bonus], *fields: str) -> list[dict[str, Any]]:
 
 
 def erase(user_id: uuid.UUID) -> None:
-    """Leaves every board, empties reasons and metadata, deletes the notices. A repeat finds nothing to do."""
+    """Leaves every board, empties reasons, metadata and former attributes, deletes the notices. A repeat finds nothing
+    to do."""
     entrants.leave_all(user_id)
     with transaction.atomic():
         Bonus.objects.filter(user_id=user_id).update(reason="")

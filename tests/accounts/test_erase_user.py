@@ -17,9 +17,11 @@ from integrity.models import Flag, FlaggedEntry
 from leaderboard import boards, reads, reconcile, sweep
 from leaderboard.boards import Board
 from leaderboard.ranking import inspection
-from scoreboard.models import Bonus, ScoreHistory
+from scoreboard import periods
+from scoreboard.models import BoardPeriod, Bonus, ScoreHistory
 from tests.support.admin_site import superuser
 from tests.support.agreement import assert_agreement
+from tests.support.boards import make
 from tests.support.client import Api
 from tests.support.lives import EMAIL, MARKS, NAME, erase, everything_stored, exported, life
 from tests.support.people import give, player
@@ -54,7 +56,8 @@ def test_what_is_left_is_an_id_that_nobody_is_behind(zoe: User) -> None:
     assert (zoe.is_active, zoe.is_hidden, zoe.has_usable_password(), zoe.last_login) == (False, True, False, None)
     left = exported("--id", str(zoe.pk))
     kept = {"format", "exported_at", "identity", "score", "history", "bonuses_received", "api_keys", "admin_log"}
-    assert {name for name, part in left.items() if part} == {*kept, "boards"}
+    assert {name for name, part in left.items() if part} == {*kept, "boards", "attributes_before"}
+    assert {each["value"] for each in left["attributes_before"]} == {""}
     assert "global" in left["boards"]
     assert [kept for kept in left["boards"].values() if kept != {"total": None, "profile": None}] == []
     assert [entry["reason"] for entry in left["history"]] == ["", ""]
@@ -78,6 +81,19 @@ def test_the_ledger_is_what_it_was(zoe: User, board: Board) -> None:
         assert cursor.fetchall() == totals
     report = reconcile.reconcile(board, check=True)
     assert (report.drift, report.found["ledger"]) == (0, 0)
+
+
+def test_entries_stay_on_boards_that_go_by_a_former_attribute(zoe: User, board: Board) -> None:
+    for slug, value in {"each": "*", "europe": "EU"}.items():
+        make(slug, attribute="region", attribute_value=value)
+    make("americas", attribute="club", attribute_value="*")
+    told = exported("--id", str(zoe.pk))["attributes_before"]
+    assert {each["name"]: each["value"] for each in told} == {"region": "EU", "motto": f"{NAME} was here"}
+    erase(zoe)
+    told = exported("--id", str(zoe.pk))["attributes_before"]
+    assert [each["value"] for each in told if each["name"] == "region"] == ["EU", ""]
+    assert {each["value"] for each in told if each["name"] == "motto"} == {""}
+    assert [periods.wrong_standings(period.pk) for period in BoardPeriod.objects.filter(closed_at=None)] == [[], [], []]
 
 
 def test_the_boards_show_it_at_once(zoe: User, board: Board) -> None:

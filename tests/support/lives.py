@@ -31,7 +31,7 @@ MARKS = ("Quill", "quill", "Zoë")  # in whatever names the person
 def life(name: str = NAME) -> User:
     """A player about whom there is something in every place where there can be."""
     mod = superuser("moderator")
-    zoe = player(name, email=EMAIL, avatar_url=AVATAR, region="EU")
+    zoe = player(name, email=EMAIL, avatar_url=AVATAR, region="EU", attributes={"motto": f"{NAME} was here"})
     give(zoe, 40)
     entrants.join(Board.objects.create(slug="league", title="League", entry=Board.Entry.JOIN), zoe)
     bonus.give(mod.pk, "key-1", zoe.pk, 7, f"For {NAME}, who found the bug")
