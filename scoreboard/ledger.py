@@ -148,9 +148,10 @@ def refusal(outcome: str) -> Problem:
 
 
 def count(outcomes: Iterable[Outcome], sources: Iterable[str]) -> None:
+    """What is recorded, once it is committed; what is refused, now: it may be why nothing is."""
     for outcome, source in zip(outcomes, sources, strict=True):
         if outcome.outcome == "recorded":
-            SCORE_INCREMENTS.labels(source).inc()
+            transaction.on_commit(SCORE_INCREMENTS.labels(source).inc)
         else:
             SCORE_INCREMENT_FAILURES.labels(outcome.outcome).inc()
 
