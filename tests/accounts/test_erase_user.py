@@ -24,11 +24,16 @@ from tests.support.agreement import assert_agreement
 from tests.support.boards import make
 from tests.support.client import Api
 from tests.support.lives import EMAIL, MARKS, NAME, erase, everything_stored, exported, life
-from tests.support.people import give, player
+from tests.support.people import give, player, site_key
 
 pytestmark = pytest.mark.usefixtures("board", "unlimited")
 
 FORGETTING = "SET LOCAL scoreboard.forgetting = 'on'"
+
+
+@pytest.fixture
+def key(board: Board) -> dict[str, str]:
+    return site_key()
 
 
 @pytest.fixture
@@ -102,6 +107,25 @@ def test_the_boards_show_it_at_once(zoe: User, board: Board) -> None:
     assert [row.username for row in reads.top(board, 10).rows] == ["Neighbour"]
     assert_agreement(board)
     assert Api().get(f"/api/v1/score/{zoe.pk}").status_code == 404
+
+
+@pytest.mark.parametrize("table", ["score_history", "awards"])
+def test_however_many_deeds_there_are_no_statement_timeout_ends_it(zoe: User, key: dict[str, str], table: str) -> None:
+    """What is cancelled in the middle is cancelled at every repeat, too."""
+    deed = {"id": "1", "user_id": str(zoe.pk), "action_type": "COMPLETE_TASK", "metadata": {"car": "red"}}
+    assert Api().post("/api/v1/awards", deed, headers=key).status_code == 201
+    with connection.cursor() as cursor:
+        cursor.execute(f"""
+            CREATE TABLE seen (timeout text);
+            CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN INSERT INTO seen VALUES (current_setting('statement_timeout')); RETURN NULL; END $$;
+            CREATE TRIGGER see AFTER UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION see()""")
+        try:
+            erase(zoe)
+            cursor.execute("SELECT DISTINCT timeout FROM seen")
+            assert cursor.fetchall() == [("0",)]
+        finally:
+            cursor.execute("DROP FUNCTION see CASCADE; DROP TABLE seen")
 
 
 def test_a_second_time_nothing_happens(zoe: User, board: Board) -> None:
