@@ -29,7 +29,8 @@ def erase(user_id: uuid.UUID) -> None:
     """
     QueuedWork.objects.filter(user_id=user_id).delete()
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = 0")  # there may be very many, and a repeat has as many
+        # There may be very many, and a repeat has as many.
+        cursor.execute("SET LOCAL statement_timeout = 0")
         Award.objects.filter(user_id=user_id).exclude(external_id="").update(external_id="")
     with transaction.atomic():
         tokens = ActionToken.objects.select_for_update().filter(user_id=user_id).order_by("pk")

@@ -71,7 +71,6 @@ def erase(user_id: uuid.UUID) -> None:
         Bonus.objects.filter(user_id=user_id).update(reason="")
         PlayerNotice.objects.filter(user_id=user_id).delete()
         with connection.cursor() as cursor:
-            cursor.execute(
-                "SET LOCAL statement_timeout = 0"
-            )  # there may be very many entries, and a repeat has as many
+            # There may be very many entries, and a repeat has as many.
+            cursor.execute("SET LOCAL statement_timeout = 0")
             cursor.execute("SELECT score_history_forget(%s)", [user_id])
