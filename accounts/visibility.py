@@ -31,11 +31,11 @@ def announce(user_ids: Sequence[uuid.UUID]) -> None:
 
 def set_hidden(user_ids: Sequence[uuid.UUID], *, hidden: bool) -> list[uuid.UUID]:
     """Takes these players off every board, at once, or puts them back to where their totals belong; returns those for
-    whom that was a change."""
+    whom that was a change. Who was erased stays hidden."""
     with transaction.atomic():
         # Locked in one order, so that two of these over the same players wait for each other and never in a circle;
         # without the key, so that the ledger's foreign keys need not wait at all.
-        concerned = User.objects.filter(pk__in=user_ids, is_hidden=not hidden).order_by("pk")
+        concerned = User.objects.filter(pk__in=user_ids, is_hidden=not hidden, erased_at=None).order_by("pk")
         changed = list(concerned.select_for_update(no_key=True).values_list("pk", flat=True))
         User.objects.filter(pk__in=changed).update(is_hidden=hidden)
         announce(changed)

@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from accounts.models import User
 from actions.models import ActionToken, Award, QueuedWork
@@ -28,7 +28,10 @@ def erase(user_id: uuid.UUID) -> None:
     Tokens are locked in the order of their ids: this waits for redemptions of them, never in a circle.
     """
     QueuedWork.objects.filter(user_id=user_id).delete()
-    Award.objects.filter(user_id=user_id).update(external_id="")
+    with transaction.atomic(), connection.cursor() as cursor:
+        # There may be very many, and a repeat has as many.
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        Award.objects.filter(user_id=user_id).exclude(external_id="").update(external_id="")
     with transaction.atomic():
         tokens = ActionToken.objects.select_for_update().filter(user_id=user_id).order_by("pk")
         ActionToken.objects.filter(pk__in=list(tokens.values_list("pk", flat=True))).delete()

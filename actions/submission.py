@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from django.db import transaction
+
 from actions import tokens
 from actions.judged import Judged
 from api.problems import Problem
@@ -30,7 +32,7 @@ class Submission(Judged):
         outcome, delta, new_total, created_at, wait_seconds, *standing = row
         if outcome == "redeemed":
             self.new_score, self.score_delta, self.standing = new_total, delta, standing_or_none(standing)
-            SCORE_INCREMENTS.labels("action").inc()
+            transaction.on_commit(SCORE_INCREMENTS.labels("action").inc)  # queued work has a transaction around this
         elif outcome == "already-redeemed":
             original = {"new_score": new_total, "score_delta": delta, "redeemed_at": created_at}
             self.refuse(Problem(outcome, REFUSALS[outcome], extra={"original": original}))

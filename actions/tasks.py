@@ -16,7 +16,8 @@ log = structlog.get_logger(__name__)
 
 # `purge_after` is a day after expiry, so that a late repeat still meets its row (later the history answers for it), or
 # when the token counts against no limit any more. Kept as long as queued work is to spend it, waiting or dead: the row
-# is what a promise is paid from. MATERIALIZED: run again for each row, LIMIT would pick other rows each time.
+# is what a promise is paid from. MATERIALIZED: run again for each row, LIMIT would pick other rows each time. NOT IN is
+# looked up by hash; by NOT EXISTS, with old statistics, each row is compared with each promise.
 PURGE = """
 WITH promised AS MATERIALIZED (
     SELECT (item->'claims'->>'action_id')::uuid AS id
@@ -25,7 +26,7 @@ WITH promised AS MATERIALIZED (
 ), old AS MATERIALIZED (
     SELECT t.id FROM action_tokens t
      WHERE t.purge_after < now()
-       AND NOT EXISTS (SELECT 1 FROM promised p WHERE p.id = t.id)
+       AND t.id NOT IN (SELECT p.id FROM promised p)
      ORDER BY t.purge_after LIMIT %s FOR UPDATE SKIP LOCKED
 )
 DELETE FROM action_tokens USING old WHERE action_tokens.id = old.id

@@ -12,7 +12,7 @@ from scoreboard.models import EACH, Board
 LINES = 10
 MOST = 2000  # players whose entries are counted
 MOST_PARTS = 3
-SECONDS = 5  # PostgreSQL may take for all of it
+SECONDS = 5  # PostgreSQL may take for each statement
 
 WINDOW = """
 SELECT w.key, w.starts_at, w.ends_at

@@ -110,20 +110,25 @@ def record(entries: Sequence[Entry], boards: Sequence[int] | None = None) -> lis
         [e.source.value for e in entries],
         [e.action_type for e in entries],
         [e.delta for e in entries],
-        [e.target for e in entries],
+        if_any([e.target for e in entries]),
         [e.actor_id for e in entries],
         [e.reason for e in entries],
         [current_request_id()] * len(entries),
-        [e.reverses for e in entries] if any(e.reverses for e in entries) else None,
+        if_any([e.reverses for e in entries]),
         None if boards is None else list(boards),
-        [e.value for e in entries] if any(e.value is not None for e in entries) else None,
-        described if any(described) else None,
+        if_any([e.value for e in entries]),
+        if_any(described),
     ]
     with connection.cursor() as cursor:
         cursor.execute(RECORD, columns)
         outcomes = [outcome_from_row(row) for row in cursor.fetchall()]
     count(outcomes, [entry.source for entry in entries])
     return outcomes
+
+
+def if_any(column: list[Any]) -> list[Any] | None:
+    """The column, or None for one in which no entry has anything: SQL then leaves out what is done for it."""
+    return column if any(value is not None for value in column) else None
 
 
 def outcome_from_row(row: Sequence[Any]) -> Outcome:
@@ -143,9 +148,10 @@ def refusal(outcome: str) -> Problem:
 
 
 def count(outcomes: Iterable[Outcome], sources: Iterable[str]) -> None:
+    """What is recorded, once it is committed; what is refused, now: it may be why nothing is."""
     for outcome, source in zip(outcomes, sources, strict=True):
         if outcome.outcome == "recorded":
-            SCORE_INCREMENTS.labels(source).inc()
+            transaction.on_commit(SCORE_INCREMENTS.labels(source).inc)
         else:
             SCORE_INCREMENT_FAILURES.labels(outcome.outcome).inc()
 

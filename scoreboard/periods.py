@@ -54,7 +54,6 @@ SELECT id FROM board_periods
 STRAY = """
 DELETE FROM standings s
  WHERE NOT EXISTS (SELECT FROM board_periods p WHERE p.id = s.period_id AND p.closed_at IS NULL)
-   AND s.period_id IN (SELECT DISTINCT period_id FROM standings)
 """
 OPEN = "SELECT id FROM board_periods WHERE id = ANY (%s) AND closed_at IS NULL"
 SCORING = "SELECT scoring_transactions()"

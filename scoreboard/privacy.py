@@ -44,8 +44,11 @@ def export(user: User) -> dict[str, Any]:
         "bonuses_given": bonuses(Bonus.objects.filter(actor=user), "id", "user_id", *BONUS),
         "boards_joined": boards_joined(user.pk),
         "final_ranks": final_ranks(FinalStanding.objects.filter(user=user)),
+        # By which boards their entries counted; "" once it was taken away.
         "attribute_history": list(
-            AttributeHistory.objects.filter(user_id=user.pk).order_by("since", "name").values("name", "value", "since")
+            AttributeHistory.objects.filter(user_id=user.pk)
+            .order_by("version", "name")
+            .values("name", "value", "since")
         ),
     }
 
@@ -84,15 +87,12 @@ def bonuses(found: QuerySet[Bonus], *fields: str) -> list[dict[str, Any]]:
 
 
 def erase(user_id: uuid.UUID) -> None:
-    """Leaves every board, empties reasons and metadata, deletes the notices and former attributes. Can be repeated.
-
-    Attributes that a board counts by stay: its standings would differ from the history, and say as much.
-    """
+    """Leaves every board, empties reasons, metadata and former attributes, deletes the notices. Can be repeated."""
     entrants.leave_all(user_id)
     with transaction.atomic():
         Bonus.objects.filter(user_id=user_id).update(reason="")
         PlayerNotice.objects.filter(user_id=user_id).delete()
-        counted_by = Board.objects.exclude(attribute="").values("attribute")
-        AttributeHistory.objects.filter(user_id=user_id).exclude(name__in=counted_by).delete()
         with connection.cursor() as cursor:
+            # There may be very many entries, and a repeat has as many.
+            cursor.execute("SET LOCAL statement_timeout = 0")
             cursor.execute("SELECT score_history_forget(%s)", [user_id])

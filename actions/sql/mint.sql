@@ -31,14 +31,14 @@ DECLARE
     v_kept int := 0;         -- seconds for which the row counts against the player's limits
     v_minted mint_outcome;
 BEGIN
-    SELECT u.is_active, u.role <> 'player' AS staff,
+    SELECT u.is_active, u.erased_at IS NOT NULL AS erased, u.role <> 'player' AS staff,
            p_sign_in IS NULL
            OR EXISTS (SELECT FROM sign_ins s WHERE s.id = p_sign_in AND s.user_id = u.id AND s.ended_at IS NULL) AS goes_on
       INTO v_user FROM users u WHERE u.id = p_user;
     SELECT * INTO v_type FROM action_types a WHERE a.slug = p_action_type AND action_type_works(a, p_bound);
     v_points := coalesce(p_points, v_type.points);
     v_minted.outcome := CASE
-        WHEN NOT v_user.is_active AND p_granted_by = 'back_end' THEN 'player-disabled'
+        WHEN NOT (v_user.is_active OR v_user.erased) AND p_granted_by = 'back_end' THEN 'player-disabled'
         WHEN v_user.is_active IS NOT TRUE THEN 'not-authenticated'
         WHEN NOT v_user.goes_on THEN 'sign-in-ended'
         WHEN v_type.slug IS NULL THEN 'unknown-type'

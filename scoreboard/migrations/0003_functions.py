@@ -61,6 +61,6 @@ class Migration(migrations.Migration):
         ),
         migrations.RunSQL(
             (SQL / "ledger.sql").read_text(encoding="utf-8"),
-            "DROP FUNCTION ledger_record, ledger_enter, ledger_refusal; DROP TYPE ledger_outcome",
+            "DROP FUNCTION ledger_record, ledger_recount, ledger_enter, ledger_refusal; DROP TYPE ledger_outcome",
         ),
     ]

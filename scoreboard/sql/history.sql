@@ -34,8 +34,9 @@ CREATE TRIGGER score_history_append_only_row
     BEFORE UPDATE ON score_history
     FOR EACH ROW EXECUTE FUNCTION score_history_refuse_row();
 
--- What describes them is on boards, too. Returns how many entries were emptied. The parameter is set in the body: a SET clause that
--- names a parameter of one's own takes a superuser.
+-- What describes them is on boards, too. Of the region and the attributes that they once had, what no board goes by is emptied; by
+-- the others their entries stay where they counted. Returns how many entries were emptied. The parameter is set in the body: a SET
+-- clause that names a parameter of one's own takes a superuser.
 CREATE FUNCTION score_history_forget(p_user uuid) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     v_before text := coalesce(current_setting('scoreboard.forgetting', true), '');
@@ -49,6 +50,9 @@ BEGIN
     PERFORM FROM user_scores s WHERE s.user_id = p_user FOR NO KEY UPDATE;
     UPDATE standings SET metadata = NULL WHERE user_id = p_user AND metadata IS NOT NULL;
     UPDATE final_standings SET metadata = NULL WHERE user_id = p_user AND metadata IS NOT NULL;
+    UPDATE attribute_history a SET value = ''
+     WHERE a.user_id = p_user AND a.value <> ''
+       AND NOT EXISTS (SELECT FROM boards b WHERE b.attribute = a.name AND b.attribute_value IN ('*', a.value));
     RETURN v_emptied;
 END
 $$;

@@ -14,7 +14,7 @@ CREATE TYPE ledger_outcome AS (
     new_total bigint,
     created_at timestamptz,
     standing player_standings, -- the player's, after this entry and those of the call before it
-    places json                -- what the entry changed on other boards, if it was recorded: see standing_place
+    places json                -- what it changed on other boards, if it was recorded; all there are, where a call takes back
 );
 
 -- Why an entry of a known player that is no duplicate is not recorded; NULL if it is. No entry of any source raises the total of
@@ -30,30 +30,12 @@ RETURNS text LANGUAGE sql IMMUTABLE AS $$
            END
 $$;
 
--- Enters what a round has recorded into the boards. One that takes an earlier entry back changes the periods of that one, and what
--- is best or latest there may be any other entry: so they are counted anew. Periods are locked in the order of their ids, as by
--- who changes their board.
+-- Enters what was recorded, at most one entry of each player, into the boards.
 CREATE FUNCTION ledger_enter(
-    p_recorded ledger_outcome[], p_source text[], p_action_type text[], p_reverses bigint[], p_at timestamptz, p_boards bigint[],
-    p_value bigint[], p_metadata jsonb[]
+    p_recorded ledger_outcome[], p_source text[], p_action_type text[], p_at timestamptz, p_boards bigint[], p_value bigint[],
+    p_metadata jsonb[]
 ) RETURNS SETOF standings LANGUAGE plpgsql AS $$
-DECLARE
-    v_all CONSTANT ledger_outcome[] := p_recorded;
-    v_back ledger_outcome;
 BEGIN
-    IF p_reverses IS NOT NULL THEN
-        PERFORM FROM board_periods p
-          WHERE p.closed_at IS NULL
-            AND p.id IN (SELECT s.period_id FROM unnest(v_all) o JOIN standings s ON s.user_id = o.user_id
-                          WHERE p_reverses[o.ord] IS NOT NULL)
-          ORDER BY p.id FOR SHARE;
-        FOR v_back IN SELECT * FROM unnest(v_all) o WHERE p_reverses[o.ord] IS NOT NULL LOOP
-            RETURN QUERY
-            SELECT r.* FROM standings s CROSS JOIN LATERAL standings_recount(s.period_id, ARRAY[v_back.user_id]) r
-             WHERE s.user_id = v_back.user_id;
-        END LOOP;
-        p_recorded := ARRAY(SELECT o FROM unnest(v_all) o WHERE p_reverses[o.ord] IS NULL);
-    END IF;
     RETURN QUERY
     SELECT * FROM standings_enter(
         ARRAY(SELECT o.user_id FROM unnest(p_recorded) o ORDER BY o.ord),
@@ -62,6 +44,20 @@ BEGIN
         ARRAY(SELECT o.delta FROM unnest(p_recorded) o ORDER BY o.ord), p_at, p_boards,
         ARRAY(SELECT p_value[o.ord] FROM unnest(p_recorded) o ORDER BY o.ord),
         ARRAY(SELECT p_metadata[o.ord] FROM unnest(p_recorded) o ORDER BY o.ord));
+END
+$$;
+
+-- Counts players of whom entries were taken back anew on all their boards: such an entry changes the periods of the one that it takes
+-- back, and what is best or latest there may be any other. Each costs a pass over the player's history in the period, so it is
+-- done once for a call. Periods are locked in the order of their ids, as by who changes their board.
+CREATE FUNCTION ledger_recount(p_user uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM board_periods p
+      WHERE p.closed_at IS NULL AND p.id IN (SELECT s.period_id FROM standings s WHERE s.user_id = ANY (p_user))
+      ORDER BY p.id FOR SHARE;
+    PERFORM standings_recount(s.period_id, s.users)
+       FROM (SELECT s.period_id, array_agg(s.user_id) AS users FROM standings s WHERE s.user_id = ANY (p_user)
+              GROUP BY s.period_id) s;
 END
 $$;
 
@@ -92,6 +88,7 @@ DECLARE
     v_recorded bigint[] := '{}';
     v_out ledger_outcome;
     v_round_of ledger_outcome[] := '{}';  -- what a round has recorded, while there are boards to enter it into
+    v_told_last ledger_outcome[] := '{}'; -- all of it, where some take back: how players stand is known at the end
     v_boards boolean;
     v_microseconds bigint;     -- v_now, since 1970
 BEGIN
@@ -165,15 +162,18 @@ BEGIN
                                        ARRAY[v_out.delta], v_now, p_boards, ARRAY[p_value[v_out.ord]],
                                        ARRAY[p_metadata[v_out.ord]]) s);
             RETURN NEXT v_out;
-        ELSIF cardinality(v_round_of) > 0 THEN
+        ELSIF cardinality(v_round_of) > 0 AND p_reverses IS NULL THEN
             RETURN QUERY
             SELECT o.ord, o.outcome, o.user_id, o.action_id, o.version, o.delta, o.old_total, o.new_total, o.created_at,
                    o.standing, p.places
               FROM unnest(v_round_of) o
               LEFT JOIN (SELECT s.user_id, json_agg(standing_place(s)) AS places
-                           FROM ledger_enter(v_round_of, p_source, p_action_type, p_reverses, v_now, p_boards, p_value,
-                                             p_metadata) s
+                           FROM ledger_enter(v_round_of, p_source, p_action_type, v_now, p_boards, p_value, p_metadata) s
                           GROUP BY s.user_id) p ON p.user_id = o.user_id;
+        ELSIF cardinality(v_round_of) > 0 THEN
+            PERFORM ledger_enter(ARRAY(SELECT o FROM unnest(v_round_of) o WHERE p_reverses[o.ord] IS NULL),
+                                 p_source, p_action_type, v_now, p_boards, p_value, p_metadata);
+            v_told_last := v_told_last || v_round_of;
         END IF;
         v_round_of := '{}';
 
@@ -191,5 +191,14 @@ BEGIN
              WHERE (v_rounds IS NULL OR v_rounds[e.ord] = v_round) AND e.ord <> ALL (v_recorded);
         END IF;
     END LOOP;
+
+    IF cardinality(v_told_last) > 0 THEN
+        PERFORM ledger_recount(ARRAY(SELECT DISTINCT o.user_id FROM unnest(v_told_last) o WHERE p_reverses[o.ord] IS NOT NULL));
+        -- With the last entry of each player.
+        RETURN QUERY
+        SELECT o.ord, o.outcome, o.user_id, o.action_id, o.version, o.delta, o.old_total, o.new_total, o.created_at,
+               o.standing, CASE WHEN o.next IS NULL THEN standing_places(o.user_id) END
+          FROM (SELECT o.*, lead(o.ord) OVER (PARTITION BY o.user_id ORDER BY o.ord) AS next FROM unnest(v_told_last) o) o;
+    END IF;
 END
 $$;

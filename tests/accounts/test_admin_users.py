@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db import IntegrityError
 from django.test import Client
 
+from accounts import privacy
 from accounts.models import User
 from leaderboard import ranking
 from leaderboard.boards import Board
@@ -39,6 +40,16 @@ def test_a_hidden_player_leaves_the_board_and_the_ranks_at_once_and_comes_back_t
     assert shown(board) == [(1, "bob", 10)]
     act(site, "unhide", [alice])
     assert shown(board) == [(1, "alice", 20), (2, "bob", 10)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_was_erased_keeps_nobody_else_from_being_shown_again(board: Board, alice: User, bob: User) -> None:
+    give(alice, 20)
+    site = signed_in(superuser())
+    act(site, "hide", [alice])
+    privacy.erase(bob.pk)
+    assert said(act(site, "unhide", [alice, bob])) == ["1 players are shown now."]
+    assert shown(board) == [(1, "alice", 20)]
 
 
 @pytest.mark.django_db(transaction=True)

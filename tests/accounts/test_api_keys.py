@@ -14,7 +14,7 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from accounts import api_keys
+from accounts import api_keys, privacy
 from accounts.models import ApiKey, User
 from actions.models import ActionToken, ActionType
 from tests.support.client import MINT, TOP, UPDATE, Api, assert_problem
@@ -81,6 +81,9 @@ def test_without_bounds_it_is_the_catalogues_points_or_none(api: Api, issued: Is
 def test_for_whom_and_for_what_must_exist(api: Api, issued: Issued, alice: User) -> None:
     assert_problem(mint(api, issued[1], uuid.uuid4()), "not-found")
     assert_problem(mint(api, issued[1], player(is_active=False)), "player-disabled")
+    erased = player()
+    privacy.erase(erased.pk)
+    assert_problem(mint(api, issued[1], erased), "not-found")
     assert_problem(mint(api, issued[1], alice, action_type="NO_SUCH"), "not-found")
     ActionType.objects.filter(slug="DAILY_LOGIN").update(enabled=False)
     assert_problem(mint(api, issued[1], alice, action_type="DAILY_LOGIN"), "not-found")

@@ -17,17 +17,23 @@ from integrity.models import Flag, FlaggedEntry
 from leaderboard import boards, reads, reconcile, sweep
 from leaderboard.boards import Board
 from leaderboard.ranking import inspection
-from scoreboard.models import AttributeHistory, Bonus, ScoreHistory
+from scoreboard import periods
+from scoreboard.models import BoardPeriod, Bonus, ScoreHistory
 from tests.support.admin_site import superuser
 from tests.support.agreement import assert_agreement
 from tests.support.boards import make
 from tests.support.client import Api
 from tests.support.lives import EMAIL, MARKS, NAME, erase, everything_stored, exported, life
-from tests.support.people import give, player
+from tests.support.people import give, player, site_key
 
 pytestmark = pytest.mark.usefixtures("board", "unlimited")
 
 FORGETTING = "SET LOCAL scoreboard.forgetting = 'on'"
+
+
+@pytest.fixture
+def key(board: Board) -> dict[str, str]:
+    return site_key()
 
 
 @pytest.fixture
@@ -55,8 +61,9 @@ def test_what_is_left_is_an_id_that_nobody_is_behind(zoe: User) -> None:
     assert (zoe.is_active, zoe.is_hidden, zoe.has_usable_password(), zoe.last_login) == (False, True, False, None)
     left = exported("--id", str(zoe.pk))
     kept = {"format", "exported_at", "identity", "score", "history", "bonuses_received", "api_keys", "admin_log"}
-    kept |= {"final_ranks"}
+    kept |= {"final_ranks", "attribute_history"}
     assert {name for name, part in left.items() if part} == {*kept, "boards"}
+    assert {each["value"] for each in left["attribute_history"]} == {""}
     assert "global" in left["boards"]
     assert [kept for kept in left["boards"].values() if kept != {"total": None, "profile": None}] == []
     assert [entry["reason"] for entry in left["history"]] == ["", ""]
@@ -82,12 +89,44 @@ def test_the_ledger_is_what_it_was(zoe: User, board: Board) -> None:
     assert (report.drift, report.found["ledger"]) == (0, 0)
 
 
+def test_entries_stay_on_boards_that_go_by_a_former_attribute(zoe: User, board: Board) -> None:
+    for slug, value in {"each": "*", "europe": "EU"}.items():
+        make(slug, attribute="region", attribute_value=value)
+    make("americas", attribute="club", attribute_value="*")
+    told = exported("--id", str(zoe.pk))["attribute_history"]
+    assert {each["name"]: each["value"] for each in told} == {"region": "EU", "motto": f"{NAME} was here"}
+    erase(zoe)
+    told = exported("--id", str(zoe.pk))["attribute_history"]
+    assert [each["value"] for each in told if each["name"] == "region"] == ["EU", ""]
+    assert {each["value"] for each in told if each["name"] == "motto"} == {""}
+    assert [periods.wrong_standings(period.pk) for period in BoardPeriod.objects.filter(closed_at=None)] == [[], [], []]
+
+
 def test_the_boards_show_it_at_once(zoe: User, board: Board) -> None:
     assert [row.username for row in reads.top(board, 10).rows] == [NAME, "Neighbour"]
     erase(zoe)
     assert [row.username for row in reads.top(board, 10).rows] == ["Neighbour"]
     assert_agreement(board)
     assert Api().get(f"/api/v1/score/{zoe.pk}").status_code == 404
+
+
+@pytest.mark.parametrize("table", ["score_history", "awards"])
+def test_however_many_deeds_there_are_no_statement_timeout_ends_it(zoe: User, key: dict[str, str], table: str) -> None:
+    """What is cancelled in the middle is cancelled at every repeat, too."""
+    deed = {"id": "1", "user_id": str(zoe.pk), "action_type": "COMPLETE_TASK", "metadata": {"car": "red"}}
+    assert Api().post("/api/v1/awards", deed, headers=key).status_code == 201
+    with connection.cursor() as cursor:
+        cursor.execute(f"""
+            CREATE TABLE seen (timeout text);
+            CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN INSERT INTO seen VALUES (current_setting('statement_timeout')); RETURN NULL; END $$;
+            CREATE TRIGGER see AFTER UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION see()""")
+        try:
+            erase(zoe)
+            cursor.execute("SELECT DISTINCT timeout FROM seen")
+            assert cursor.fetchall() == [("0",)]
+        finally:
+            cursor.execute("DROP FUNCTION see CASCADE; DROP TABLE seen")
 
 
 def test_a_second_time_nothing_happens(zoe: User, board: Board) -> None:
@@ -208,15 +247,6 @@ def test_it_asks_for_the_name(zoe: User, monkeypatch: pytest.MonkeyPatch, typed:
             call_command("erase_user", NAME, stdout=StringIO())
     zoe.refresh_from_db()
     assert (zoe.erased_at is not None) == erased
-
-
-def test_of_former_attributes_those_stay_that_a_board_counts_by(zoe: User, board: Board) -> None:
-    make("european", attribute="region", attribute_value="EU")
-    erase(zoe)
-    left = AttributeHistory.objects.filter(user_id=zoe.pk).order_by("version")
-    assert [(each.name, each.value) for each in left] == [("region", "EU"), ("region", "")]
-    for each in boards.everyone():
-        assert reconcile.reconcile(each, check=True).drift == 0
 
 
 def test_every_board_is_told(zoe: User) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 from pytest_django.fixtures import Settings
@@ -92,6 +93,14 @@ def test_work_that_waits_for_days_is_paid_as_it_was_accepted(
     assert tasks.purge_tokens() == 2
     again = queued(api, alice, waiting)
     assert [result["status"] for result in results(api, alice, again)] == [409]
+
+
+def test_a_purge_compares_no_token_with_each_that_waits() -> None:
+    """Whatever the statistics say: with two thousand batches in the queue that took longer than a statement may."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {tasks.PURGE}", [5000])
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "hashed SubPlan" in plan, plan
 
 
 def test_a_separate_signers_token_is_paid_as_it_was_accepted(api: Api, alice: User, settings: Settings) -> None:

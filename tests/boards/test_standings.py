@@ -4,6 +4,7 @@ import random
 import uuid
 
 import pytest
+from django.db import connection, transaction
 
 from accounts.models import User
 from leaderboard import boards, ranking, rebuild, reconcile, sweep, truth
@@ -37,6 +38,35 @@ def test_live_entries_corrections_and_moves(board: Board, seed: int) -> None:
     for one in boards.everyone():
         rebuild.rebuild(one)  # parts on which nobody has scored are not there yet
         assert reconcile.reconcile(one, check=True).drift == 0
+
+
+def test_what_one_call_takes_back_is_counted_once_a_board_however_many_entries_it_is(board: Board) -> None:
+    """Each count is a pass over the player's history: one for each of a cheat's thousand entries would never end."""
+    [user] = players(1)
+    for slug, value in {"cup": "sum", "best": "best"}.items():
+        make(slug, value=value)
+        reconcile.reconcile(boards.get(slug))
+    deed = {"source": ScoreHistory.Source.AWARD, "action_type": "LAP"}
+    given = ledger.record([Entry(user.pk, uuid.uuid4(), delta=points, **deed) for points in range(1, 31)])  # type: ignore[arg-type]
+    ledger.announce(outcome.standing for outcome in given)
+    taken = ScoreHistory.objects.filter(user=user, delta__gt=2)
+    back = [Entry(user.pk, uuid.uuid4(), ScoreHistory.Source.CORRECTION, -row.delta, reverses=row.pk) for row in taken]
+    with transaction.atomic():
+        before = standings_written()
+        outcomes = ledger.record([*back, Entry(user.pk, uuid.uuid4(), delta=1, **deed)])  # type: ignore[arg-type]
+        written = standings_written() - before
+    ledger.announce(outcome.standing for outcome in outcomes)
+    assert {outcome.outcome for outcome in outcomes} == {"recorded"}
+    assert written == 3, "the deed on the board of sums, and once each board"
+    assert [line.score for slug in ("cup", "best") for line in in_redis(boards.get(slug))] == [4, 2]
+    assert_all_agree()
+
+
+def standings_written() -> int:
+    """Rows of standings that this transaction has written."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT n_tup_ins + n_tup_upd FROM pg_stat_xact_user_tables WHERE relname = 'standings'")
+        return int(cursor.fetchone()[0])
 
 
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])

@@ -45,6 +45,25 @@ def test_entries_of_one_call_add_up_in_their_order_and_raise_one_version_each(al
     assert ledger.standings([alice.pk]) == [outcomes[3].standing]
 
 
+def test_what_a_call_looks_up_grows_with_its_entries_and_not_with_their_square(alice: User) -> None:
+    """A reviewer takes a thousand entries of one player back in one call."""
+
+    def looked_up(count: int) -> int:
+        before = lookups()
+        assert {outcome.outcome for outcome in ledger.record([entry(alice, 1) for _ in range(count)])} == {"recorded"}
+        return lookups() - before
+
+    looked_up(1)
+    assert looked_up(40) < 20 * looked_up(4)
+
+
+def lookups() -> int:
+    """In the index of totals, by this transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT idx_scan FROM pg_stat_xact_user_tables WHERE relname = 'user_scores'")
+        return int(cursor.fetchone()[0])
+
+
 def test_no_entries_are_no_call() -> None:
     assert ledger.record([]) == []
 

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from weakref import ReferenceType
 
 import pytest
@@ -11,7 +12,8 @@ from django.db.models import signals as model_signals
 from prometheus_client import REGISTRY
 
 from accounts.models import User
-from actions import tokens
+from actions import redemption, tokens
+from actions.admission import admit
 from leaderboard import ranking
 from leaderboard.boards import Board
 from leaderboard.projection import project
@@ -20,11 +22,27 @@ from scoreboard.models import ScoreHistory, UserScore
 from scoreboard.standing import Standing
 from tests.support.agreement import assert_agreement
 from tests.support.client import UPDATE, Api
-from tests.support.people import entry, give, player, update_body
+from tests.support.people import entry, give, player, submission, update_body
 
 
 def failures() -> float:
     return REGISTRY.get_sample_value("scoreboard_projection_failures_total") or 0.0
+
+
+def recorded(source: str) -> float:
+    return REGISTRY.get_sample_value("score_increment_total", {"source": source}) or 0.0
+
+
+def test_what_is_rolled_back_is_not_counted_as_recorded(board: Board, alice: User) -> None:
+    minted, before = tokens.mint(alice.pk, "WIN_MATCH"), (recorded("adjustment"), recorded("action"))
+    for error in (ZeroDivisionError, None):
+        with suppress(ZeroDivisionError), transaction.atomic():
+            ledger.record([entry(alice, 5)])
+            redemption.spend(admit(alice.pk, [submission(minted)]))
+            if error:
+                raise error
+    assert (recorded("adjustment"), recorded("action")) == (before[0] + 1, before[1] + 1)
+    assert UserScore.objects.get(user=alice).total == 55
 
 
 def test_the_projector_is_the_read_side_s_and_ready_sets_it() -> None:
