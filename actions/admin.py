@@ -1,6 +1,6 @@
 """The catalogue, to edit; tokens and queued work, to look at."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
@@ -8,19 +8,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
-from accounts.admin.records import ReadOnlyAdmin, actor, user_link
+from accounts.admin.records import ReadOnlyAdmin, ShownAdmin, actor, user_link
 from actions import approvals, queue
 from actions.models import ActionToken, ActionType, QueuedWork
 from scoreboard.approvals import NotPossible
 
-if TYPE_CHECKING:
-    ActionTypeModelAdmin = admin.ModelAdmin[ActionType]
-else:
-    ActionTypeModelAdmin = admin.ModelAdmin
-
 
 @admin.register(ActionType)
-class ActionTypeAdmin(ActionTypeModelAdmin):
+class ActionTypeAdmin(ShownAdmin):
     list_display = [
         "slug",
         "title",

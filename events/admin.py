@@ -8,16 +8,15 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from accounts.admin.records import ReadOnlyAdmin, actor
+from accounts.admin.records import ReadOnlyAdmin, ShownAdmin, actor
 from accounts.admin.shown_once import shown_once
 from events import webhooks
 from events.models import Delivery, Endpoint
 
 if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[Endpoint]
     ModelForm = forms.ModelForm[Endpoint]
 else:
-    ModelAdmin, ModelForm = admin.ModelAdmin, forms.ModelForm
+    ModelForm = forms.ModelForm
 
 
 class EndpointForm(ModelForm):
@@ -29,7 +28,7 @@ class EndpointForm(ModelForm):
 
 
 @admin.register(Endpoint)
-class EndpointAdmin(ModelAdmin):
+class EndpointAdmin(ShownAdmin):
     form = EndpointForm
     list_display = ["name", "url", "types", "batch", "state", "last_delivery", "created_by", "created_at"]
     list_select_related = ["created_by"]

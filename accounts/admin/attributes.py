@@ -1,20 +1,14 @@
 """What sites may say of their players: declared here. An edit counts within seconds (attributes.STALE_SECONDS)."""
 
-from typing import TYPE_CHECKING
-
 from django.contrib import admin
 from django.http import HttpRequest
 
+from accounts.admin.records import ShownAdmin
 from accounts.models import PlayerAttribute
-
-if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[PlayerAttribute]
-else:
-    ModelAdmin = admin.ModelAdmin
 
 
 @admin.register(PlayerAttribute)
-class PlayerAttributeAdmin(ModelAdmin):
+class PlayerAttributeAdmin(ShownAdmin):
     list_display = ["name", "kind", "allowed", "private"]
     show_full_result_count = False
 

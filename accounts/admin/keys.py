@@ -8,15 +8,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from accounts import api_keys
-from accounts.admin.records import actor
+from accounts.admin.records import ShownAdmin, actor
 from accounts.admin.shown_once import shown_once
 from accounts.models import SITE, ApiKey
 
 if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[ApiKey]
     ModelForm = forms.ModelForm[ApiKey]
 else:
-    ModelAdmin, ModelForm = admin.ModelAdmin, forms.ModelForm
+    ModelForm = forms.ModelForm
 
 
 class ApiKeyForm(ModelForm):
@@ -34,7 +33,7 @@ class ApiKeyForm(ModelForm):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(ModelAdmin):
+class ApiKeyAdmin(ShownAdmin):
     form = ApiKeyForm
     list_display = [
         "name",

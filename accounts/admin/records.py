@@ -1,10 +1,11 @@
-"""What is only looked at in admin: the base for every such table."""
+"""The base of every table in admin, and of those that are only looked at."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin
 from django.db.models import Model
+from django.db.models.constants import LOOKUP_SEP
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -21,7 +22,19 @@ else:
 NAMES = {"player": "user", "by": "actor"}
 
 
-class ReadOnlyAdmin(ModelAdmin):
+class ShownAdmin(ModelAdmin):
+    """A list that is filtered by what it shows, and by what it is `linked` by. Django alone takes any column of the
+    table from the address: what is then listed would tell, letter by letter, values that no page shows."""
+
+    linked: Sequence[str] = ()
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        filters = [getattr(one, "parameter_name", one) for one in self.list_filter]
+        shown = {self.opts.pk.name, *self.list_display, *filters, *self.linked}
+        return lookup.partition(LOOKUP_SEP)[0] in shown and super().lookup_allowed(lookup, value, request)
+
+
+class ReadOnlyAdmin(ShownAdmin):
     """Nothing can be added, changed or deleted, not by a superuser and not by a crafted request."""
 
     actions: Sequence[Any] | None = None

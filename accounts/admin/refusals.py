@@ -66,6 +66,7 @@ class AuditLogAdmin(ExportableAdmin):
     export_columns = exports.AUDIT_COLUMNS
     list_display = ["last_at", "who", "kind", "reason", "count", "about", "action_type", "detail", "request_id"]
     list_filter = [Today, KindFilter]
+    linked = ["user", "api_key", "address"]
     list_select_related = ["user", "subject", "api_key"]
     ordering = ["-last_at", "id"]
     search_fields = [

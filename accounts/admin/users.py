@@ -19,6 +19,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from accounts import visibility
+from accounts.admin.records import ShownAdmin
 from accounts.models import LOCAL, User
 from accounts.names import validate_unreserved
 from api.problems import Problem, note
@@ -75,7 +76,7 @@ class NewUserForm(UnreservedName, CreationForm):
         field_classes = FIELD_CLASSES
 
 
-class UserAdmin(BaseUserAdmin):
+class UserAdmin(ShownAdmin, BaseUserAdmin):
     """Identity and rights. The write side adds scores, the read side ranks, and registers it."""
 
     form = UserForm

@@ -1,7 +1,7 @@
 """Boards made and changed without code, previewed before they are saved; and how their closed periods came out."""
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
@@ -13,17 +13,12 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
-from accounts.admin.records import ReadOnlyAdmin
+from accounts.admin.records import ReadOnlyAdmin, ShownAdmin
 from api.problems import Problem
 from scoreboard import board_preview, board_rules, freezing
 from scoreboard.admin.board_form import BoardForm
 from scoreboard.admin.entrants import EntrantAdmin
 from scoreboard.models import EACH, Board, BoardPeriod, BoardStanding, FinalStanding
-
-if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[Board]
-else:
-    ModelAdmin = admin.ModelAdmin
 
 COUNTED = 10_000  # players; more are "10000+"
 SHOWN_RANKS = 100
@@ -47,7 +42,7 @@ class BoardChangeList(ChangeList):
 
 
 @admin.register(Board)
-class BoardAdmin(ModelAdmin):
+class BoardAdmin(ShownAdmin):
     form = BoardForm
     change_form_template = "admin/scoreboard/board/change_form.html"
     list_display = ["title", "slug", "state", "period", "next_reset", "players", "visibility"]

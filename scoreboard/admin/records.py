@@ -44,6 +44,7 @@ class ScoreHistoryAdmin(ExportableAdmin):
         "request_id",
     ]
     list_filter = ["source", "created_at"]
+    linked = ["user"]
     list_select_related = ["user", "actor"]
     ordering = ["-id"]
     # Exact, so that an index answers: the history is the one table without a bound.

@@ -4,10 +4,11 @@ import re
 from typing import Any
 
 import pytest
+from django.contrib import admin as admin_site
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission
 from django.db import IntegrityError
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from accounts import privacy
 from accounts.models import User
@@ -357,3 +358,15 @@ def test_a_total_that_is_not_the_sum_of_its_history_shows_on_the_users_page(admi
     assert "but the total is" not in admin_site.get(change_page(alice)).content.decode()
     UserScore.objects.filter(user=alice).update(total=77)
     assert "50, but the total is 77" in admin_site.get(change_page(alice)).content.decode()
+
+
+SECRET = {"password", "session_key", "digest", "secret", "previous_secret"}
+
+
+def test_no_list_is_filtered_by_a_secret_column(rf: RequestFactory) -> None:
+    request, tried = rf.get("/"), []
+    for model, page in admin_site.site._registry.items():
+        for column in SECRET & {field.name for field in model._meta.concrete_fields}:
+            tried.append(column)
+            assert not page.lookup_allowed(f"{column}__startswith", "a", request), (model, column)
+    assert set(tried) == SECRET

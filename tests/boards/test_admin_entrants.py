@@ -70,3 +70,13 @@ def test_it_is_for_those_who_may_look_at_boards_and_to_be_looked_at_alone() -> N
         organiser.post(page(rule), crafted)
     assert list(BoardEntrant.objects.values_list()) == before
     assert User.objects.filter(pk=user.pk).exists()
+
+
+@pytest.mark.parametrize("hidden", ["email", "password", "session_key", "attributes"])
+def test_its_address_finds_nobody_by_what_it_does_not_show(hidden: str) -> None:
+    rule, user = make("league", entry="join"), player(email="user@example.org")
+    entrants.join(rule, user)
+    moderator = signed_in(player("mod", role=User.Role.MODERATOR))
+    said = str(getattr(user, hidden))
+    for lookup in (f"{hidden}={said}", f"{hidden}__startswith={said[:3]}", f"{hidden}__isnull=0"):
+        assert moderator.get(f"{page(rule)}?{lookup}").status_code == 400, lookup

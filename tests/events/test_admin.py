@@ -155,3 +155,9 @@ def test_deleting_one_takes_its_log_and_its_mark_along(webhook: Make, alice: Use
     assert not Endpoint.objects.exists()
     assert not Delivery.objects.exists()
     assert not Mark.objects.exists()
+
+
+@pytest.mark.parametrize("column", ["secret", "previous_secret"])
+def test_the_list_tells_nothing_of_a_secret_by_being_filtered(webhook: Make, column: str) -> None:
+    webhook()
+    assert signed_in(admin()).get(f"{ENDPOINTS}?{column}__startswith=whsec_").status_code == 400
