@@ -29,7 +29,7 @@ from api.responses import ok
 from api.throttles import charge, hit
 from api.views import ApiView
 from leaderboard import boards, past, reads, snapshots, tiers
-from leaderboard.boards import Board, Visibility
+from leaderboard.boards import GLOBAL, Board, Visibility
 from leaderboard.permissions import READERS, BoardIsPublicOrSignedIn, board_for, demand_sight
 from leaderboard.reads import PlayerStanding
 from leaderboard.serializers import (
@@ -75,7 +75,7 @@ class BoardView(ApiView):
 
     def slug(self, request: Request) -> str:
         """Of the board that is asked for, before anything else is known of the request."""
-        return request.query_params.get("board", boards.GLOBAL.slug)
+        return request.query_params.get("board", GLOBAL.slug)
 
     @property
     def truth(self) -> bool:
@@ -90,7 +90,11 @@ class BoardView(ApiView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Where no key is asked for, none is charged in place of the address."""
-        self.visibility = boards.visibility(self.slug(request))
+        slug = self.slug(request)
+        rule = boards.rule(slug)
+        # Of a board that is not there, too: headers and limits would tell it from a hidden one.
+        gone = slug != GLOBAL.slug and (rule is None or rule.paused)
+        self.visibility = Visibility.HIDDEN if gone else boards.visibility(slug)
         self.open = self.is_open() and not self.truth
         self.accepts_api_keys = not self.open
         super().initial(request, *args, **kwargs)

@@ -46,8 +46,9 @@ def paths(alice: User) -> list[str]:
 
 
 def refusal(answer: Any, kind: str) -> dict[str, Any]:
-    """What it says, without what differs between any two requests."""
-    return {**assert_problem(answer, kind), "request_id": ""}
+    """What it and its headers say, without what differs between any two requests."""
+    headers = {name: value for name, value in answer.items() if name not in ("X-Request-ID", "Date", "Content-Length")}
+    return {**assert_problem(answer, kind), "request_id": "", **headers}
 
 
 def test_a_public_board_is_for_everybody_whatever_they_bring(api: Api, paths: list[str]) -> None:
@@ -83,6 +84,17 @@ def test_a_hidden_board_is_to_others_as_one_that_is_not_there(api: Api, paths: l
             hidden = refusal(api.get(path.format(board="hidden"), **stranger), "not-found")
             assert hidden == refusal(api.get(path.format(board="never-made"), **stranger), "not-found"), path
     assert_problem(api.get(ME.format(board="hidden"), bob), "not-found")
+
+
+def test_nor_do_limits_tell_a_hidden_board_from_one_that_is_not_there(
+    api: Api, paths: list[str], settings: Settings
+) -> None:
+    make("paused", paused=True)
+    settings.LIMITS = {**settings.LIMITS, "user": "2/minute"}
+    for board in ("hidden", "never-made", "paused"):
+        who = player(f"who-asks-of-{board}")
+        told = [api.get(f"{TOP}?board={board}", who) for _ in range(3)]
+        assert [answer.status_code for answer in told] == [404, 404, 429], board
 
 
 def test_staff_and_keys_that_read_see_a_hidden_board(api: Api, paths: list[str]) -> None:
