@@ -50,7 +50,7 @@ class ActionTypeAdmin(ShownAdmin):
         return ["approved_points", "proposed_by", *(["slug", "measure"] if obj else [])]
 
     def save_model(self, request: HttpRequest, obj: ActionType, form: Any, change: bool) -> None:
-        if not change or {"points", "max_points"}.intersection(form.changed_data):
+        if not change or obj.most != max(form.initial["points"], form.initial["max_points"] or 0):
             obj.proposed_by = actor(request)
         super().save_model(request, obj, form, change)
 

@@ -125,6 +125,17 @@ def test_raising_it_needs_a_new_approval_and_lowering_it_does_not(ada: User, ali
     assert works(alice)
 
 
+def test_who_set_the_most_does_not_approve_it_after_another_changed_the_points_within_it(
+    ada: User, alice: User
+) -> None:
+    other = admin("other")
+    put(ada, points="10", max_points="1000000")
+    put(other, points="20", max_points="1000000")
+    assert "another person" in approve(ada, "BOSS")[0]
+    assert not works(alice)
+    assert approve(other, "BOSS") == ["BOSS works now."]
+
+
 def test_no_more_is_approved_than_the_page_showed(ada: User, alice: User) -> None:
     put(ada, points="1001")
     site = signed_in(superuser())
