@@ -13,8 +13,8 @@ def export(user: User) -> dict[str, Any]:
     """By board: the rank's total and the profile as Redis has them. Raises ranking.Unavailable."""
     found = {}
     for board in boards.everyone():
-        if board.truth:
-            continue  # the player sees the board as others do
+        if board.truth or board.visibility == boards.Visibility.HIDDEN:
+            continue  # the player sees the boards as others do
         [entry] = inspection.entries(board, [str(user.pk)])
         found[board.name] = {"total": entry.total, "profile": entry.profile}
     return {"boards": found}

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from accounts.models import User
-from scoreboard import entrants, named_boards
+from scoreboard import closing, entrants, named_boards
 from scoreboard.models import (
     AttributeHistory,
     Board,
@@ -39,7 +39,7 @@ def export(user: User) -> dict[str, Any]:
         "bonuses_received": bonuses(Bonus.objects.filter(user_id=user.pk), "id", *BONUS),
         "notices": [
             {"board": one.board, "period": one.period.key, "rank": one.rank, "text": one.text, "at": one.created_at}
-            for one in PlayerNotice.objects.filter(user=user).select_related("period__board").order_by("id")
+            for one in closing.notices(user).order_by("id")
         ],
         "bonuses_given": bonuses(Bonus.objects.filter(actor=user), "id", "user_id", *BONUS),
         "boards_joined": boards_joined(user.pk),
@@ -54,8 +54,10 @@ def export(user: User) -> dict[str, Any]:
 
 
 def boards_joined(user_id: uuid.UUID) -> list[dict[str, Any]]:
+    """Of those that the person may see."""
     joined = dict(BoardEntrant.objects.filter(user_id=user_id).values_list("board_id", "joined_at"))
-    slugs = Board.objects.filter(pk__in=joined).order_by("slug").values_list("pk", "slug")
+    shown = Board.objects.exclude(visibility=Board.Visibility.HIDDEN)
+    slugs = shown.filter(pk__in=joined).order_by("slug").values_list("pk", "slug")
     return [{"board": slug, "joined_at": joined[board]} for board, slug in slugs]
 
 

@@ -12,9 +12,10 @@ from pytest_django.fixtures import Settings
 from accounts.models import ApiKey, User
 from leaderboard import boards, snapshots
 from leaderboard.boards import Board
+from scoreboard import entrants
 from scoreboard.models import Board as Rule
 from tests.support.admin_site import admin, signed_in
-from tests.support.boards import award, make
+from tests.support.boards import award, end_period, keep, make
 from tests.support.client import TOP, Api, assert_problem
 from tests.support.people import player, site_key
 
@@ -207,3 +208,24 @@ def test_a_change_of_visibility_counts_at_once_and_no_copy_outlives_it(
     assert snapshots.of(now) is not kept
     api.send("PUT", "/api/v1/boards/public", b'{"visibility": "hidden"}', headers=key)
     assert_problem(api.get(path), "not-found")
+
+
+def test_a_player_s_own_data_says_nothing_of_a_hidden_board(api: Api, alice: User) -> None:
+    rules = [make(slug, entry="join", window="daily", close=[{"ranks": [1, 1], "notice": "Won."}]) for slug in "ab"]
+    for rule in rules:
+        entrants.join(rule, alice)
+    award(alice, 5)
+    for rule in rules:
+        end_period(rule.slug)
+        keep()
+
+    def told() -> list[set[str]]:
+        document = api.get("/api/v1/me/export", alice).json()["data"]
+        slugs = {board.name: board.slug for board in boards.everyone()}
+        parts = [{one["board"] for one in document[part]} for part in ("boards_joined", "notices", "final_ranks")]
+        return [*parts, {slugs[name] for name in document["boards"]} - {"global"}]
+
+    assert told() == [{"a", "b"}] * 4
+    Rule.objects.filter(slug="b").update(visibility="hidden")
+    boards.forget()
+    assert told() == [{"a"}] * 4
