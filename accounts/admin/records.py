@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import BadRequest, ValidationError
 from django.db.models import Model
 from django.db.models.constants import LOOKUP_SEP
 from django.http import HttpRequest
@@ -20,6 +22,7 @@ else:
 
 # Columns that link to a person's page, and what those see there who may not open it.
 NAMES = {"player": "user", "by": "actor"}
+LOOKUPS = {"id", "exact", "gte", "lt", "isnull"}  # what the filters of a list ask
 
 
 class ShownAdmin(ModelAdmin):
@@ -31,7 +34,17 @@ class ShownAdmin(ModelAdmin):
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         filters = [getattr(one, "parameter_name", one) for one in self.list_filter]
         shown = {self.opts.pk.name, *self.list_display, *filters, *self.linked}
-        return lookup.partition(LOOKUP_SEP)[0] in shown and super().lookup_allowed(lookup, value, request)
+        column, *how = lookup.split(LOOKUP_SEP)
+        return column in shown and LOOKUPS.issuperset(how) and super().lookup_allowed(lookup, value, request)
+
+    def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Django takes a text that is no key for a defect of ours."""
+        try:
+            for text in request.POST.getlist(ACTION_CHECKBOX_NAME):
+                self.opts.pk.clean(text, None)
+        except ValidationError as error:
+            raise BadRequest("What is selected cannot be read.") from error
+        return super().response_action(request, *args, **kwargs)
 
 
 class ReadOnlyAdmin(ShownAdmin):

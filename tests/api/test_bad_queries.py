@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 import yaml
+from django.contrib.admin import site
 from django.urls import URLResolver, get_resolver
 
 from accounts.exports import ExportView
@@ -264,6 +265,17 @@ def test_nul_in_a_filter_or_an_id_of_admin_is_a_400(path: str) -> None:
     client = signed_in(superuser())
     client.raise_request_exception = False
     assert client.get(f"/admin/{path}").status_code == 400
+
+
+@pytest.mark.parametrize("selected", ["x", "\x00", "", "9" * 30, "\u0663"])
+def test_what_is_selected_in_a_list_of_admin_and_is_no_key_is_no_defect(selected: str) -> None:
+    client = signed_in(superuser())
+    client.raise_request_exception = False
+    for model, page in site._registry.items():
+        for action in page.actions or ():
+            body = {"action": action, "_selected_action": selected, "index": "0"}
+            answer = client.post(f"/admin/{model._meta.app_label}/{model._meta.model_name}/", body)
+            assert answer.status_code in (302, 400), (model, action)
 
 
 @pytest.mark.parametrize("host", ["", "evil.example", "a b", "x" * 3000, "[::1", "testserver@evil"])

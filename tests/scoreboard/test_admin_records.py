@@ -71,3 +71,9 @@ def test_a_name_with_markup_stays_text(admin_site: Client, alice: User) -> None:
     page = admin_site.get("/admin/scoreboard/scorehistory/").content
     assert b"<img src=x" not in page
     assert b"&lt;img src=x" in page
+
+
+@pytest.mark.parametrize("lookup", ["created_at__year=9999999999", "reason__regex=(", "created_at__date__week_day=x"])
+def test_a_filter_of_admin_that_no_page_offers_is_a_400(admin_site: Client, lookup: str) -> None:
+    for path in ("scoreboard/scorehistory/", "scoreboard/scorehistory/export.csv"):
+        assert admin_site.get(f"/admin/{path}?{lookup}").status_code == 400, path
