@@ -90,14 +90,22 @@ class BoardView(ApiView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Where no key is asked for, none is charged in place of the address."""
-        slug = self.slug(request)
-        rule = boards.rule(slug)
-        # Of a board that is not there, too: headers and limits would tell it from a hidden one.
-        gone = slug != GLOBAL.slug and (rule is None or rule.paused)
-        self.visibility = Visibility.HIDDEN if gone else boards.visibility(slug)
+        self.visibility = self.seen_by(self.slug(request))
         self.open = self.is_open() and not self.truth
         self.accepts_api_keys = not self.open
         super().initial(request, *args, **kwargs)
+        if self.visibility == Visibility.HIDDEN:
+            demand_sight(self.visibility, request, self.readers)
+
+    @staticmethod
+    def seen_by(slug: str) -> str:
+        """A board that is not there is as a hidden one: else headers, limits and time would tell the two apart."""
+        rule = boards.rule(slug)
+        if slug == GLOBAL.slug or (rule and not rule.paused and rule.visibility != Visibility.HIDDEN):
+            return boards.visibility(slug)
+        if rule:
+            boards.refresh(at_once=True)  # as `boards.rule` does for one that is not there
+        return Visibility.HIDDEN
 
     def is_open(self) -> bool:
         return settings.LEADERBOARD_PUBLIC and self.visibility == Visibility.PUBLIC

@@ -5,8 +5,10 @@ import uuid
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.template import Context, Template
 from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
 from accounts.models import ApiKey, User
@@ -96,6 +98,20 @@ def test_nor_do_limits_tell_a_hidden_board_from_one_that_is_not_there(
         who = player(f"who-asks-of-{board}")
         told = [api.get(f"{TOP}?board={board}", who) for _ in range(3)]
         assert [answer.status_code for answer in told] == [404, 404, 429], board
+
+
+@pytest.mark.parametrize("pages", [False, True])
+def test_a_hidden_board_is_looked_for_as_long_as_one_that_is_not_there(
+    api: Api, client: Client, paths: list[str], *, pages: bool
+) -> None:
+    make("paused", paused=True)
+    for path in ["/?board={board}", "/embed/{board}", "/embed?board={board}"] if pages else [*paths, AS_OF]:
+        asked = {}
+        for board in ("hidden", "never-made", "paused"):
+            with CaptureQueriesContext(connection) as queries:
+                assert (client if pages else api).get(path.format(board=board)).status_code == 404
+            asked[board] = [query["sql"].replace(f"'{board}'", "…") for query in queries]
+        assert asked["hidden"] == asked["never-made"] == asked["paused"], path
 
 
 def test_staff_and_keys_that_read_see_a_hidden_board(api: Api, paths: list[str]) -> None:
