@@ -7,7 +7,6 @@ whether an account has the address.
 from urllib.parse import urlencode
 
 import structlog
-from celery import current_app
 from django.conf import settings
 from django.core.mail import get_connection, send_mail
 from django.db.models import Value
@@ -15,12 +14,11 @@ from django.db.models.functions import Lower
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.crypto import salted_hmac
-from kombu.exceptions import OperationalError
 
 from accounts import passwords
 from accounts.models import User
+from api import broker
 from api.problems import Problem
-from api.request_ids import REQUEST_ID, current_request_id
 from api.site_path import path_of
 from api.throttles import charge, hit
 
@@ -36,7 +34,7 @@ def ask_to_confirm(user: User, request: HttpRequest | None) -> None:
         return
     try:
         hand_over(CONFIRMATION, str(user.pk), site(request))
-    except OperationalError as error:
+    except broker.BrokerAway as error:
         log.warning("confirmation_not_sent", error=str(error))
 
 
@@ -44,14 +42,13 @@ def ask_for_reset(email: str, request: HttpRequest) -> None:
     """Has a mail sent if this is the address of an account with a password. Raises Problem unavailable."""
     try:
         hand_over(RESET, email, site(request))
-    except OperationalError as error:
+    except broker.BrokerAway as error:
         raise Problem("unavailable", "Mails cannot be sent right now.", headers={"Retry-After": "10"}) from error
 
 
 def hand_over(task: str, *args: str) -> None:
-    """To the worker. Raises kombu's OperationalError when the broker does not take it."""
-    headers = {REQUEST_ID: current_request_id()}
-    current_app.send_task(task, args, expires=EXPIRES_SECONDS, retry=False, headers=headers)
+    """To the worker. Raises BrokerAway."""
+    broker.hand_over(task, *args, expires=EXPIRES_SECONDS)
 
 
 def site(request: HttpRequest | None) -> str:

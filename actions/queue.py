@@ -20,12 +20,13 @@ from django.utils import timezone
 from rest_framework.renderers import JSONRenderer
 
 from accounts.models import User
-from actions import batch, broker, redemption
+from actions import batch, dead_letters, redemption
 from actions.judged import announce
 from actions.metrics import QUEUE_DEAD, QUEUE_SENDS
 from actions.models import QueuedWork
 from actions.submission import Submission
 from actions.tokens import Claims
+from api import broker
 from api.problems import Problem
 from api.refusals import Caller
 from api.request_ids import current_request_id
@@ -118,7 +119,7 @@ def send(work_id: uuid.UUID, request_id: str) -> None:
     The worker's log lines, whatever becomes of the work, carry the id of the request that was answered with 202.
     """
     try:
-        broker.hand_over(TASK, str(work_id), request_id=request_id)
+        broker.hand_over(TASK, str(work_id), request_id=request_id, declare=dead_letters.needed)
         QUEUE_SENDS.labels("sent").inc()
     except broker.BrokerAway as error:
         QUEUE_SENDS.labels("failed").inc()

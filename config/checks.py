@@ -78,6 +78,31 @@ def address(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
 
 
 @register(SITE)
+def servers(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
+    """Addresses of no server that the site can use. They hold passwords, so they are not shown."""
+    return [
+        Error(f"{name} is not the address of {server}.", id="scoreboard.E034")
+        for name, (url, schemes, server) in {
+            "REDIS_URL": (settings.REDIS_URL, ("redis", "rediss", "unix"), "a Redis; expected redis://host:6379/0"),
+            "CELERY_BROKER_URL": (
+                settings.CELERY_BROKER_URL,
+                ("amqp", "amqps", "redis", "rediss", "redis+socket"),
+                "a broker; expected amqp://user:password@host:5672// or redis://host:6379/0",
+            ),
+        }.items()
+        if not readable(url, schemes)
+    ]
+
+
+def readable(url: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        split = urlsplit(url)
+        return split.scheme in schemes and split.port != 0
+    except ValueError:  # of the port
+        return False
+
+
+@register(SITE)
 def session(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
     """What the site sets for each session of PostgreSQL would replace what the operator has written."""
     options = settings.DATABASES["default"]["OPTIONS"].get("options", "").lower().replace("-", "_")

@@ -9,11 +9,11 @@ from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.core.checks import CheckMessage, Error, Info, Warning
 from django.core.mail import get_connection
-from kombu.exceptions import OperationalError
 
 from accounts.mail import any_host
 from accounts.models import User
 from api import redis_client
+from api.broker import FAILURES
 from api.checks import ALONE, POSTGRESQL, REDIS, installation
 from leaderboard import boards, ranking
 
@@ -34,7 +34,7 @@ def worker(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
             return []  # it would not answer; `swept` finds out by what it does
         if current_app.control.ping(timeout=WORKER_SECONDS, connection=broker):
             return []
-    except (OperationalError, OSError) as error:
+    except FAILURES as error:
         hint = "Look at its log and at CELERY_BROKER_URL. Scores count meanwhile; queued work waits."
         return [Error(f"The broker does not answer: {error}", hint=hint, id="doctor.E020")]
     finally:

@@ -12,7 +12,7 @@ from django.core.checks import CheckMessage, Error, Warning
 from django.db import Error as DatabaseError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from api import redis_client, redis_memory, redis_server
 from api.checks import POSTGRESQL, REDIS, installation
@@ -29,24 +29,35 @@ def away() -> list[CheckMessage]:
     if health.postgresql() == "unavailable":
         hint = "Look at its log, at DATABASE_URL, and at what is between here and there."
         found.append(Error(f"PostgreSQL does not answer: {reason(connection.ensure_connection)}", hint=hint, id=AWAY))
-    if health.redis() == "unavailable" and not redis_server.refusal():
+    if redis_is_away():
         hint = "Look at its log, at REDIS_URL, and at what is between here and there."
-        said = reason(redis_client.connection().ping)
+        said = reason(lambda: redis_client.connection().ping())
         found.append(
             Error(f"Redis does not answer within {settings.REDIS_TIMEOUT} s: {said}", hint=hint, id=AWAY_REDIS)
         )
     return found
 
 
+def redis_is_away() -> bool:
+    try:
+        return health.redis() == "unavailable" and not redis_server.refusal()
+    except ValueError:  # REDIS_URL is no address, as the check of the settings says
+        return True
+
+
 AWAY, AWAY_REDIS = "doctor.E001", "doctor.E002"
 
 
+def first_line(error: Exception) -> str:
+    """In the driver's words; what follows is advice for a person at a terminal."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
 def reason(ask: Any) -> str:
-    """In the driver's words; what follows the first line is advice for a person at a terminal."""
     try:
         ask()
-    except (DatabaseError, RedisError, OSError) as error:
-        return str(error).strip().partition("\n")[0]
+    except (DatabaseError, RedisError, OSError, ValueError) as error:
+        return first_line(error)
     return "it has come back meanwhile."
 
 
@@ -134,10 +145,15 @@ def redis(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
     about: Any = redis_client.connection().info()
     if about.get("role") == "slave":
         hint = "REDIS_URL should lead to the primary."
-        found.append(Error("Redis takes no writes: it is a replica.", hint=hint, id="doctor.E012"))
+        return [*found, Error("Redis takes no writes: it is a replica.", hint=hint, id="doctor.E012")]
     if about.get("rdb_last_bgsave_status", "ok") != "ok" or about.get("aof_last_write_status", "ok") != "ok":
         said = "Redis could not save its data to disk; by default it then takes no writes."
-        found.append(Error(said, hint="Look at its log, and at the room and rights of its `dir`.", id="doctor.E013"))
+        return [*found, Error(said, hint="Look at its log, and at the room and rights of its `dir`.", id="doctor.E013")]
+    try:
+        redis_client.connection().set(f"{settings.REDIS_KEY_PREFIX}probe:doctor", 1, ex=1)
+    except ResponseError as error:  # in its own words: its memory is full, it has too few replicas
+        hint = "More `maxmemory` (docs/operations.md, Redis: eviction), or what it says."
+        found.append(Error(f"Redis takes no writes: {first_line(error)}", hint=hint, id="doctor.E016"))
     return found
 
 

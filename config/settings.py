@@ -202,7 +202,7 @@ def celery_url(url: str) -> str:
     return "redis+socket://" + url.removeprefix("unix://").replace("?db=", "?virtual_host=")
 
 
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or celery_url(REDIS_URL)
+CELERY_BROKER_URL = celery_url(env.str("CELERY_BROKER_URL", "") or REDIS_URL)
 # Both libraries would take any certificate.
 if CELERY_BROKER_URL.startswith("rediss:"):
     CELERY_BROKER_USE_SSL = {"ssl_cert_reqs": "required", "ssl_check_hostname": True, "ssl_ca_certs": CA_FILE or None}

@@ -8,11 +8,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from amqp.exceptions import AMQPError
 from django.conf import settings
 from kombu import Connection, Exchange, Producer, Queue
-from kombu.exceptions import OperationalError
 
+from api.broker import FAILURES
 from events import envelope
 from events.encryption import sealed
 from events.envelope import Event
@@ -22,7 +21,6 @@ PAGE = 500
 CONNECT_SECONDS = 5.0
 CONFIRM_SECONDS = 30.0  # for all of a page: the broker may have to write it to several disks
 TRIES = 3
-FAILURES = (OperationalError, AMQPError, OSError)
 
 EXCHANGE = Exchange(f"{settings.QUEUE_PREFIX}scoreboard", type="topic", durable=True)
 DEAD = Queue(

@@ -9,14 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
-from celery import current_app
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
-from kombu.exceptions import OperationalError
 
+from api import broker
 from api.problems import Problem
-from api.request_ids import REQUEST_ID, current_request_id
 from scoreboard import periods
 from scoreboard.models import GLOBAL, Board
 
@@ -97,8 +95,8 @@ def apply() -> None:
         periods.fill_all()
         return
     try:
-        current_app.send_task(KEEP_BOARDS, expires=60, retry=False, headers={REQUEST_ID: current_request_id()})
-    except OperationalError as error:  # the worker's own round finds it
+        broker.hand_over(KEEP_BOARDS, expires=60)
+    except broker.BrokerAway as error:  # the worker's own round finds it
         log.warning("boards_not_handed_over", error=str(error))
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from kombu.exceptions import OperationalError
 from pytest_django.fixtures import Settings
 
 from accounts import mail, passwords, sign_in
 from accounts.models import User
+from api.broker import BrokerAway
 from leaderboard.boards import Board
 from tests.support.admin_site import admin
 from tests.support.client import Api, assert_problem
@@ -137,7 +137,7 @@ def test_asking_for_a_mail_says_the_same_to_everybody(zoe: User) -> None:
 
 def test_a_broker_that_is_away_is_said(zoe: User, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*args: str) -> None:
-        raise OperationalError
+        raise BrokerAway
 
     monkeypatch.setattr(mail, "hand_over", away)
     for email in ("zoe@example.org", "nobody@example.org"):

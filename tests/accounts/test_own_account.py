@@ -15,7 +15,6 @@ from django.conf import settings as site
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.core import mail, signing
 from django.test import Client
-from kombu.exceptions import OperationalError
 from pytest_django.fixtures import Settings
 from redis.exceptions import RedisError
 from rest_framework_simplejwt import tokens as simplejwt
@@ -23,6 +22,7 @@ from rest_framework_simplejwt import tokens as simplejwt
 from accounts import attempts, passwords, privacy, sign_in, tasks
 from accounts import mail as mails
 from accounts.models import User
+from api.broker import BrokerAway
 from leaderboard.boards import Board
 from tests.support.admin_site import admin
 from tests.support.client import Api, assert_problem
@@ -361,7 +361,7 @@ def test_a_sign_up_does_not_fail_with_the_broker(
     api: Api, board: Board, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*args: str) -> None:
-        raise OperationalError
+        raise BrokerAway
 
     settings.EMAIL_URL = "smtp://mail"
     monkeypatch.setattr(mails, "hand_over", away)

@@ -8,7 +8,11 @@ import base64
 import http.client
 import json
 import random
+import re
 import secrets
+import shlex
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -27,7 +31,7 @@ from actions import tokens
 from scoreboard.models import ScoreHistory
 from tests.support.client import MINT, UPDATE, Api, assert_problem
 from tests.support.people import back_end, bearer, players, update_body
-from tests.support.processes import PATIENCE, eventually
+from tests.support.processes import PATIENCE, ROOT, environment, eventually
 from tests.system.deploy.nginx import Web
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("board", "unlimited")]
@@ -52,6 +56,21 @@ def test_what_was_minted_at_one_step_is_redeemed_at_the_next_and_the_other_way_r
             assert kid(minted.action_token) == mints_at[0].partition(":")[0]
             settings.ACTION_TOKEN_KEYS = redeems_at
             assert api.post(UPDATE, update_body(minted), alice).status_code == 200
+
+
+def test_the_key_made_from_the_secret_is_an_item_by_the_command_of_the_documents(
+    api: Api, alice: User, settings: Settings
+) -> None:
+    settings.ACTION_TOKEN_KEYS = []
+    minted = tokens.mint(alice.pk, "WIN_MATCH")
+    [command] = re.findall(r"^python (manage.py shell .*)$", (ROOT / "docs/operations.md").read_text(), re.MULTILINE)
+    env = environment(ACTION_TOKEN_KEYS="")
+    told = subprocess.run([sys.executable, *shlex.split(command)], cwd=ROOT, env=env, capture_output=True, text=True)
+    settings.ACTION_TOKEN_KEYS = [told.stdout.strip(), NEW]
+    assert api.post(UPDATE, update_body(minted), alice).status_code == 200
+    minted = tokens.mint(alice.pk, "WIN_MATCH")
+    settings.ACTION_TOKEN_KEYS = []
+    assert api.post(UPDATE, update_body(minted), alice).status_code == 200, "a process not yet replaced"
 
 
 def test_a_token_of_the_old_key_is_refused_once_the_key_is_gone(api: Api, alice: User, settings: Settings) -> None:

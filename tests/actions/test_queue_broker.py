@@ -1,9 +1,15 @@
-"""A broker that is away, hangs, restarts or refuses: the answer is 202 all the same, and does not wait for it."""
+"""A broker that is away, hangs, restarts or refuses: the answer is 202 all the same, and does not wait for it.
 
+So do mails that a request asks for.
+"""
+
+import os
+import signal
 import socket
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from subprocess import Popen
 
 import pytest
 from celery import current_app
@@ -12,15 +18,20 @@ from django.utils import timezone
 from prometheus_client import REGISTRY
 
 from accounts.models import User
-from actions import broker, dead_letters, queue
+from actions import dead_letters, queue
 from actions.models import QueuedWork
-from api import redis_client
-from tests.support.client import Api
+from api import broker, redis_client
+from tests.support.client import Api, assert_problem
+from tests.support.processes import PATIENCE
 from tests.support.queued import fresh, queued, results, total
+from tests.support.rabbitmq import rabbitmq
 from tests.support.redis_of_our_own import OwnRedis, own_redis
 from tests.support.worker import ON_RABBITMQ
+from tests.system.live.server import free_port
 
 __all__ = ["own_redis"]
+
+RESET = "/api/v1/auth/password/reset"
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("unlimited", "hung_up")]
 
@@ -94,6 +105,53 @@ def test_one_that_hangs_is_tried_once_and_then_left_alone(
     works = [queued(api, alice, fresh(alice)) for _ in range(20)]
     assert len(listener.taken) == 1
     assert QueuedWork.objects.filter(state="queued").count() == len(works)
+
+
+@pytest.fixture(scope="module")
+def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, "Popen[bytes]"]]:
+    """(its host and port, its process): a RabbitMQ that only this module uses."""
+    port = free_port()
+    with rabbitmq(tmp_path_factory.mktemp("rabbitmq"), port, f"listeners.tcp.1 = 127.0.0.1:{port}") as process:
+        yield f"127.0.0.1:{port}", process
+
+
+@pytest.fixture
+def on_rabbitmq(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings that go with an amqp:// URL, whatever the broker of this run is."""
+    monkeypatch.setitem(current_app.conf, "broker_transport_options", {"confirm_publish": True})
+
+
+@pytest.mark.usefixtures("on_rabbitmq")
+@pytest.mark.parametrize(
+    "refused", ["guest:rotated@{}//", pytest.param("guest:guest@{}/no-such-host", marks=pytest.mark.long)]
+)
+def test_one_that_refuses_our_password_or_virtual_host_is_away(
+    api: Api, alice: User, monkeypatch: pytest.MonkeyPatch, rabbit: tuple[str, "Popen[bytes]"], refused: str
+) -> None:
+    use(monkeypatch, f"amqp://{refused.format(rabbit[0])}")
+    failed = sends("failed")
+    work = queued(api, alice, fresh(alice))
+    assert sends("failed") == failed + 1
+    assert [result["status"] for result in results(api, alice, work)] == [200]
+    broker.breaker.open_until = 0.0
+    assert_problem(api.post(RESET, {"email": "alice@example.org"}), "unavailable")
+
+
+@pytest.mark.usefixtures("on_rabbitmq", "patient_broker")
+def test_a_mail_is_not_asked_for_until_one_that_hangs_has_an_answer(
+    api: Api, monkeypatch: pytest.MonkeyPatch, rabbit: tuple[str, "Popen[bytes]"]
+) -> None:
+    use(monkeypatch, f"amqp://guest:guest@{rabbit[0]}//")
+    assert api.post(RESET, {"email": "alice@example.org"}).status_code == 202
+    monkeypatch.setattr(broker, "TIMEOUT_SECONDS", 0.5)
+    os.killpg(rabbit[1].pid, signal.SIGSTOP)
+    resumed = threading.Timer(PATIENCE, os.killpg, (rabbit[1].pid, signal.SIGCONT))  # for a request that does wait
+    resumed.start()
+    try:
+        assert_problem(api.post(RESET, {"email": "alice@example.org"}), "unavailable")
+    finally:
+        resumed.cancel()
+        os.killpg(rabbit[1].pid, signal.SIGCONT)
 
 
 @pytest.mark.usefixtures("patient_broker")

@@ -19,7 +19,7 @@ from api.metrics import MOST_NAMES, OTHERS, Names
 from config import checks
 from leaderboard.boards import Board
 from tests.support.people import give
-from tests.support.processes import ROOT
+from tests.support.processes import PATIENCE, ROOT, environment
 
 TOKEN = "0123456789abcdefghijklmnopqrstuvwxyz"
 COUNT = """
@@ -151,3 +151,9 @@ def test_names_that_people_make_up_are_a_bounded_number_of_series() -> None:
     names = Names()
     assert [names(f"key {number}") for number in range(MOST_NAMES)] == [f"key {number}" for number in range(MOST_NAMES)]
     assert [names("one more"), names("key 0"), names("another")] == [OTHERS, "key 0", OTHERS]
+
+
+def test_an_empty_folder_in_the_environment_is_none(tmp_path: Path) -> None:
+    env = environment(PROMETHEUS_MULTIPROC_DIR="")
+    subprocess.run([sys.executable, "-c", "import config.wsgi"], cwd=tmp_path, env=env, timeout=PATIENCE, check=True)
+    assert list(tmp_path.iterdir()) == []

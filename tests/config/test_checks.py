@@ -51,6 +51,9 @@ FAULTS: dict[str, tuple[str, Any, str]] = {
     "no time for Redis": ("REDIS_TIMEOUT", 0.0, "REDIS_TIMEOUT is 0.0"),
     "a negative age": ("DATABASE_CONN_MAX_AGE", -1, "DATABASE_CONN_MAX_AGE is -1"),
     "a negative number of proxies": ("TRUSTED_PROXIES", -1, "TRUSTED_PROXIES is -1"),
+    "a Redis that is none": ("REDIS_URL", "http://:topsecret@redis", "REDIS_URL is not the address"),
+    "a port that is none": ("REDIS_URL", "redis://:topsecret@redis:six", "REDIS_URL is not the address"),
+    "a broker that is none": ("CELERY_BROKER_URL", "mq://:topsecret@mq//", "CELERY_BROKER_URL is not the address"),
     "a limit that is none": ("LIMITS", {"actions": "many"}, "LIMIT_ACTIONS"),
 }
 

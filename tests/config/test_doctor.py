@@ -17,6 +17,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from celery import current_app
 from django.conf import settings as configured
 from django.contrib.auth.hashers import make_password
 from django.contrib.staticfiles import finders
@@ -32,10 +33,12 @@ from devsite.players import people
 from leaderboard import boards, rebuild, tasks
 from leaderboard.boards import Board
 from tests.support.processes import PATIENCE, ROOT, environment, eventually
+from tests.support.rabbitmq import rabbitmq
 from tests.support.redis_of_our_own import OwnRedis
 from tests.support.tls import certificate
 from tests.support.worker import Worker
 from tests.system.crashes.clocks import PYTHON_CLOCK
+from tests.system.live.server import free_port
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -200,6 +203,13 @@ def test_with_both_servers_away_it_says_so_and_what_it_could_not_look_at() -> No
         assert sentence in said
 
 
+def test_addresses_that_are_none_are_said_with_all_the_rest() -> None:
+    code, said = ask("--json", **SOUND, REDIS_URL="foo", CELERY_BROKER_URL="mq://x")
+    named = [finding["id"] for finding in json.loads(said)["findings"]]
+    assert (code, named.count("scoreboard.E034")) == (1, 2)
+    assert "doctor.E002" in named
+
+
 def test_a_question_that_a_server_refuses_is_a_finding() -> None:
     def refused(**_: Any) -> list[CheckMessage]:
         connection.cursor().execute("SELECT * FROM pg_authid_of_another")
@@ -207,6 +217,30 @@ def test_a_question_that_a_server_refuses_is_a_finding() -> None:
 
     [found] = doctor.ask(refused, None)
     assert (found.id, "pg_authid_of_another" in str(found.msg)) == ("doctor.E000", True)
+    assert ("LINE 1" in str(found.msg), found.hint) == (False, "manage.py migrate")
+
+
+def test_whatever_a_check_meets_the_others_are_asked() -> None:
+    def stumbles(**_: Any) -> list[CheckMessage]:
+        raise KeyError("No such transport")
+
+    [found] = doctor.ask(stumbles, None)
+    assert (found.id, "No such transport" in str(found.msg)) == ("doctor.E000", True)
+
+
+def test_a_broker_that_refuses_our_password_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+    with rabbitmq(tmp_path, port, f"listeners.tcp.1 = 127.0.0.1:{port}"):
+        monkeypatch.setitem(current_app.conf, "broker_write_url", f"amqp://guest:rotated@127.0.0.1:{port}//")
+        [found] = installation_checks.worker(None)
+    assert (found.id, "ACCESS_REFUSED" in str(found.msg)) == ("doctor.E020", True)
+
+
+def test_a_redis_whose_memory_is_full(own_redis: OwnRedis) -> None:
+    redis = cast(Any, redis_client.connection())
+    redis.config_set("maxmemory", 1)
+    [found] = server_checks.redis(None)
+    assert (found.id, "maxmemory" in str(found.msg)) == ("doctor.E016", True)
 
 
 # --- what cannot be planted from outside a process ---

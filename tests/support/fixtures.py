@@ -16,8 +16,8 @@ from pytest_django.fixtures import Settings
 
 from accounts.hashing import ScryptPasswordHasher
 from accounts.models import User
-from actions import broker, dead_letters
-from api import redis_client, throttles
+from actions import dead_letters
+from api import broker, redis_client, throttles
 from leaderboard import boards, catch_up, rebuild, reconcile, snapshots
 from leaderboard.boards import Board, known
 from leaderboard.ranking.retry import misses

@@ -11,10 +11,12 @@ from django.core.checks.registry import registry
 from django.core.management.base import BaseCommand
 from django.db import DEFAULT_DB_ALIAS
 from django.db import Error as DatabaseError
+from psycopg.errors import UndefinedColumn, UndefinedTable
 from redis.exceptions import RedisError
 
 from api.checks import POSTGRESQL, REDIS, installation
 from config import server_checks
+from config.server_checks import first_line
 
 ILL = 1
 # Django's own words for what `installation_checks` says in the names of our settings.
@@ -77,9 +79,17 @@ def ask(check: Any, databases: list[str] | None) -> Iterable[CheckMessage]:
     """What it finds; that a server refuses the question is a finding, too, and the other questions are asked."""
     try:
         return list(check(app_configs=None, databases=databases))
-    except (DatabaseError, RedisError) as error:
-        said = f"{check.__module__}.{check.__name__} could not be asked: {str(error).strip()}"
-        return [Error(said, hint="The rights of DATABASE_URL and REDIS_URL.", id="doctor.E000")]
+    except Exception as error:
+        said = f"{check.__module__}.{check.__name__} could not be asked: {first_line(error)}"
+        return [Error(said, hint=remedy(error), id="doctor.E000")]
+
+
+def remedy(error: Exception) -> str:
+    if isinstance(error.__cause__, (UndefinedTable, UndefinedColumn)):
+        return "manage.py migrate"
+    if isinstance(error, (DatabaseError, RedisError)):
+        return "The rights of DATABASE_URL and REDIS_URL."
+    return "The settings that it is about."
 
 
 def level(message: CheckMessage) -> str:
