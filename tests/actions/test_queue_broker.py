@@ -16,7 +16,8 @@ from actions import broker, dead_letters, queue
 from actions.models import QueuedWork
 from api import redis_client
 from tests.support.client import Api
-from tests.support.queued import fresh, queued, results, total
+from tests.support.people import total
+from tests.support.queued import fresh, queued, results
 from tests.support.redis_of_our_own import OwnRedis, own_redis
 from tests.support.worker import ON_RABBITMQ
 
