@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from pytest_django.fixtures import Settings
 
 from accounts import passwords, sign_in
 from accounts.identity.sign_ins import sign_in_id
@@ -17,18 +16,12 @@ from tests.support.people import PASSWORD
 from tests.support.processes import PATIENCE
 from tests.support.races import at_once, none_failed
 
-pytestmark = pytest.mark.usefixtures("board", "unlimited")
+pytestmark = pytest.mark.usefixtures("board", "unlimited", "unbounded_hashes")
 
 REGISTER = "/api/v1/auth/register"
 REFRESH = "/api/v1/auth/token/refresh"
 VERIFY = "/api/v1/auth/token/verify"
 THREADS = 16
-
-
-@pytest.fixture(autouse=True)
-def quick_hashing(settings: Settings) -> None:
-    """A process makes few scrypt hashes at once and refuses who comes then; they are not what races here."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 def test_of_16_sign_ups_under_one_name_one_succeeds(board: Board) -> None:

@@ -47,7 +47,7 @@ class SlowHashing:
 
     def wait_for(self, count: int) -> None:
         with self.changed:
-            assert self.changed.wait_for(lambda: self.now >= count, 60)
+            assert self.changed.wait_for(lambda: self.now >= count, PATIENCE)
 
     def becomes_more_than(self, count: int) -> bool:
         """Whether a further one begins."""
@@ -87,7 +87,7 @@ def test_two_are_hashed_some_wait_and_the_others_come_back(slow: SlowHashing, se
     asked = [server(sign_in) for _ in range(THREADS)]
     slow.wait_for(AT_ONCE)
     assert not slow.becomes_more_than(AT_ONCE)
-    refused = [future.result() for future in islice(as_completed(asked, 60), THREADS - AT_ONCE - WAITING)]
+    refused = [future.result() for future in islice(as_completed(asked, PATIENCE), THREADS - AT_ONCE - WAITING)]
     assert not slow.becomes_more_than(AT_ONCE), "the others wait"
     slow.go.set()
     answers = [future.result(PATIENCE) for future in asked]

@@ -9,8 +9,9 @@ from django.core.management import CommandError, call_command
 from accounts.models import User
 from actions.models import ActionType
 from scoreboard import bonus
-from scoreboard.models import Bonus, UserScore
+from scoreboard.models import Bonus
 from tests.support.admin_site import superuser
+from tests.support.people import total
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("board")]
 
@@ -27,10 +28,6 @@ def given(root: User, alice: User) -> Bonus:
     ActionType.objects.create(slug="BOSS", title="Boss", points=5000, proposed_by=root)
     bonus.give(root.pk, "k-1", alice.pk, 10_001, "won the cup")
     return Bonus.objects.get()
-
-
-def total(user: User) -> int:
-    return sum(UserScore.objects.filter(user=user).values_list("total", flat=True))
 
 
 def test_it_lists_what_waits(given: Bonus) -> None:

@@ -12,18 +12,12 @@ from accounts.models import User
 from actions import tokens
 from actions.models import ActionToken, ActionType
 from api.parsers import MAX_BATCH_BODY_BYTES
-from scoreboard.models import MAX_TOTAL, ScoreHistory, UserScore
+from scoreboard.models import MAX_TOTAL, ScoreHistory
 from tests.support.client import UPDATE, Api, assert_problem
-from tests.support.people import bearer, give, player, update_body
+from tests.support.people import bearer, give, player, total, update_body
+from tests.support.queued import BATCH, fresh
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("board", "unlimited")]
-
-BATCH = "/api/v1/score/batch"
-
-
-def fresh(user: User, slug: str = "WIN_MATCH", **changes: Any) -> dict[str, Any]:
-    """The body of a redemption that would be paid."""
-    return update_body(tokens.mint(user.pk, slug), **changes)
 
 
 def send(api: Api, user: User, actions: list[Any]) -> list[dict[str, Any]]:
@@ -32,10 +26,6 @@ def send(api: Api, user: User, actions: list[Any]) -> list[dict[str, Any]]:
     results: list[dict[str, Any]] = answer.json()["data"]["results"]
     assert len(results) == len(actions)
     return results
-
-
-def total(user: User) -> int:
-    return sum(UserScore.objects.filter(user=user).values_list("total", flat=True))
 
 
 @pytest.mark.parametrize("size", [1, 2, 99, 100])

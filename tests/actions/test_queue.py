@@ -13,7 +13,8 @@ from leaderboard.boards import Board
 from scoreboard.models import ScoreHistory
 from tests.support.agreement import assert_agreement
 from tests.support.client import UPDATE, Api, assert_problem
-from tests.support.queued import BATCH, PREFER, accepted, fresh, queued, results, status, total
+from tests.support.people import total
+from tests.support.queued import BATCH, PREFER, accepted, fresh, queued, results, status
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("board", "unlimited")]
 

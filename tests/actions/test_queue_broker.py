@@ -22,8 +22,9 @@ from actions import dead_letters, queue
 from actions.models import QueuedWork
 from api import broker, redis_client
 from tests.support.client import Api, assert_problem
+from tests.support.people import total
 from tests.support.processes import PATIENCE
-from tests.support.queued import fresh, queued, results, total
+from tests.support.queued import fresh, queued, results
 from tests.support.rabbitmq import rabbitmq
 from tests.support.redis_of_our_own import OwnRedis, own_redis
 from tests.support.worker import ON_RABBITMQ

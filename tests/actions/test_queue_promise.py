@@ -18,8 +18,8 @@ from leaderboard.boards import Board
 from scoreboard.models import ScoreHistory
 from tests.support.agreement import assert_agreement
 from tests.support.client import UPDATE, Api, assert_problem
-from tests.support.people import grow_older, update_body
-from tests.support.queued import BATCH, PREFER, fresh, queued, results, status, total
+from tests.support.people import grow_older, total, update_body
+from tests.support.queued import BATCH, PREFER, fresh, queued, results, status
 from tests.support.races import at_once, none_failed
 from tests.support.signer import Signer
 

@@ -17,8 +17,9 @@ from scoreboard.models import ScoreHistory
 from tests.support.agreement import assert_agreement
 from tests.support.client import UPDATE, Api, assert_problem
 from tests.support.groups import Held, in_groups
+from tests.support.people import total
 from tests.support.processes import PATIENCE, eventually
-from tests.support.queued import BATCH, PREFER, accepted, fresh, status, total
+from tests.support.queued import BATCH, PREFER, accepted, fresh, status
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("board", "unlimited")]
 

@@ -14,9 +14,9 @@ from actions import queue
 from actions.models import QueuedWork
 from scoreboard.models import ScoreHistory, UserScore
 from tests.support.client import UPDATE, Api
-from tests.support.people import give
+from tests.support.people import give, total
 from tests.support.processes import eventually
-from tests.support.queued import fresh, queued, status, total
+from tests.support.queued import fresh, queued, status
 from tests.support.worker import ON_RABBITMQ, Worker, dead_letters, wait_until_blocked
 
 pytestmark = [

@@ -10,9 +10,9 @@ from pytest_django.fixtures import Settings
 from accounts import api_keys
 from accounts.models import User
 from actions.models import ActionToken, ActionType
-from scoreboard.models import ScoreHistory, UserScore
+from scoreboard.models import ScoreHistory
 from tests.support.client import MINT, UPDATE, Api, assert_problem
-from tests.support.people import player
+from tests.support.people import player, total
 from tests.support.races import at_once
 from tests.support.signer import Signer
 
@@ -29,10 +29,6 @@ def signer(settings: Settings) -> Signer:
 
 def edit(**changes: Any) -> None:
     ActionType.objects.filter(slug="WIN_MATCH").update(**changes)
-
-
-def total(user: User) -> int:
-    return sum(UserScore.objects.filter(user=user).values_list("total", flat=True))
 
 
 def test_what_it_issued_scores(api: Api, signer: Signer, alice: User) -> None:

@@ -77,13 +77,7 @@ def page(api: Api, path: str, user: User) -> Any:
     return api.client.post(path, guess(user))
 
 
-@pytest.fixture
-def quick_hashing(settings: Settings) -> None:
-    """A process makes few scrypt hashes at once and refuses who comes then; they are not what is counted here."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
-@pytest.mark.usefixtures("quick_hashing")
+@pytest.mark.usefixtures("unbounded_hashes")
 @pytest.mark.parametrize(
     "call", [name if name in SOME else pytest.param(name, marks=pytest.mark.long) for name in CALLS]
 )

@@ -2,7 +2,8 @@
 
 import re
 
-from django.test import Client
+from django.template import Context, Template
+from django.test import Client, RequestFactory
 
 LINK = re.compile(r'<a (?:rel="\w+" )?href="(\?[^"]+)"([^>]*)>(.*?)</a>')
 
@@ -24,3 +25,9 @@ def chosen(page: str) -> list[str]:
 
 def rows(page: str) -> list[str]:
     return re.findall(r'<bdi title="([^"]+)">', page)
+
+
+def rendered(tag: str) -> str:
+    """What a site's own template has where the tag stands."""
+    template = Template("{% load live_leaderboard %}" + tag)
+    return template.render(Context({"request": RequestFactory().get("/")}))

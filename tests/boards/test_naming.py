@@ -27,11 +27,6 @@ BONUS = "/api/v1/score/bonus"
 
 
 @pytest.fixture
-def mod(db: None) -> User:
-    return player("mod", role=User.Role.MODERATOR)
-
-
-@pytest.fixture
 def three(board: Board) -> None:
     """Two of a week, and one of all time."""
     for slug, rule in {"weekly": {"window": "weekly"}, "cup": {"window": "weekly"}, "ever": {}}.items():

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 import pytest
-from django.template import Context, Template, TemplateSyntaxError
-from django.test import Client, RequestFactory
+from django.template import TemplateSyntaxError
+from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
@@ -12,7 +12,7 @@ from leaderboard import boards, choices
 from leaderboard.boards import Board
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod
-from tests.boards.pages import chosen, links, page_at, rows
+from tests.boards.pages import chosen, links, page_at, rendered, rows
 from tests.support.boards import award, end_period, keep, make
 
 pytestmark = pytest.mark.django_db
@@ -201,11 +201,6 @@ def test_the_template_tag_takes_a_period(client: Client, board: Board, alice: Us
     assert rows(rendered('{% live_leaderboard board="weekly" %}')) == []
     with pytest.raises(TemplateSyntaxError, match="period is '2020-W01'; expected one that 'weekly' has"):
         rendered('{% live_leaderboard board="weekly" period="2020-W01" %}')
-
-
-def rendered(tag: str) -> str:
-    template = Template("{% load live_leaderboard %}" + tag)
-    return template.render(Context({"request": RequestFactory().get("/")}))
 
 
 @pytest.mark.parametrize(

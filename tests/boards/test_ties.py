@@ -18,10 +18,10 @@ from scoreboard import board_preview, ledger, periods
 from scoreboard.models import Board as Rule
 from scoreboard.models import BoardPeriod
 from tests.boards.definitions import iso
+from tests.boards.drawn import rebuilt
 from tests.support.boards import award, current, end_period, in_finals, in_sql, lines_of, make, recounted
 from tests.support.client import TOP, Api
 from tests.support.people import players, site_key
-from tests.support.processes import eventually
 from tests.support.spoiling import HARMS
 
 pytestmark = pytest.mark.usefixtures("board", "unlimited")
@@ -50,12 +50,6 @@ def crowd_on(**rule: Any) -> list[User]:
         award(user, points)
     rebuilt(current("cup"))
     return crowd
-
-
-def rebuilt(board: Board) -> None:
-    """By this thread or by the one that saw first that it is lost."""
-    rebuild.rebuild(board)
-    eventually(lambda: ranking.epoch(board), "the board is there")
 
 
 def told(answer: Any) -> list[tuple[str, int]]:

@@ -3,7 +3,6 @@
 import ipaddress
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -165,37 +164,42 @@ def test_no_proxy_of_the_environment_is_asked(receiver: Receiver, monkeypatch: p
 # --- an end to everything
 
 
+def late(answer: Answer) -> bool:
+    return answer.status is None and answer.error.startswith("No answer within")
+
+
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "SECONDS", 0.4)
 
 
-@pytest.fixture
-def trickle(settings: Settings) -> Iterator[str]:
-    """The URL of a server that sends a byte now and then, for ever: a byte of TLS, or of a header."""
+BEGINNINGS = {"http": b"HTTP/1.1 200 OK\r\nX: ", "https": b"\x16\x03\x03\x40\x00"}  # of a header, of a record of TLS
+
+
+@pytest.fixture(params=BEGINNINGS)
+def trickle(request: pytest.FixtureRequest, settings: Settings) -> Iterator[str]:
+    """The URL of a server that begins to answer, and then sends a byte now and then, for ever."""
     settings.WEBHOOK_ALLOW = ["127.0.0.1"]
     server, ended = socket.create_server(("127.0.0.1", 0)), threading.Event()
 
     def serve() -> None:
         line, _ = server.accept()
         with line, suppress(OSError):
+            line.send(BEGINNINGS[request.param])
             while not ended.wait(0.02):
-                line.send(b"H")
+                line.send(b"x")
 
     serving = threading.Thread(target=serve, daemon=True)
     serving.start()
-    yield f"127.0.0.1:{server.getsockname()[1]}/"
+    yield f"{request.param}://127.0.0.1:{server.getsockname()[1]}/"
     ended.set()
     serving.join(PATIENCE)
     server.close()
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("scheme", ["http", "https"])
-def test_who_trickles_is_cut(trickle: str, scheme: str) -> None:
-    answer = post(f"{scheme}://{trickle}")
-    assert answer.status is None
-    assert answer.error
+def test_who_trickles_is_cut(trickle: str) -> None:
+    assert late(post(trickle))
 
 
 @pytest.mark.usefixtures("quick")
@@ -209,7 +213,7 @@ def test_who_never_answers_is_cut(receiver: Receiver) -> None:
     receiver.answers = hang
     answer = post(receiver.url)
     never.set()
-    assert (answer.status, bool(answer.error)) == (None, True)
+    assert late(answer)
 
 
 @pytest.mark.usefixtures("quick")
@@ -222,14 +226,13 @@ def test_a_name_that_is_found_too_late_is_not_connected_to(receiver: Receiver, m
         return find(*args, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", find_late)
-    answer = post(receiver.url)
-    assert (answer.status, answer.error[:16]) == (None, "No answer within")
+    assert late(post(receiver.url))
     assert receiver.got == []
 
 
-def test_an_answer_without_end_is_not_read(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The status is there, and that is what counts; the rest, a gigabyte, is left where it is."""
+def test_an_answer_without_end_is_not_read(receiver: Receiver) -> None:
+    """The status is there, and that is what counts; the rest, a gigabyte, is left where it is, and not waited for."""
     receiver.answers = lambda _: (200, {"Content-Length": str(2**30)}, b"x" * client.MAX_ANSWER * 4)
-    began = time.monotonic()
-    assert post(receiver.url).status == 200
-    assert time.monotonic() - began < client.SECONDS * 10
+    with Client() as sender:
+        assert sender.post(receiver.url, b"{}", {}).status == 200
+        assert not sender.backend.late.is_set()

@@ -7,11 +7,11 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import User
-from events import broker, deliveries, webhooks
+from events import broker, webhooks
 from events.metrics import Lag
-from events.models import Endpoint, Mark
+from events.models import Mark
 from scoreboard.models import ScoreHistory
-from tests.events.conftest import Make
+from tests.events.conftest import Make, deliver
 from tests.events.receiver import Receiver
 from tests.support.people import give
 from tests.support.races import open_transaction
@@ -35,11 +35,6 @@ def history() -> list[ScoreHistory]:
     return list(ScoreHistory.objects.order_by("id"))
 
 
-def deliver(endpoint: Endpoint) -> None:
-    endpoint.deliveries.update(next_attempt_at=timezone.now())
-    deliveries.deliver(Endpoint.objects.get(pk=endpoint.pk))
-
-
 def test_it_is_the_age_of_the_first_change_that_was_not_confirmed(
     alice: User, receiver: Receiver, webhook: Make
 ) -> None:
@@ -49,21 +44,21 @@ def test_it_is_the_age_of_the_first_change_that_was_not_confirmed(
         give(alice, 1)
     assert waits(history()[0]), "nothing was tried yet"
     receiver.answers = lambda got: (200 if got.events[0]["data"]["score"] < 2 else 500, {}, b"")
-    deliver(endpoint)
+    deliver(endpoint, later=True)
     give(alice, 1)
     assert waits(history()[1]), "the first of a window was confirmed, the second was not"
     receiver.answers = lambda got: (200 if got.events[0]["data"]["score"] < 4 else 500, {}, b"")
-    deliver(endpoint)
-    deliver(endpoint)
+    deliver(endpoint, later=True)
+    deliver(endpoint, later=True)
     assert waits(history()[3]), "the window is through; what came after it is not"
     webhook(types=["scoreboard.notice"])
     other = webhook()
     give(alice, 1)
-    deliver(other)
+    deliver(other, later=True)
     assert waits(history()[3]), "of several the one that is furthest behind"
     receiver.answers = lambda _: (200, {}, b"")
-    deliver(endpoint)
-    deliver(other)
+    deliver(endpoint, later=True)
+    deliver(other, later=True)
     assert lag() == 0
 
 
@@ -71,12 +66,12 @@ def test_a_change_that_is_committed_late_is_late(alice: User, bob: User, receive
     endpoint = webhook()
     with open_transaction(bob, commits=True):
         give(alice, 1)
-        deliver(endpoint)
+        deliver(endpoint, later=True)
         assert lag() == 0, "what is not committed is not due"
     first, second = history()
     assert (first.user_id, second.user_id) == (bob.pk, alice.pk)
     assert waits(first)
-    deliver(endpoint)
+    deliver(endpoint, later=True)
     assert lag() == 0, "although an entry with a higher id was confirmed earlier"
 
 

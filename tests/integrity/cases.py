@@ -1,15 +1,19 @@
 """Cases of the watch: players with a past, and flags that rest on it."""
 
+from datetime import datetime, timedelta
+
 from django.utils import timezone
 
 from accounts.models import User
 from actions import redemption, tokens
+from integrity import scan
 from integrity.findings import Detector, Finding, Numbers, Severity
-from integrity.models import Flag
+from integrity.models import Flag, Watermark
 from integrity.record import record
-from scoreboard.models import ScoreHistory, UserScore
+from scoreboard.models import ScoreHistory
 from tests.integrity.past import every, played
 from tests.support.people import submission
+from tests.support.processes import eventually
 
 
 def burst(user: User, count: int = 40, ago: float = 60.0) -> list[int]:
@@ -40,8 +44,22 @@ def flagged(user: User, history_ids: list[int], detector: Detector = Detector.VE
     return Flag.objects.get(user=user, detector=detector, state=Flag.State.OPEN)
 
 
-def total(user: User) -> int:
-    return UserScore.objects.get(user=user).total
+def last_hour() -> datetime:
+    """The last whole hour, which is the next that the watch compares."""
+    scan.scan()
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
+    Watermark.objects.update(hour=hour, hour_fence=None)
+    return hour
+
+
+def rounds(hour: datetime) -> None:
+    """As many as it takes until the hour is compared: other databases of this server may have transactions open."""
+
+    def compared() -> bool:
+        scan.scan()
+        return (Watermark.objects.get().hour or hour) > hour
+
+    eventually(compared, "the hour is compared")
 
 
 def corrections(user: User) -> list[ScoreHistory]:

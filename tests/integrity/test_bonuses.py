@@ -11,13 +11,14 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import User
-from integrity import bonuses, decisions, scan
+from integrity import bonuses, decisions
 from integrity.bonuses import Gift
 from integrity.findings import SENTENCES, Detector, Severity
-from integrity.models import Flag, Watermark
+from integrity.models import Flag
 from leaderboard.boards import Board
 from scoreboard import bonus
 from scoreboard.models import Bonus, UserScore
+from tests.integrity.cases import last_hour, rounds
 from tests.integrity.past import THRESHOLDS
 from tests.support.admin_site import superuser
 from tests.support.people import player
@@ -113,28 +114,17 @@ def gave(watched: Board, alice: User, bob: User, settings: Settings) -> User:
     return mod
 
 
-def look() -> None:
-    """The next hour, once it is complete: other databases of this server may have transactions open."""
-    hour = timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
-    scan.scan()
-    Watermark.objects.update(hour=hour, hour_fence=None)
-    deadline = timezone.now() + timedelta(seconds=200)
-    while (Watermark.objects.get().hour or hour) <= hour:
-        assert timezone.now() < deadline
-        scan.scan()
-
-
 @pytest.mark.django_db(transaction=True)
 def test_a_favourite_is_flagged_once_and_a_person_takes_it_back(gave: User, alice: User, bob: User) -> None:
-    look()
-    look()
+    rounds(last_hour())
+    rounds(last_hour())
     flag = Flag.objects.get()
     assert (flag.user, flag.detector, flag.evidence["times"]) == (alice, "bonus-favourite", 1)
     assert flag.sentence == "7500 points in bonuses: 94 % of what one giver gave within 30 days"
     assert flag.entries.count() == 2
     decisions.decide(flag.pk, "revert", superuser(), "not a cup", shown=7500)
     assert UserScore.objects.get(user=alice).total == 0
-    look()
+    rounds(last_hour())
     assert Flag.objects.count() == 1
 
 
@@ -142,5 +132,5 @@ def test_a_favourite_is_flagged_once_and_a_person_takes_it_back(gave: User, alic
 def test_what_waits_was_refused_or_is_old_is_not_looked_at(gave: User, alice: User) -> None:
     for changes in ({"state": "waiting"}, {"state": "refused"}, {"created_at": timezone.now() - timedelta(days=31)}):
         Bonus.objects.filter(points=6000).update(**{"state": "paid", **changes})
-        look()
+        rounds(last_hour())
     assert not Flag.objects.exists()

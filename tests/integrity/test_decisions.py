@@ -13,10 +13,10 @@ from integrity import decisions
 from integrity.decisions import decide
 from leaderboard.boards import Board
 from scoreboard.approvals import NotPossible
-from tests.integrity.cases import burst, corrections, flagged, redeemed, total
+from tests.integrity.cases import burst, corrections, flagged, redeemed
 from tests.support.agreement import assert_agreement, sql_rows
 from tests.support.client import MINT, Api, assert_problem
-from tests.support.people import bearer, player, submission
+from tests.support.people import bearer, player, submission, total
 from tests.support.races import at_once
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("watched", "unlimited")]

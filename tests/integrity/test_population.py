@@ -14,6 +14,7 @@ from integrity import gather, scan
 from integrity.findings import Detector, Thresholds
 from integrity.models import Flag, Watermark
 from leaderboard.boards import Board
+from tests.integrity.cases import last_hour, rounds
 from tests.integrity.past import played
 from tests.support.people import give, player, players
 from tests.support.races import uncommitted
@@ -23,11 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def hour(watched: Board) -> datetime:
-    """The last whole hour, which is the next that the watch compares."""
-    scan.scan()
-    hour = timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
-    Watermark.objects.update(hour=hour, hour_fence=None)
-    return hour
+    return last_hour()
 
 
 def crowd(hour: datetime, count: int = 40) -> list[int]:
@@ -47,16 +44,6 @@ def suspect(hour: datetime, gain: int = 400_000) -> User:
 
 def outliers() -> list[User]:
     return [flag.user for flag in Flag.objects.filter(detector=Detector.OUTLIER)]
-
-
-def rounds(hour: datetime) -> None:
-    """As many as it takes until the hour is compared: other databases of this server may have transactions open."""
-    deadline = timezone.now() + timedelta(seconds=200)
-    compared = False
-    while not compared:
-        assert timezone.now() < deadline
-        scan.scan()
-        compared = (Watermark.objects.get().hour or hour) > hour
 
 
 def test_sql_and_python_agree_on_what_is_usual(hour: datetime) -> None:

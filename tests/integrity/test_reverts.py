@@ -12,9 +12,9 @@ from leaderboard.boards import Board
 from scoreboard import ledger
 from scoreboard.approvals import NotPossible
 from scoreboard.models import ScoreHistory
-from tests.integrity.cases import corrections, flagged, redeemed, total
+from tests.integrity.cases import corrections, flagged, redeemed
 from tests.support.agreement import assert_agreement
-from tests.support.people import entry, give
+from tests.support.people import entry, give, total
 from tests.support.races import Meanwhile, at_once
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("watched", "unlimited")]

@@ -5,12 +5,13 @@ import subprocess
 import sys
 
 import pytest
-from django.template import Context, Template, TemplateSyntaxError
-from django.test import Client, RequestFactory
+from django.template import TemplateSyntaxError
+from django.test import Client
 from pytest_django.fixtures import Settings
 
 from accounts.models import User
 from leaderboard.boards import Board
+from tests.boards.pages import rendered
 from tests.support.people import give, player
 from tests.support.processes import ROOT
 from tests.system.live.server import NOWHERE
@@ -178,8 +179,3 @@ def test_the_template_tag_brings_element_script_and_rows(board: Board, alice: Us
 def test_the_template_tag_refuses_what_does_not_exist(db: None, arguments: str) -> None:
     with pytest.raises(TemplateSyntaxError, match=r"live_leaderboard: .* expected"):
         rendered(f"{{% live_leaderboard {arguments} %}}")
-
-
-def rendered(tag: str) -> str:
-    template = Template("{% load live_leaderboard %}" + tag)
-    return template.render(Context({"request": RequestFactory().get("/")}))

@@ -118,6 +118,7 @@ def nothing_answers(*_: Any) -> Any:
 def test_a_read_that_a_push_overtakes_does_not_take_the_copy_back(
     board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(snapshots, "FRESH_SECONDS", 600.0)
     user = player()
     give(user, 5)
     read = reads.top

@@ -10,9 +10,9 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import User
 from scoreboard.models import Bonus, ScoreHistory
-from tests.integrity.cases import flagged, total
+from tests.integrity.cases import flagged
 from tests.support.admin_site import said, signed_in
-from tests.support.people import give, player, site_key
+from tests.support.people import give, player, site_key, total
 
 pytestmark = pytest.mark.django_db
 FIND = "/admin/players/"

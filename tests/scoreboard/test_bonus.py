@@ -7,9 +7,9 @@ import pytest
 from django.contrib.auth.models import Permission
 
 from accounts.models import User
-from scoreboard.models import MAX_BONUS, MAX_TOTAL, Bonus, ScoreHistory, UserScore
+from scoreboard.models import MAX_BONUS, MAX_TOTAL, Bonus, ScoreHistory
 from tests.support.client import Api, assert_problem
-from tests.support.people import give, player
+from tests.support.people import give, player, total
 from tests.support.races import at_once
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("board", "unlimited")]
@@ -17,20 +17,11 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 BONUS = "/api/v1/score/bonus"
 
 
-@pytest.fixture
-def mod(db: None) -> User:
-    return player("mod", role=User.Role.MODERATOR)
-
-
 def ask(api: Api, who: User | None, to: User | uuid.UUID, points: Any = 10, key: str | None = "", **body: Any) -> Any:
     """A bonus under this Idempotency-Key; a fresh one when it is "", none when it is None."""
     headers = {} if key is None else {"Idempotency-Key": key or uuid.uuid4().hex}
     user_id = str(to.pk if isinstance(to, User) else to)
     return api.post(BONUS, {"user_id": user_id, "points": points, "reason": "won the cup", **body}, who, headers)
-
-
-def total(user: User) -> int:
-    return sum(UserScore.objects.filter(user=user).values_list("total", flat=True))
 
 
 def test_a_moderator_gives_and_the_history_says_who_and_why(api: Api, mod: User, alice: User) -> None:

@@ -14,10 +14,10 @@ from pytest_django.fixtures import Settings
 from accounts import privacy
 from accounts.models import User
 from scoreboard import approvals, bonus
-from scoreboard.models import Bonus, ScoreHistory, UserScore
+from scoreboard.models import Bonus, ScoreHistory
 from tests.support.admin_site import admin, said, signed_in, superuser
 from tests.support.client import Api, assert_problem
-from tests.support.people import player
+from tests.support.people import player, total
 from tests.support.processes import PATIENCE
 from tests.support.races import at_once, none_failed
 
@@ -30,11 +30,6 @@ BONUSES = "/admin/scoreboard/bonus/"
 @pytest.fixture(autouse=True)
 def a_hundred_a_day(settings: Settings) -> None:
     settings.BONUS_DAILY = 100
-
-
-@pytest.fixture
-def mod(db: None) -> User:
-    return player("mod", role=User.Role.MODERATOR)
 
 
 def ask(who: User, to: User, points: int, key: str = "") -> Any:
@@ -50,10 +45,6 @@ def waiting(mod: User, to: User, points: int = 101, key: str = "big") -> Bonus:
 def decide(who: User, decision: str, *bonuses: Bonus) -> list[str]:
     body = {"action": decision, "_selected_action": [str(one.pk) for one in bonuses], "index": "0"}
     return said(signed_in(who).post(BONUSES, body, follow=True))
-
-
-def total(user: User) -> int:
-    return sum(UserScore.objects.filter(user=user).values_list("total", flat=True))
 
 
 def test_a_day_s_sum_is_paid_and_what_goes_beyond_it_waits(mod: User, alice: User) -> None:

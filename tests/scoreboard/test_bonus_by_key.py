@@ -11,10 +11,10 @@ from pytest_django.fixtures import Settings
 from accounts import api_keys, players
 from accounts.models import ApiKey, AuditLog, User
 from scoreboard import approvals
-from scoreboard.models import MAX_BONUS, Bonus, ScoreHistory, UserScore
+from scoreboard.models import MAX_BONUS, Bonus, ScoreHistory
 from tests.support.admin_site import admin, signed_in, superuser
 from tests.support.client import MINT, TOP, Api, assert_problem
-from tests.support.people import player, site_key
+from tests.support.people import player, site_key, total
 from tests.support.races import at_once, none_failed
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("board", "unlimited", "quiet_log")]
@@ -38,10 +38,6 @@ def ask(text: str, to: User | str, points: Any = 10, key: str = "", **body: Any)
     user_id = str(to.pk) if isinstance(to, User) else to
     headers = {"Idempotency-Key": key or uuid.uuid4().hex, "X-API-Key": text}
     return Api().post(BONUS, {"user_id": user_id, "points": points, "reason": "won the cup", **body}, headers=headers)
-
-
-def total(user: User) -> int:
-    return sum(UserScore.objects.filter(user=user).values_list("total", flat=True))
 
 
 def test_a_key_gives_and_history_and_admin_name_it(api: Api, issued: Issued, alice: User) -> None:

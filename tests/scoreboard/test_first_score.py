@@ -17,8 +17,8 @@ from leaderboard.boards import Board
 from scoreboard.models import UserScore
 from tests.support.agreement import assert_agreement
 from tests.support.people import give
-from tests.support.processes import PATIENCE
-from tests.support.races import at_once, none_failed
+from tests.support.processes import PATIENCE, eventually
+from tests.support.races import at_once, blocking, none_failed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -60,7 +60,7 @@ def test_a_first_score_beside_a_change_shows_what_was_changed(
             with transaction.atomic():
                 change(alice)
                 made.set()
-                scored.wait(0.5)
+                eventually(lambda: scored.is_set() or blocking(), "the score is done, or waits for the change")
 
     none_failed(at_once(2, step))
     assert_agreement(board)
@@ -81,7 +81,7 @@ def test_a_change_beside_a_first_score_is_shown(board: Board, alice: User, chang
             with transaction.atomic():
                 give(alice, 5)
                 scored.set()
-                changed.wait(0.5)
+                eventually(lambda: changed.is_set() or blocking(), "the change is done, or waits for the score")
 
     none_failed(at_once(2, step))
     sweep.sweep(board)

@@ -9,19 +9,15 @@ from accounts.models import User
 from scoreboard import adjustments, ledger
 from scoreboard.adjustments import Change
 from scoreboard.ledger import Entry
-from scoreboard.models import ScoreHistory, UserScore
+from scoreboard.models import ScoreHistory
 from tests.support.admin_site import confirm, preview, said, signed_in, superuser
 from tests.support.client import Api, assert_problem
-from tests.support.people import entry, give, player
+from tests.support.people import entry, give, player, total
 from tests.support.races import Meanwhile, at_once, none_failed
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("board", "unlimited")]
 
 STAFF: list[dict[str, Any]] = [{"role": "moderator"}, {"role": "admin"}, {"is_superuser": True}]
-
-
-def total(user: User) -> int:
-    return sum(UserScore.objects.filter(user=user).values_list("total", flat=True))
 
 
 def promoted(points: int, **rights: Any) -> User:

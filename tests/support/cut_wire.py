@@ -57,11 +57,11 @@ class CutWire:
         with suppress(OSError):
             while True:
                 near, _ = self.door.accept()
-                if not self.whole:
-                    near.close()
-                    continue
-                far = target()
                 with self.lock:
+                    if not self.whole:
+                        near.close()
+                        continue
+                    far = target()
                     self.open += [near, far]
                 mute = threading.Event()
                 for source, sink, answers in ((near, far, False), (far, near, True)):

@@ -136,6 +136,12 @@ def unlimited(settings: Settings) -> None:
 
 
 @pytest.fixture
+def unbounded_hashes(settings: Settings) -> None:
+    """A process makes few scrypt hashes at once and refuses who comes then: for tests of many at once."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
 def fresh_limits(redis_of_its_own: None) -> Iterator[None]:
     """Allowances without a use yet, in Redis and in this process."""
     forget_limits()
@@ -168,6 +174,12 @@ def alice(db: None) -> User:
 def bob(db: None) -> User:
     """Another player, with nothing to do with alice."""
     return player("bob", email="bob@example.org")
+
+
+@pytest.fixture
+def mod(db: None) -> User:
+    """A moderator."""
+    return player("mod", role=User.Role.MODERATOR)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm, get_default_
 
 from accounts.identity import viewer_tokens
 from tests.support.forging import b64, compact
+from tests.system.live.server import free_port
 
 ISSUER, AUDIENCE = "https://accounts.example", "board"
 SHOP = "https://shop.example"
@@ -64,17 +65,12 @@ class KeyServer:
                 pass
 
         self.handler = Handler
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.port = self.server.server_port
-        self.start()
+        self.port = free_port()  # still there for it when it comes back
+        self.come_back()
 
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}/keys"
-
-    def start(self) -> None:
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     def stop(self) -> None:
         """The address no longer answers."""
@@ -84,7 +80,7 @@ class KeyServer:
     def come_back(self) -> None:
         self.server = ThreadingHTTPServer(("127.0.0.1", self.port), self.handler)
         self.server.daemon_threads = True
-        self.start()
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     def publish(self, request: BaseHTTPRequestHandler) -> None:
         self.say(request, json.dumps({"keys": self.keys}).encode())
@@ -102,8 +98,10 @@ class KeyServer:
 @contextmanager
 def key_server(*keys: dict[str, Any]) -> Iterator[KeyServer]:
     server = KeyServer(*keys)
-    yield server
-    server.stop()
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 def published() -> list[dict[str, Any]]:

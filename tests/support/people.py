@@ -19,7 +19,7 @@ from actions.models import ActionToken
 from actions.submission import Submission
 from scoreboard import ledger
 from scoreboard.ledger import Entry, Outcome
-from scoreboard.models import ScoreHistory
+from scoreboard.models import ScoreHistory, UserScore
 
 DAY = timedelta(days=1)
 PASSWORD = "a long enough pass phrase"
@@ -99,6 +99,10 @@ def give(user: User, delta: int = 0, *, target: int | None = None, announced: bo
     if announced:
         ledger.announce([outcome.standing])
     return outcome
+
+
+def total(user: User) -> int:
+    return UserScore.objects.get(user=user).total
 
 
 def grow_older(by: timedelta, **which: Any) -> None:

@@ -5,7 +5,6 @@ from typing import Any
 from accounts.models import User
 from actions import queue, tokens
 from actions.models import QueuedWork
-from scoreboard.models import UserScore
 from tests.support.client import UPDATE, Api
 from tests.support.people import update_body
 
@@ -14,6 +13,7 @@ PREFER = {"Prefer": "respond-async"}
 
 
 def fresh(user: User, slug: str = "WIN_MATCH", **changes: Any) -> dict[str, Any]:
+    """The body of a redemption that would be paid."""
     return update_body(tokens.mint(user.pk, slug), **changes)
 
 
@@ -49,7 +49,3 @@ def results(api: Api, user: User, work: QueuedWork) -> list[dict[str, Any]]:
     assert said["finished_at"]
     listed: list[dict[str, Any]] = said["results"]
     return listed
-
-
-def total(user: User) -> int:
-    return sum(UserScore.objects.filter(user=user).values_list("total", flat=True))

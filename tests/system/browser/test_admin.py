@@ -18,9 +18,9 @@ from tests.system.browser.conftest import Visitors
 def people(site: object, alice: User) -> tuple[User, User]:
     """An admin and a moderator, and alice with a history and a flag."""
     give(alice, 64)
-    now = datetime.now(UTC)
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     for days, points in ((0, 1_234_567), (7, 7_654)):
-        scored(alice, now - timedelta(days=days, seconds=1), points, kind="A_TYPE_WITH_A_LONG_NAME_" * 2)
+        scored(alice, midnight - timedelta(days=days), points, kind="A_TYPE_WITH_A_LONG_NAME_" * 2)
     flagged(alice, [])
     return player("ada", role=User.Role.ADMIN), player("mo", role=User.Role.MODERATOR)
 
@@ -86,4 +86,6 @@ def test_every_chart_has_its_numbers_in_a_table(visitors: Visitors, people: tupl
     )
     expect(kind.get_by_role("cell")).to_have_text(["1,234,567", "7,654+16,030 %"])
     page.get_by_text("As a table").click()
-    expect(page.locator("#hours-table tbody tr")).to_have_count(datetime.now(UTC).hour + 1)
+    columns = page.locator("svg[aria-labelledby=hours] rect.today").count()  # of the hours until the page was made
+    assert columns > 0
+    expect(page.locator("#hours-table tbody tr")).to_have_count(columns)

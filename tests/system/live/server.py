@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -19,8 +20,23 @@ from tests.support.processes import PATIENCE, ROOT, eventually
 
 NOWHERE = "postgres://nobody@127.0.0.1:9/nothing"  # the discard port: nothing listens
 
-_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-_ports = iter(range(20_000 + 1_000 * (_worker % 12) + os.getpid() % 500, 32_000))
+_claims: list[socket.socket] = []
+
+
+def own_ports() -> Iterator[int]:
+    """Of blocks whose first port this process has bound, for as long as it lives: no other test process has them."""
+    for first in range(20_000, 32_000, 100):
+        claim = socket.socket()
+        try:
+            claim.bind(("127.0.0.1", first))
+        except OSError:
+            claim.close()
+        else:
+            _claims.append(claim)
+            yield from range(first + 1, first + 100)
+
+
+_ports = own_ports()
 
 
 def database_url() -> str:
@@ -30,10 +46,7 @@ def database_url() -> str:
 
 
 def free_port() -> int:
-    """One that no other process will have taken by the time it is used.
-
-    Below those that the system hands out, and from a range of this pytest process's own.
-    """
+    """One that no other process will have taken by the time it is used: below those that the system hands out."""
     for port in _ports:
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
