@@ -17,7 +17,8 @@ from api.responses import ok
 from api.views import ApiView
 from leaderboard import boards
 from leaderboard.board_views import OWN_SLUG
-from leaderboard.permissions import demand_sight, sees_hidden
+from leaderboard.boards import Visibility
+from leaderboard.permissions import demand_sight
 from scoreboard import entrants
 from scoreboard.models import Board as Rule
 
@@ -51,9 +52,9 @@ class JoinView(ApiView):
 
     def rule(self, request: Request, slug: str) -> Rule:
         """Raises Problem not-found of what the caller may not see."""
-        rule = rule_of(slug)
-        demand_sight(rule.visibility, request)
-        if rule.paused and not sees_hidden(request.user):
+        rule = Rule.objects.filter(slug=slug).first()
+        demand_sight(Visibility.HIDDEN if rule is None or rule.paused else rule.visibility, request)
+        if rule is None:
             raise boards.no_such_board()
         return rule
 

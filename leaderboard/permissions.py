@@ -13,7 +13,7 @@ from accounts.authentication import BackEnd
 from accounts.key_views import demand
 from accounts.models import ApiKey
 from leaderboard import boards
-from leaderboard.boards import Board, Visibility
+from leaderboard.boards import GLOBAL, Board, Visibility
 from scoreboard import named_boards
 
 READERS = (ApiKey.Scope.READ,)  # what a key must have to see boards that are not public
@@ -43,6 +43,17 @@ class MayEditBoards(BasePermission):
             demand(request.user.key, ApiKey.Scope.BOARDS)
             return True
         return request.user.is_authenticated and request.user.has_perm(RIGHTS.get(request.method or "", ""))
+
+
+def seen_by(slug: str) -> str:
+    """Who sees the board with this slug. One that is not there, or paused, is as a hidden one: else headers, limits and
+    time would tell the two apart."""
+    rule = boards.rule(slug)
+    if slug == GLOBAL.slug or (rule and not rule.paused and rule.visibility != Visibility.HIDDEN):
+        return boards.visibility(slug)
+    if rule:
+        boards.refresh(at_once=True)  # as `boards.rule` does for one that is not there
+    return Visibility.HIDDEN
 
 
 def sees_hidden(user: Any, readers: Sequence[ApiKey.Scope] = READERS) -> bool:

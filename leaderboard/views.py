@@ -30,7 +30,7 @@ from api.throttles import charge, hit
 from api.views import ApiView
 from leaderboard import boards, past, reads, snapshots, tiers
 from leaderboard.boards import GLOBAL, Board, Visibility
-from leaderboard.permissions import READERS, BoardIsPublicOrSignedIn, board_for, demand_sight
+from leaderboard.permissions import READERS, BoardIsPublicOrSignedIn, board_for, demand_sight, seen_by
 from leaderboard.reads import PlayerStanding
 from leaderboard.serializers import (
     TRUTH,
@@ -90,22 +90,12 @@ class BoardView(ApiView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Where no key is asked for, none is charged in place of the address."""
-        self.visibility = self.seen_by(self.slug(request))
+        self.visibility = seen_by(self.slug(request))
         self.open = self.is_open() and not self.truth
         self.accepts_api_keys = not self.open
         super().initial(request, *args, **kwargs)
         if self.visibility == Visibility.HIDDEN:
             demand_sight(self.visibility, request, self.readers)
-
-    @staticmethod
-    def seen_by(slug: str) -> str:
-        """A board that is not there is as a hidden one: else headers, limits and time would tell the two apart."""
-        rule = boards.rule(slug)
-        if slug == GLOBAL.slug or (rule and not rule.paused and rule.visibility != Visibility.HIDDEN):
-            return boards.visibility(slug)
-        if rule:
-            boards.refresh(at_once=True)  # as `boards.rule` does for one that is not there
-        return Visibility.HIDDEN
 
     def is_open(self) -> bool:
         return settings.LEADERBOARD_PUBLIC and self.visibility == Visibility.PUBLIC
@@ -226,6 +216,7 @@ class MyScoreView(ApiView):
         responses={200: envelope(OwnStandingSerializer()), **problems(400, 401, 404, 429, 503)},
     )
     def get(self, request: Request) -> Response:
+        demand_sight(seen_by(self.asked["board"]), request)
         board, player = board_for(request, self.asked["board"], self.asked["period"]), cast(User, request.user).pk
         standing = reads.mine(board, player)
         if standing is None:

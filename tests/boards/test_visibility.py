@@ -1,6 +1,7 @@
 """A board that is hidden, or for the signed-in, is so on every way out. The live ones: tests/system/live/
 test_board_visibility.py."""
 
+import re
 import uuid
 from typing import Any
 
@@ -25,6 +26,7 @@ pytestmark = pytest.mark.usefixtures("board", "unlimited")
 
 PUBLIC = "public, max-age=1, stale-while-revalidate=5"
 ME = "/api/v1/score/me?board={board}"
+JOIN = "/api/v1/boards/{board}/join"
 READS = [
     f"{TOP}?board={{board}}",
     f"{TOP}?board={{board}}&period=all",
@@ -35,6 +37,7 @@ READS = [
     "/api/v1/boards/{board}/periods",
 ]
 AS_OF = f"{TOP}?board={{board}}&at=2026-01-02T00:00:00Z"
+TIME = re.compile(r"[\d-]{10} [\d:.+]+")
 NOBODYS = {"Authorization": "Bearer nonsense"}
 NO_KEY = {"X-API-Key": "sb_0123456789ab_" + "x" * 43}
 
@@ -106,12 +109,35 @@ def test_a_hidden_board_is_looked_for_as_long_as_one_that_is_not_there(
 ) -> None:
     make("paused", paused=True)
     for path in ["/?board={board}", "/embed/{board}", "/embed?board={board}"] if pages else [*paths, AS_OF]:
-        asked = {}
-        for board in ("hidden", "never-made", "paused"):
-            with CaptureQueriesContext(connection) as queries:
-                assert (client if pages else api).get(path.format(board=board)).status_code == 404
-            asked[board] = [query["sql"].replace(f"'{board}'", "…") for query in queries]
-        assert asked["hidden"] == asked["never-made"] == asked["paused"], path
+        for board in ("hidden", "paused"):
+            assert queries(client if pages else api, path, board) == queries(client if pages else api, path), path
+
+
+def test_so_is_a_closed_period_of_it(client: Client, alice: User) -> None:
+    make("daily", window="daily")
+    award(alice, 5)
+    ended, _ = end_period("daily")
+    Rule.objects.update(visibility="hidden")
+    keep()
+    for path in (f"/?board={{board}}&period={ended}", f"/embed/{{board}}?period={ended}"):
+        assert queries(client, path, "daily") == queries(client, path), path
+
+
+def test_so_it_is_by_who_is_signed_in(client: Client, alice: User) -> None:
+    client.force_login(alice)
+    make("hidden", visibility="hidden", entry="join")
+    make("paused", paused=True, entry="join")
+    for method, path in (("GET", ME), ("POST", JOIN), ("DELETE", JOIN), ("GET", "/?board={board}")):
+        for board in ("hidden", "paused"):
+            assert queries(client, path, board, method) == queries(client, path, method=method), path
+
+
+def queries(client: Api | Client, path: str, board: str = "never-made", method: str = "GET") -> list[str]:
+    """What SQL is asked before the answer that there is no such board."""
+    raw = client.client if isinstance(client, Api) else client
+    with CaptureQueriesContext(connection) as asked:
+        assert raw.generic(method, path.format(board=board)).status_code == 404
+    return sorted(TIME.sub("", query["sql"]).replace(f"'{board}'", "…") for query in asked)
 
 
 def test_staff_and_keys_that_read_see_a_hidden_board(api: Api, paths: list[str]) -> None:
