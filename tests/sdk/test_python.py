@@ -60,11 +60,10 @@ class Trickle(BaseHTTPRequestHandler):
     """An answer of which each byte comes in time, and the whole does not."""
 
     over = threading.Event()
+    begins = b""
 
     def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", "200")
-        self.end_headers()
+        self.wfile.write(self.begins)
         for _ in range(200):
             self.wfile.write(b"x")
             if self.over.wait(0.1):
@@ -74,8 +73,11 @@ class Trickle(BaseHTTPRequestHandler):
         pass
 
 
-def test_an_answer_that_trickles_in_is_none_in_time() -> None:
+@pytest.mark.parametrize("begins", [b"Content-Length: 200\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n1;", b"X: "])
+def test_an_answer_that_trickles_in_is_none_in_time(monkeypatch: pytest.MonkeyPatch, begins: bytes) -> None:
     """It would be whole after 20 s, and not the scoreboard's."""
+    monkeypatch.setattr(Trickle, "begins", b"HTTP/1.1 200 OK\r\n" + begins)
+    monkeypatch.setattr(Trickle, "over", threading.Event())
     with ThreadingHTTPServer(("127.0.0.1", 0), Trickle) as server:
         threading.Thread(target=server.serve_forever).start()
         try:

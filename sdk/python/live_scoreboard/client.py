@@ -1,13 +1,15 @@
 """The client that waits for its answers, and what it shares with the one for asyncio."""
 
 import logging
+import math
 import ssl
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import wraps
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from io import BufferedReader, RawIOBase
 from socket import SHUT_RDWR, socket
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
@@ -23,27 +25,31 @@ SILENCE_SECONDS = 40.0  # of a stream, which says something every 15
 log = logging.getLogger("live_scoreboard")
 
 
-class Stream:
-    """An answer, which has to be whole at `ends`, by the monotonic clock: a socket's own time-out is for one read."""
+class Reads(RawIOBase):
+    """Of an answer that has to be whole at `ends`, by the monotonic clock: a socket's own time-out is for one read."""
 
-    response: HTTPResponse
+    def __init__(self, connection: socket, raw: RawIOBase, ends: float) -> None:
+        self.connection, self.raw, self.ends = connection, raw, ends
 
-    def __init__(self, connection: socket, ends: float) -> None:
-        self.connection, self.ends = connection, ends
+    def readable(self) -> bool:
+        return True
 
-    def hurry(self) -> None:
+    def readinto(self, buffer: Any) -> int | None:
         if (left := self.ends - time.monotonic()) <= 0:
             raise TimeoutError("timed out")
-        self.connection.settimeout(left)
+        self.connection.settimeout(left if left < math.inf else SILENCE_SECONDS)
+        return self.raw.readinto(buffer)
 
-    def read(self) -> bytes:
-        body = bytearray()
-        while len(body) < MAX_ANSWER_BYTES and not self.response.isclosed():
-            self.hurry()
-            if not (part := self.response.read1(MAX_ANSWER_BYTES - len(body))):
-                break
-            body += part
-        return bytes(body)
+    def close(self) -> None:
+        self.raw.close()
+        super().close()
+
+
+class Stream:
+    def __init__(self, connection: socket, method: str, ends: float) -> None:
+        self.connection, self.response = connection, HTTPResponse(connection, method=method)
+        self.reads = Reads(connection, self.response.fp.detach(), ends)
+        self.response.fp = BufferedReader(self.reads)
 
     def end(self) -> None:
         """From any thread: one that waits for a line comes back."""
@@ -99,17 +105,18 @@ class Shell:
         )
         connection = secure or HTTPConnection(base.hostname or "", base.port, timeout=timeout)
         ends = time.monotonic() + timeout
-        connection.connect()
-        stream = Stream(connection.sock, ends)
         connection.request(send.method, send.path, send.body, {**send.headers, "Connection": "close"})
-        stream.hurry()
-        stream.response = connection.getresponse()
-        if send.stream and stream.response.status == 200:
-            stream.connection.settimeout(SILENCE_SECONDS)
-            return stream
-        with stream.response as response:
+        stream = Stream(connection.sock, send.method, ends)
+        connection.close()  # the stream has its socket
+        with ExitStack() as closing:
+            response = closing.enter_context(stream.response)
+            response.begin()
+            if send.stream and response.status == 200:
+                stream.reads.ends = math.inf
+                closing.pop_all()
+                return stream
             headers = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, headers, stream.read())
+            return Answer(response.status, headers, response.read(MAX_ANSWER_BYTES))
 
     def _accept(self, award: Award) -> None:
         self.core.buffer.add(award)
