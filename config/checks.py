@@ -97,7 +97,8 @@ def servers(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
 def readable(url: str, schemes: tuple[str, ...]) -> bool:
     try:
         split = urlsplit(url)
-        return split.scheme in schemes and split.port != 0
+        database = split.path.strip("/") if split.scheme in ("redis", "rediss") else ""
+        return split.scheme in schemes and split.port != 0 and (not database or database.isdecimal())
     except ValueError:  # of the port
         return False
 

@@ -53,6 +53,11 @@ FAULTS: dict[str, tuple[str, Any, str]] = {
     "a negative number of proxies": ("TRUSTED_PROXIES", -1, "TRUSTED_PROXIES is -1"),
     "a Redis that is none": ("REDIS_URL", "http://:topsecret@redis", "REDIS_URL is not the address"),
     "a port that is none": ("REDIS_URL", "redis://:topsecret@redis:six", "REDIS_URL is not the address"),
+    "a number of a database that is none": (
+        "CELERY_BROKER_URL",
+        "redis://:topsecret@redis/six",
+        "CELERY_BROKER_URL is not",
+    ),
     "a broker that is none": ("CELERY_BROKER_URL", "mq://:topsecret@mq//", "CELERY_BROKER_URL is not the address"),
     "a limit that is none": ("LIMITS", {"actions": "many"}, "LIMIT_ACTIONS"),
 }
