@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -90,6 +91,12 @@ class History:
     def answers(self, status: int) -> int:
         with self.lock:
             return sum(told.status == status for told in self.told)
+
+    def counted_twice(self, kind: str = "") -> bool:
+        """Whether of one action, whose id begins so, clients were told two times that it counted now."""
+        with self.lock:
+            first = Counter(told.action for told in self.told if told.status == FIRST and told.action.startswith(kind))
+        return any(times > 1 for times in first.values())
 
     def highest(self, player: str) -> int:
         """The highest score that an acknowledgement told `player` so far."""

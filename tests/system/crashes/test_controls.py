@@ -30,7 +30,7 @@ def spend_tokens_for_ever(site: Site) -> None:
 def test_without_what_spends_a_token_the_judge_finds_double_pay(spoiled_site: Site) -> None:
     spend_tokens_for_ever(spoiled_site)
     with load(spoiled_site) as running:
-        running.goes_on(200)
+        eventually(running.history.counted_twice, "a token is spent again")
         running.stop()
         found = broken(running)
     assert any("is in the ledger 2 times" in one for one in found)
@@ -51,7 +51,7 @@ def forget_deeds(site: Site) -> None:
 def test_without_what_remembers_deeds_the_judge_finds_awards_paid_twice(spoiled_site: Site) -> None:
     forget_deeds(spoiled_site)
     with load(spoiled_site) as running:
-        running.goes_on(200)
+        eventually(lambda: running.history.counted_twice("order-"), "a deed is told of again")
         running.stop()
         found = broken(running)
     assert any("action order-" in one and "is in the ledger 2 times" in one for one in found)
