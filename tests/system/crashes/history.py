@@ -93,10 +93,11 @@ class History:
             return sum(told.status == status for told in self.told)
 
     def counted_twice(self, kind: str = "") -> bool:
-        """Whether of one action, whose id begins so, clients were told two times that it counted now."""
+        """Whether of one action, whose id begins so, the answers to two requests said that it counted now."""
         with self.lock:
-            first = Counter(told.action for told in self.told if told.status == FIRST and told.action.startswith(kind))
-        return any(times > 1 for times in first.values())
+            first = {(told.action, told.invoked) for told in self.told if told.status == FIRST}
+        answers = Counter(action for action, _ in first if action.startswith(kind))
+        return any(times > 1 for times in answers.values())
 
     def highest(self, player: str) -> int:
         """The highest score that an acknowledgement told `player` so far."""
