@@ -120,7 +120,8 @@ class Client:
                 self.read(said)
         except FAILURES as failure:
             if status is None:
-                error = f"No answer within {SECONDS:.0f} s." if late.is_set() else sentence(failure)
+                silent = late.is_set() or isinstance(failure, (httpcore.ReadTimeout, httpcore.WriteTimeout))
+                error = f"No answer within {SECONDS:.0f} s." if silent else sentence(failure)
         finally:
             timer.cancel()
         return Answer(status, error, int((time.monotonic() - began) * 1000))
